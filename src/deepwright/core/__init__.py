@@ -1,0 +1,1 @@
+"""The ground everything stands on: settings, registries, errors, files, seeds, clocks. Imports no torch."""

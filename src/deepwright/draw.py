@@ -1,0 +1,132 @@
+"""Stateless randomness: every draw is a function of (seed, step, purpose) and, where rows meet chance, of the row.
+
+Nothing depends on how the process got there, on how a batch was split, or on the number of threads. The numbers come
+from a counter-based hash (two rounds of the 64-bit finaliser of splitmix64: Steele, Lea & Flood 2014, "Fast splittable
+pseudorandom number generators"), computed with integer tensor operations, so they are the same on every device and
+work under vmap.
+"""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from deepwright.core.seeds import derive
+
+__all__ = ["Draw", "Stream", "default_generators"]
+
+_GOLDEN = -7046029254386353131  # 0x9E3779B97F4A7C15 as a signed integer
+_MIX_1 = -4658895280553007687  # 0xBF58476D1CE4E5B9
+_MIX_2 = -7723592293110705685  # 0x94D049BB133111EB
+
+
+def _shift(x: Tensor, bits: int) -> Tensor:
+    """Logical right shift of signed 64-bit integers."""
+    return (x >> bits) & ((1 << (64 - bits)) - 1)
+
+
+def _mix(x: Tensor) -> Tensor:
+    x = (x ^ _shift(x, 30)) * _MIX_1
+    x = (x ^ _shift(x, 27)) * _MIX_2
+    return x ^ _shift(x, 31)
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Random tensors of one purpose. The first axis of every shape is the row axis when `rows` are bound."""
+
+    seed: int
+    rows: Tensor | None = None
+    device: torch.device | str = "cpu"
+
+    def _bits(self, shape: tuple[int, ...], lane: int) -> Tensor:
+        """Uniform 64-bit integers of the given shape."""
+        device = self.device if self.rows is None else self.rows.device
+        count = 1
+        for size in shape[1:]:
+            count *= size
+        inner = torch.arange(count, device=device) * _GOLDEN
+        if self.rows is None:
+            outer = torch.arange(shape[0], device=device) if shape else torch.zeros(1, dtype=torch.int64, device=device)
+        else:
+            if shape[0] != self.rows.shape[0]:
+                raise ValueError(f"shape {shape} must start with the number of bound rows, {self.rows.shape[0]}")
+            outer = self.rows
+        key = derive(self.seed, lane)
+        start = _mix((outer + 1) * _GOLDEN + key)
+        return _mix(_mix(start.unsqueeze(-1) + inner + key)).reshape(shape)
+
+    def uniform(self, *shape: int, low: float = 0.0, high: float = 1.0) -> Tensor:
+        """Float32 in [low, high)."""
+        unit = _shift(self._bits(shape, 0), 40).to(torch.float32) * 2.0**-24
+        return unit if (low, high) == (0.0, 1.0) else low + (high - low) * unit
+
+    def normal(self, *shape: int) -> Tensor:
+        """Standard normal float32, by Box and Muller (1958): r cos(a), two 32-bit halves of one hash."""
+        bits = self._bits(shape, 0)
+        u1 = (_shift(bits, 32).to(torch.float32) + 1.0) * 2.0**-32
+        u2 = (bits & 0xFFFFFFFF).to(torch.float32) * 2.0**-32
+        return torch.sqrt(-2.0 * torch.log(u1)) * torch.cos(2.0 * torch.pi * u2)
+
+    def bernoulli(self, p: float, *shape: int) -> Tensor:
+        """True with probability p."""
+        return _shift(self._bits(shape, 0), 40) < round(p * 2**24)
+
+    def integers(self, high: int, *shape: int) -> Tensor:
+        """Int64 in [0, high), for high below 2**31."""
+        return (_shift(self._bits(shape, 0), 32) * high) >> 32
+
+    def beta(self, a: float, *shape: int) -> Tensor:
+        """Beta(a, a) through two gammas of the seeded CPU generator; not keyed by row."""
+        generator = self.generator()
+        gamma = torch._standard_gamma(torch.full((2, *shape), float(a)), generator=generator)
+        device = self.device if self.rows is None else self.rows.device
+        return (gamma[0] / (gamma[0] + gamma[1]).clamp_min(1e-30)).to(device)
+
+    def permutation(self, n: int) -> Tensor:
+        """A permutation of range(n); not keyed by row."""
+        return torch.randperm(n, generator=self.generator())
+
+    def generator(self) -> torch.Generator:
+        """A CPU generator for code that wants one."""
+        return torch.Generator().manual_seed(self.seed)
+
+
+@dataclass(frozen=True)
+class Draw:
+    """The source of all chance in one step.
+
+    >>> draw = Draw(seed=3, step=7)
+    >>> bool((draw.at("noise").normal(4, 2) == Draw(3, 7).at("noise").normal(4, 2)).all())
+    True
+    """
+
+    seed: int
+    step: int = 0
+    rows: Tensor | None = None
+    path: tuple[object, ...] = ()
+    device: torch.device | str = "cpu"
+
+    def at(self, *purpose: object) -> Stream:
+        """The stream of a purpose."""
+        return Stream(derive(self.seed, self.step, *self.path, *purpose), self.rows, self.device)
+
+    def of(self, *scope: object) -> "Draw":
+        """A draw whose purposes live in a scope of their own (one layer, one player)."""
+        return replace(self, path=(*self.path, *scope))
+
+    def keyed(self, rows: Tensor | None) -> "Draw":
+        """A draw that gives each row its own numbers, whatever else is in the batch."""
+        return replace(self, rows=rows)
+
+    @cached_property
+    def word(self) -> int:
+        return derive(self.seed, self.step, *self.path)
+
+
+def default_generators(seed: int) -> None:
+    """Seed the default generators of torch, for layers of others that use them."""
+    torch.default_generator.manual_seed(seed)
+    if torch.cuda.is_available():
+        torch.cuda.manual_seed_all(seed)

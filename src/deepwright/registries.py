@@ -1,0 +1,17 @@
+"""One registry a noun. Importing a kind's folder registers the kinds in it."""
+
+from deepwright.core.registry import Registry
+
+__all__ = ["features", "metrics", "models", "modifiers", "objectives", "optimizers", "schedules", "sources", "splits", "tasks", "verbs"]
+
+sources = Registry("source")
+splits = Registry("split")
+features = Registry("feature")
+tasks = Registry("task")
+metrics = Registry("metric")
+models = Registry("model")
+objectives = Registry("objective")
+modifiers = Registry("modifier")
+optimizers = Registry("optimizer")
+schedules = Registry("schedule")
+verbs = Registry("verb")
