@@ -318,13 +318,15 @@ class Player:
     Args:
         parameters: prefix of the parameter names in the network ("" for all).
         every: step only when step % every == 0.
-        optimizer: settings that the recipe's `train.optimizer` may override; None for the default.
+        optimizer: settings that win over the recipe's `train.optimizer`; None to use those.
+        gradient: the rule that makes gradients from losses (`deepwright.training.gradients`); None for the plain one.
     """
 
     name: str
     parameters: str = ""
     every: int = 1
     optimizer: Any = None
+    gradient: Any = None
 
 
 @dataclass(frozen=True)
@@ -347,6 +349,8 @@ class BoundObjective(Protocol):
 
     coupled: bool  # rows meet in the loss: under splitting the loop takes two passes over `represent`
     second_order: bool  # differentiates a gradient: no compile, no flash attention, no autocast
+    order: Literal["shuffle", "poisson"]  # how the feed draws batches
+    mates: bool  # wants `batch.mate`
 
     def players(self) -> tuple[Player, ...]: ...
     def weight(self, player: str, batch: Batch) -> Tensor:
@@ -377,4 +381,6 @@ class Objective(Protocol):
 
     kind: str
 
-    def bind(self, task: FittedTask | None, features: Mapping[str, FittedFeature], network: Network) -> BoundObjective: ...
+    def bind(
+        self, task: FittedTask | None, features: Mapping[str, FittedFeature], network: Network
+    ) -> BoundObjective: ...

@@ -55,7 +55,9 @@ def concat_fields(parts: list[Field]) -> Field:
     def join(tensors: list[Tensor | None]) -> Tensor | None:
         if all(tensor is None for tensor in tensors):
             return None
-        full = [torch.ones(len(part), dtype=torch.bool) if t is None else t for t, part in zip(tensors, parts, strict=True)]
+        full = [
+            torch.ones(len(part), dtype=torch.bool) if t is None else t for t, part in zip(tensors, parts, strict=True)
+        ]
         return torch.cat(full)
 
     values = torch.cat([part.values for part in parts])
@@ -72,6 +74,7 @@ class Batch:
         row: (B,) index of each example in the packed data.
         position: (B,) place in the *global* batch of this step; unique, and unchanged by splitting.
         weight: (B,) importance of each example, or None when all count 1.
+        mate: as many other examples, partners of these (mixup), or None.
     """
 
     inputs: Fields
@@ -79,6 +82,7 @@ class Batch:
     row: Tensor
     position: Tensor
     weight: Tensor | None = None
+    mate: "Batch | None" = None
 
     def __len__(self) -> int:
         return self.row.shape[0]
@@ -90,6 +94,7 @@ class Batch:
             self.row[rows],
             self.position[rows],
             None if self.weight is None else self.weight[rows],
+            None if self.mate is None else self.mate[rows],
         )
 
     def split(self, size: int) -> Iterator["Batch"]:
@@ -106,16 +111,20 @@ class Batch:
             self.row.to(**move),
             self.position.to(**move),
             None if self.weight is None else self.weight.to(**move),
+            None if self.mate is None else self.mate.to(device),
         )
 
 
 # As trees of tensors, so that torch.func (per-example gradients) can map over rows.
 _pytree.register_pytree_node(
-    Field, lambda f: ([f.values, f.mask, f.present], None), lambda parts, _: Field(*parts), serialized_type_name="deepwright.Field"
+    Field,
+    lambda f: ([f.values, f.mask, f.present], None),
+    lambda parts, _: Field(*parts),
+    serialized_type_name="deepwright.Field",
 )
 _pytree.register_pytree_node(
     Batch,
-    lambda b: ([dict(b.inputs), dict(b.targets), b.row, b.position, b.weight], None),
+    lambda b: ([dict(b.inputs), dict(b.targets), b.row, b.position, b.weight, b.mate], None),
     lambda parts, _: Batch(*parts),
     serialized_type_name="deepwright.Batch",
 )

@@ -2,7 +2,19 @@
 
 from deepwright.core.registry import Registry
 
-__all__ = ["features", "metrics", "models", "modifiers", "objectives", "optimizers", "schedules", "sources", "splits", "tasks", "verbs"]
+__all__ = [
+    "features",
+    "metrics",
+    "models",
+    "modifiers",
+    "objectives",
+    "optimizers",
+    "schedules",
+    "sources",
+    "splits",
+    "tasks",
+    "verbs",
+]
 
 sources = Registry("source")
 splits = Registry("split")

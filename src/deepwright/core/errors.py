@@ -1,15 +1,15 @@
 """Every error a person can meet, each a sentence that says what to do.
 
-    DeepwrightError
-    ├── InputError            the person's input: exit code 2
-    │   ├── RecipeError       a wrong key or value in a recipe
-    │   ├── DataError         a source, a column or a cell
-    │   ├── Refused           this verb cannot do that with this run
-    │   ├── RunError          a run folder that is missing, broken or busy
-    │   ├── OutputExists      something is there already
-    │   └── MissingExtra      an optional package is not installed
-    ├── TrainingError         training cannot go on (a loss that is not a number)
-    └── Interrupted           stopped by the person; the run can be resumed: exit code 130
+DeepwrightError
+├── InputError            the person's input: exit code 2
+│   ├── RecipeError       a wrong key or value in a recipe
+│   ├── DataError         a source, a column or a cell
+│   ├── Refused           this verb cannot do that with this run
+│   ├── RunError          a run folder that is missing, broken or busy
+│   ├── OutputExists      something is there already
+│   └── MissingExtra      an optional package is not installed
+├── TrainingError         training cannot go on (a loss that is not a number)
+└── Interrupted           stopped by the person; the run can be resumed: exit code 130
 """
 
 from collections.abc import Sequence

@@ -112,7 +112,12 @@ class Report:
 
     def to_dict(self) -> dict[str, Any]:
         """Everything, as JSON values."""
-        return {"verb": self.verb, "title": self.title, "data": dict(self.data), "blocks": [asdict(b) for b in self.blocks]}
+        return {
+            "verb": self.verb,
+            "title": self.title,
+            "data": dict(self.data),
+            "blocks": [asdict(b) for b in self.blocks],
+        }
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> "Report":

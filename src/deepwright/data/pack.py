@@ -1,0 +1,177 @@
+"""Packed data: every column encoded once into contiguous tensors, gathered by index from then on.
+
+Plain columns of one data type (B, D) share one matrix, so that a batch costs one gather however many columns there
+are. A table larger than a quarter of the memory goes to a file that is mapped, not read.
+"""
+
+import math
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import polars as pl
+import psutil
+import torch
+from torch import Tensor
+
+from deepwright.core.files import place_errors
+from deepwright.fields import Batch, Field, Fields
+
+__all__ = ["Bank", "Packed", "pack"]
+
+Key = tuple[str, str]  # ("input" | "target", column)
+
+
+class _Encoder(Protocol):
+    def encode(self, column: pl.Series) -> Field: ...
+
+
+class _Targets(Protocol):
+    def encode(self, frame: pl.DataFrame) -> dict[str, Field]: ...
+
+
+@dataclass
+class Bank:
+    """Columns of one data type side by side: (N, width), or one column of more axes: (N, units…, D)."""
+
+    values: Tensor
+    columns: dict[Key, slice | None]
+
+    def gather(self, rows: Tensor) -> Iterator[tuple[Key, Tensor]]:
+        block = self.values.index_select(0, rows)
+        for key, place in self.columns.items():
+            yield key, block if place is None else block[:, place]
+
+
+@dataclass
+class Packed:
+    """All examples as tensors.
+
+    Args:
+        banks: the values. flags: masks and presence of the columns that have them, by (column key, "mask"|"present").
+        rows: number of examples.
+    """
+
+    rows: int
+    banks: list[Bank]
+    flags: dict[tuple[Key, str], Tensor] = field(default_factory=dict)
+
+    @property
+    def bytes(self) -> int:
+        tensors = [bank.values for bank in self.banks] + list(self.flags.values())
+        return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+
+    def take(self, rows: Tensor, position: Tensor | None = None) -> Batch:
+        """The examples of these rows, in this order. `position` defaults to the order."""
+        sides: dict[str, dict[str, Field]] = {"input": {}, "target": {}}
+        for bank in self.banks:
+            for key, values in bank.gather(rows):
+                flags = [self.flags.get((key, name)) for name in ("mask", "present")]
+                mask, present = (None if flag is None else flag.index_select(0, rows) for flag in flags)
+                sides[key[0]][key[1]] = Field(values, mask, present)
+        position = torch.arange(len(rows)) if position is None else position
+        return Batch(sides["input"], sides["target"], rows, position)
+
+    def batches(self, rows: Tensor, size: int) -> Iterator[Batch]:
+        """Consecutive batches over the given rows, once."""
+        for start in range(0, len(rows), size):
+            part = rows[start : start + size]
+            yield self.take(part, torch.arange(start, start + len(part)))
+
+
+def from_fields(inputs: Fields, targets: Fields) -> Packed:
+    """Packed data from fields that are in memory already."""
+    sides = {("input", name): value for name, value in inputs.items()}
+    sides |= {("target", name): value for name, value in targets.items()}
+    builder = _Builder(len(next(iter(sides.values()))), None)
+    builder.add(sides)
+    return builder.done()
+
+
+def pack(
+    chunks: Iterator[pl.DataFrame],
+    rows: int,
+    features: Mapping[str, _Encoder],
+    task: _Targets | None = None,
+    targets: Sequence[str] = (),
+    folder: Path | None = None,
+) -> Packed:
+    """Encode a table chunk by chunk.
+
+    Args:
+        chunks: frames that hold the feature columns and the targets; together `rows` rows.
+        folder: where the mapped file goes when the data outgrows a quarter of the memory (default: a temporary one).
+
+    Raises:
+        InputError: the disk is full or not writable.
+    """
+    builder = _Builder(rows, folder)
+    for frame in chunks:
+        sides: dict[Key, Field] = {("input", name): feature.encode(frame[name]) for name, feature in features.items()}
+        if task is not None and set(targets) <= set(frame.columns):
+            sides |= {("target", name): value for name, value in task.encode(frame.select(targets)).items()}
+        builder.add(sides)
+    return builder.done()
+
+
+class _Builder:
+    """Allocates the banks when the first chunk shows shapes and types, then fills them in place."""
+
+    def __init__(self, rows: int, folder: Path | None):
+        self._rows, self._folder, self._filled = rows, folder, 0
+        self._packed: Packed | None = None
+
+    def add(self, sides: Mapping[Key, Field]) -> None:
+        if self._packed is None:
+            self._packed = self._allocate(sides)
+        start, self._filled = self._filled, self._filled + len(next(iter(sides.values())))
+        for bank in self._packed.banks:
+            for key, place in bank.columns.items():
+                target = bank.values[start : self._filled]
+                (target if place is None else target[:, place]).copy_(sides[key].values)
+        for key, value in sides.items():
+            for name in ("mask", "present"):
+                flag = getattr(value, name)
+                if flag is None:
+                    continue
+                slot = (key, name)
+                if slot not in self._packed.flags:  # rows seen before had nothing to hide
+                    self._packed.flags[slot] = torch.ones(self._rows, *flag.shape[1:], dtype=torch.bool)
+                self._packed.flags[slot][start : self._filled] = flag
+
+    def done(self) -> Packed:
+        packed = self._packed or Packed(0, [])
+        if self._filled != self._rows:
+            raise RuntimeError(f"packed {self._filled} rows, expected {self._rows}")
+        return packed
+
+    def _allocate(self, sides: Mapping[Key, Field]) -> Packed:
+        flat: dict[torch.dtype, dict[Key, slice]] = {}
+        banks: list[tuple[tuple[int, ...], torch.dtype, dict[Key, slice | None]]] = []
+        for key, value in sides.items():
+            shape, dtype = tuple(value.values.shape), value.values.dtype
+            if len(shape) == 2:
+                places = flat.setdefault(dtype, {})
+                start = max((place.stop for place in places.values()), default=0)
+                places[key] = slice(start, start + shape[1])
+            else:
+                banks.append((shape[1:], dtype, {key: None}))
+        for dtype, places in flat.items():
+            banks.append(((max(place.stop for place in places.values()),), dtype, dict(places)))
+        total = sum(self._rows * math.prod(shape) * dtype.itemsize for shape, dtype, _ in banks)
+        mapped = total > psutil.virtual_memory().total / 4
+        return Packed(
+            self._rows, [Bank(self._space((self._rows, *shape), dtype, mapped), c) for shape, dtype, c in banks]
+        )
+
+    def _space(self, shape: tuple[int, ...], dtype: torch.dtype, mapped: bool) -> Tensor:
+        if not mapped or 0 in shape:
+            return torch.empty(shape, dtype=dtype)
+        folder = self._folder or Path(tempfile.mkdtemp(prefix="deepwright-"))
+        path = folder / f"packed-{len(list(folder.glob('packed-*')))}.bin"
+        with place_errors(path):
+            folder.mkdir(parents=True, exist_ok=True)
+            flat = torch.from_file(str(path), shared=True, size=math.prod(shape), dtype=dtype)
+        return flat.view(shape)
