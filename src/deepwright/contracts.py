@@ -331,16 +331,14 @@ class Player:
 
 @dataclass(frozen=True)
 class Loss:
-    """What an objective hands to the loop. Only the loop reduces: Σ w·value / W + penalty.
+    """What an objective hands to the loop. Only the loop reduces: Σ w·value / W.
 
     Args:
         value: (B,) per row, or a scalar from a coupled objective.
-        penalty: scalar that belongs to the weights, not to rows (L1, EWC).
         logs: scalars to show, averaged over the step.
     """
 
     value: Tensor
-    penalty: Tensor | None = None
     logs: Mapping[str, Tensor] = field(default_factory=dict)
 
 

@@ -1,6 +1,7 @@
 """Gradient rules: how the losses of a piece of a batch become gradients of a player's weights."""
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -14,28 +15,31 @@ from deepwright.core.errors import Refused
 from deepwright.draw import Draw
 from deepwright.fields import Batch
 
-__all__ = ["GradientRule", "PlainGradient", "PrivateGradient", "RowLoss"]
+__all__ = ["GradientRule", "PlainGradient", "PrivateGradient", "RowLoss", "full_precision"]
 
 
 class RowLoss(nn.Module):
     """The weighted loss of a batch piece as a module: what autograd and per-example gradients both go through."""
 
-    def __init__(self, network: Network, objective: BoundObjective, player: str):
+    def __init__(self, network: Network, objective: BoundObjective, player: str, precision: Any = nullcontext):
         super().__init__()
         self.network = network
-        self.objective, self.player = objective, player
+        self.objective, self.player, self.precision = objective, player, precision
 
     def forward(self, batch: Batch, draw: Draw, scale: Tensor | float) -> tuple[Tensor, dict[str, Tensor]]:
-        """Σ w·value · scale (scalar), and sums of the logs over rows."""
+        """Σ w·value · scale, and sums of the logs over rows. A coupled loss that is a scalar already stays as it is."""
         draw = draw.keyed(batch.position)
-        reps = self.objective.represent(self.player, self.network, batch, draw)
-        loss = self.objective.loss(self.player, _full_precision(reps), batch, draw)
+        with self.precision():
+            reps = self.objective.represent(self.player, self.network, batch, draw)
+        loss = self.objective.loss(self.player, full_precision(reps), batch, draw)
         weight = self.objective.weight(self.player, batch)
         logs = {name: value.detach() * len(batch) for name, value in loss.logs.items()}
-        return (loss.value * weight).sum() * scale, logs
+        value = (loss.value * weight).sum() * scale if loss.value.dim() else loss.value
+        return value, logs
 
 
-def _full_precision(reps: Mapping[str, Any]) -> dict[str, Any]:
+def full_precision(reps: Mapping[str, Any]) -> dict[str, Any]:
+    """The tensors with half-precision ones as float32: losses are computed in full."""
     half = (torch.bfloat16, torch.float16)
     return pytree.tree_map(lambda t: t.float() if isinstance(t, Tensor) and t.dtype in half else t, dict(reps))
 

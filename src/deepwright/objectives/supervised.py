@@ -1,0 +1,150 @@
+"""Supervised learning: augment → embed → (mixup) → body → the task's loss."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Literal
+
+import torch
+from pydantic import Field as Setting
+from torch import Tensor
+
+from deepwright.contracts import BoundObjective, FittedFeature, FittedTask, Loss, Network, Player
+from deepwright.core.config import Config
+from deepwright.core.errors import Refused
+from deepwright.draw import Draw
+from deepwright.fields import Batch, Field, Fields
+from deepwright.registries import objectives
+
+__all__ = ["Supervised", "fold_members"]
+
+
+@objectives.register
+class Supervised(Config):
+    """Learn the target from the inputs.
+
+    Args:
+        mixup: Beta(a, a) parameter of mixing two examples' inputs and losses (Zhang et al. 2018, arXiv 1710.09412);
+            0 turns it off.
+        cutmix: the same for pasting a rectangle of another picture (Yun et al. 2019, arXiv 1905.04899).
+        input_noise: Gaussian noise on plain inputs, in standard deviations of the training rows.
+    """
+
+    kind: Literal["supervised"] = "supervised"
+    mixup: float = Setting(0.0, ge=0.0)
+    cutmix: float = Setting(0.0, ge=0.0)
+    input_noise: float = Setting(0.0, ge=0.0)
+
+    def bind(
+        self, task: FittedTask | None, features: Mapping[str, FittedFeature], network: Network
+    ) -> "BoundSupervised":
+        if task is None:
+            raise Refused("The objective 'supervised' needs a target: name one with --target.")
+        if task.coupled and (self.mixup or self.cutmix):
+            raise Refused(f"mixup and cutmix cannot be used with the task '{task.kind}', whose loss compares rows.")
+        return BoundSupervised(self, task, dict(features), network)
+
+
+def fold_members(outputs: Fields, targets: Fields) -> tuple[dict[str, Field], dict[str, Field], int]:
+    """Outputs (B, K, D) of an ensemble in one network → (B·K, D), targets repeated to fit; and K."""
+    members = next(iter(outputs.values())).values.shape[1]
+    flat = {name: Field(field.values.flatten(0, 1)) for name, field in outputs.items()}
+    repeated = {name: field.map(lambda part: part.repeat_interleave(members, 0)) for name, field in targets.items()}
+    return flat, repeated, members
+
+
+class BoundSupervised(BoundObjective):
+    """See `Supervised`."""
+
+    second_order = False
+    order: Literal["shuffle", "poisson"] = "shuffle"
+
+    def __init__(self, settings: Supervised, task: FittedTask, features: dict[str, FittedFeature], network: Network):
+        self._settings, self._task, self._features, self._network = settings, task, features, network
+        self.coupled = task.coupled
+        self.mates = settings.mixup > 0 or settings.cutmix > 0
+
+    def players(self) -> tuple[Player, ...]:
+        return (Player("network"),)
+
+    def weight(self, player: str, batch: Batch) -> Tensor:
+        weight = self._task.weight(batch.targets)
+        return weight if batch.weight is None else weight * batch.weight
+
+    def represent(self, player: str, network: Network, batch: Batch, draw: Draw) -> dict[str, Tensor]:
+        z = network.embed(self._augmented(batch.inputs, draw))
+        if batch.mate is not None:
+            mate = network.embed(self._augmented(batch.mate.inputs, draw.keyed(batch.mate.position)))
+            z = self._mix(z, mate, draw)
+        if self._settings.input_noise:
+            z = {name: self._noisy(name, field, draw) for name, field in z.items()}
+        return {name: field.values for name, field in network.body(z, draw).items()}
+
+    def loss(self, player: str, reps: Mapping[str, Tensor], batch: Batch, draw: Draw) -> Loss:
+        outputs = {name: Field(value) for name, value in reps.items()}
+        value = self._rows_loss(outputs, batch.targets)
+        if batch.mate is not None:
+            share = self._share(draw, reps)[0]
+            value = share * value + (1 - share) * self._rows_loss(outputs, batch.mate.targets)
+        return Loss(value)
+
+    def _rows_loss(self, outputs: Fields, targets: Fields) -> Tensor:
+        if self._network.members == 1:
+            return self._task.loss(outputs, targets)
+        flat, repeated, members = fold_members(outputs, targets)
+        return self._task.loss(flat, repeated).unflatten(0, (-1, members)).mean(1)
+
+    def _augmented(self, inputs: Fields, draw: Draw) -> dict[str, Field]:
+        return {
+            name: self._features[name].augment(field, draw.of("augment", name))[0] for name, field in inputs.items()
+        }
+
+    def _noisy(self, name: str, field: Field, draw: Draw) -> Field:
+        if field.values.dim() != 2 or not field.values.is_floating_point():
+            return field
+        noise = draw.at("noise", name).normal(*field.values.shape) * self._settings.input_noise
+        frozen = getattr(self._features[name].space, "frozen", None)
+        return field.with_values(field.values + (noise if frozen is None else noise.masked_fill(frozen, 0.0)))
+
+    def _share(self, draw: Draw, z: Mapping[str, Any]) -> tuple[float, bool]:
+        """The share of an example's own input in this step, and whether a rectangle is pasted (one choice a step)."""
+        chance = Draw(draw.seed, draw.step, path=draw.path)
+        cut = self._settings.cutmix > 0 and (self._settings.mixup == 0 or bool(chance.at("cut").bernoulli(0.5, 1)[0]))
+        a = self._settings.cutmix if cut else self._settings.mixup
+        share = float(chance.at("share").beta(a, 1)[0])
+        if not cut:
+            return share, False
+        # Exact whatever the picture's size, so that the loss needs no picture: the share snaps to a grid of 16ths.
+        side = round((1 - share) ** 0.5 * 16) / 16
+        return 1 - side * side, True
+
+    def _mix(self, z: Mapping[str, Field], mate: Mapping[str, Field], draw: Draw) -> dict[str, Field]:
+        share, cut = self._share(draw, z)
+        return {name: _mixed(field, mate[name], share, cut, draw.of("paste", name)) for name, field in z.items()}
+
+    def after_step(self, step: int, logs: Mapping[str, Any]) -> None:
+        """Nothing adapts."""
+
+    def state(self) -> dict[str, Any]:
+        return {}
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        """There is no state."""
+
+    def finish(self, network: Network, batches: Callable[[], Iterator[Batch]], draw: Draw) -> None:
+        """Nothing is learnt after training; the task's thresholds are the verb's business."""
+
+
+def _mixed(field: Field, mate: Field, share: float, cut: bool, draw: Draw) -> Field:
+    if not field.values.is_floating_point():
+        return field
+    if not cut:
+        return field.with_values(field.values * share + mate.values * (1 - share))
+    if field.values.dim() != 4:
+        return field  # only pictures have rectangles
+    height, width = field.values.shape[1:3]
+    side = (1 - share) ** 0.5
+    top, left = Draw(draw.seed, draw.step, path=draw.path).at("corner").uniform(2).tolist()
+    rows = slice(round(top * (1 - side) * height), round((top * (1 - side) + side) * height))
+    columns = slice(round(left * (1 - side) * width), round((left * (1 - side) + side) * width))
+    inside = torch.zeros(1, height, width, 1, dtype=torch.bool, device=field.values.device)
+    inside[:, rows, columns] = True
+    return field.with_values(torch.where(inside, mate.values, field.values))

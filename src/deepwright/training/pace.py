@@ -1,0 +1,123 @@
+"""Pace: turns a budget into a number of steps and a fraction done, and keeps a wall-clock promise.
+
+The schedule runs on the *fraction* of the budget. With epochs or steps that is step / total. With a wall-clock budget a
+probe gives the first total; when measured time drifts from the plan by more than a tenth of what is left, the rest is
+planned anew: from the step of the re-plan the fraction runs straight from where it is to 1 at the new total. Re-plans
+are recorded, and a resumed run follows the recorded ones before it measures again.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from deepwright.training.budget import Budget
+
+__all__ = ["Pace", "Segment"]
+
+DRIFT = 0.10  # of the time left
+PATIENCE = 0.02  # of the budget between two looks at the clock
+
+
+@dataclass(frozen=True)
+class Segment:
+    """From `step` on, the fraction runs from `fraction` to 1 at `total`."""
+
+    step: int
+    fraction: float
+    total: int
+
+
+@dataclass
+class Pace:
+    """The plan of one training.
+
+    Args:
+        budget: what the person gave.
+        steps_per_epoch: to turn epochs into steps.
+        clock: seconds used so far, time before the training included, time while stopped not.
+        recorded: re-plans of an earlier life of this run, to be followed.
+    """
+
+    budget: Budget
+    steps_per_epoch: float
+    clock: Callable[[], float]
+    segments: list[Segment] = field(default_factory=list)
+    recorded: Sequence[Segment] = ()
+    _looked: tuple[int, float] = (0, 0.0)
+    _began: tuple[int, float] = (0, 0.0)
+
+    @property
+    def timed(self) -> bool:
+        return self.budget.unit == "seconds"
+
+    @property
+    def total(self) -> int:
+        return self.segments[-1].total
+
+    def plan(self, step_seconds: float = 0.0, reserve: float = 0.0) -> None:
+        """The first plan. A wall-clock budget needs the probed seconds of a step and what to keep for the end."""
+        if self.timed:
+            left = self.budget.amount - self.clock() - reserve
+            total = max(1, int(left / max(step_seconds, 1e-6)))
+        elif self.budget.unit == "epochs":
+            total = max(1, round(self.budget.amount * self.steps_per_epoch))
+        else:
+            total = max(1, round(self.budget.amount))
+        self.segments = [Segment(0, 0.0, total)]
+        self.start(0)
+
+    def start(self, step: int) -> None:
+        """Measure from here on."""
+        self._looked = self._began = (step, self.clock())
+
+    @property
+    def began(self) -> tuple[int, float]:
+        """Step and clock when measuring began in this process."""
+        return self._began
+
+    def fraction(self, step: int) -> float:
+        """The share of the budget used before `step`, 0 to 1."""
+        segment = next(s for s in reversed(self.segments) if s.step <= step)
+        if segment.total <= segment.step:
+            return 1.0
+        return min(
+            1.0, segment.fraction + (1 - segment.fraction) * (step - segment.step) / (segment.total - segment.step)
+        )
+
+    def replan(self, step: int, reserve: float) -> Segment | None:
+        """Look at the clock after `step` steps; the new segment if the rest had to be planned anew."""
+        if not self.timed:
+            return None
+        for segment in self.recorded:
+            if segment.step >= step:
+                if segment.step == step:
+                    self.segments.append(segment)
+                    return segment
+                return None  # a recorded one lies ahead: until then, no measuring
+        since, looked = self._looked
+        now = self.clock()
+        if now - looked < PATIENCE * self.budget.amount or step == since or step >= self.total:
+            return None
+        pace = (now - looked) / (step - since)
+        left = self.budget.amount - now - reserve
+        drift = pace * (self.total - step) - left
+        self._looked = (step, now)
+        if abs(drift) <= DRIFT * max(left, 0.0):
+            return None
+        return self.follow(step, step + max(1, int(left / pace)))
+
+    def follow(self, step: int, total: int) -> Segment:
+        """Plan anew: from `step` on, run to 1 at `total`."""
+        segment = Segment(step, self.fraction(step), total)
+        self.segments.append(segment)
+        return segment
+
+    def overdue(self, reserve: float) -> bool:
+        """Whether the deadline of a wall-clock budget has come."""
+        return self.timed and self.clock() > self.budget.amount - reserve
+
+    def state(self) -> dict[str, Any]:
+        return {"segments": [[s.step, s.fraction, s.total] for s in self.segments], "seconds": self.clock()}
+
+    def load(self, state: dict[str, Any]) -> None:
+        self.segments = [Segment(*one) for one in state["segments"]]

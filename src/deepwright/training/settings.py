@@ -1,0 +1,49 @@
+"""Settings of training: everything under `train:` in a recipe."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from deepwright.core.config import Config
+from deepwright.registries import optimizers, schedules
+from deepwright.training.budget import Budget
+
+__all__ = ["EarlyStopping", "Train"]
+
+
+class EarlyStopping(Config):
+    """Stop when `patience` validations in a row brought nothing better. The best weights are kept either way."""
+
+    patience: int = Field(20, ge=1)
+
+
+class Train(Config):
+    """How to train.
+
+    Args:
+        budget: "60s", "5min", "20epochs", "2000steps".
+        batch: examples a step; None lets the model and the number of rows decide.
+        micro_batch: split each batch into pieces of this size to save memory; the gradient stays the same.
+        ema: decay of the exponential moving average of the weights, or None.
+        clip: the largest length of the gradient, or None.
+        optimizer, schedule: None takes what the model recommends.
+        l1: factor of the sum of absolute weights, added to the loss.
+        l2: decoupled weight decay; None leaves it to the optimiser's own default.
+        validations: how often the validation rows are answered over the whole budget (at most once an epoch).
+        checkpoint_seconds: time between two checkpoints; costly ones come less often.
+        precision: "auto" is bf16 where the device has it natively, else float32.
+    """
+
+    budget: Budget = Budget(300.0, "seconds")
+    batch: int | None = Field(None, ge=1)
+    micro_batch: int | None = Field(None, ge=1)
+    optimizer: Annotated[Any, optimizers] | None = None
+    schedule: Annotated[Any, schedules] | None = None
+    ema: float | None = Field(None, ge=0.0, lt=1.0)
+    early_stopping: EarlyStopping | None = None
+    clip: float | None = Field(None, gt=0.0)
+    l1: float = Field(0.0, ge=0.0)
+    l2: float | None = Field(None, ge=0.0)
+    validations: int = Field(40, ge=1)
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    checkpoint_seconds: float = Field(30.0, gt=0.0)
