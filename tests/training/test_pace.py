@@ -64,8 +64,8 @@ def test_drift_is_planned_away_and_the_schedule_still_reaches_its_end(factor):
 
 def test_a_resumed_plan_follows_what_was_recorded():
     machine = Machine()
-    steps, plans = machine.work(timed(machine), lambda step: 0.1 if step < 100 else 0.2)
+    _, plans = machine.work(timed(machine), lambda step: 0.1 if step < 100 else 0.2)
     other = Machine()
     pace = timed(other, recorded=plans)
-    again, follow = other.work(pace, lambda step: 0.01)  # a much faster machine, but the plan is the plan
+    _, follow = other.work(pace, lambda step: 0.01)  # a much faster machine, but the plan is the plan
     assert follow[: len(plans)] == plans

@@ -1,0 +1,57 @@
+"""Sources: where raw data lies. Importing this folder registers its kinds."""
+
+from pathlib import Path
+from typing import Any
+
+from deepwright.core.config import Config
+from deepwright.core.errors import DataError, did_you_mean
+from deepwright.data.sources.arrays import IDX, NPZ, idx_files
+from deepwright.data.sources.columnar import JSONL, Arrow, Parquet
+from deepwright.data.sources.csv import CSV
+from deepwright.data.sources.folder import Folder
+from deepwright.data.sources.frame import Frame, frame_table
+from deepwright.data.table import Table
+
+__all__ = ["CSV", "IDX", "JSONL", "NPZ", "Arrow", "Folder", "Frame", "Parquet", "detect", "open_source"]
+
+_SUFFIXES: dict[str, type[Config]] = {
+    ".csv": CSV, ".tsv": CSV, ".txt": CSV, ".tab": CSV, ".data": CSV, ".parquet": Parquet, ".pq": Parquet, ".arrow": Arrow, ".feather": Arrow,
+    ".ipc": Arrow, ".jsonl": JSONL, ".ndjson": JSONL, ".npz": NPZ,
+}  # fmt: skip
+
+
+def detect(source: str | Path) -> Config:
+    """The source settings for a path, by its name and content.
+
+    Raises:
+        DataError: missing, or of no known kind.
+    """
+    path = Path(source).expanduser()
+    if not path.exists():
+        near = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
+        hint = did_you_mean(path.name, near) if near else ""
+        raise DataError(f"There is no file or folder {path}. {hint if hint.startswith('Did') else ''}".rstrip())
+    if path.is_dir():
+        return IDX(path=str(path)) if idx_files(path) else Folder(path=str(path))
+    if path.stat().st_size == 0:
+        raise DataError(f"{path.name} is empty.")
+    suffixes = [part.lower() for part in path.suffixes]
+    if "ubyte" in path.name or ".idx" in path.name:
+        return IDX(path=str(path))
+    inner = next((part for part in reversed(suffixes) if part not in (".gz", ".zst")), "")
+    if inner not in _SUFFIXES:
+        raise DataError(
+            f"{path.name}: files ending in '{inner or path.name}' are not known. Expected {', '.join(sorted(_SUFFIXES))} "
+            "(.gz and .zst as well for text), or a folder of pictures."
+        )
+    return _SUFFIXES[inner](path=str(path))
+
+
+def open_source(source: Any) -> tuple[Config, Table]:
+    """Settings and table of a path, of settings, or of data in memory."""
+    if isinstance(source, Config):
+        return source, source.open()  # type: ignore[attr-defined]
+    if isinstance(source, str | Path):
+        settings = detect(source)
+        return settings, settings.open()  # type: ignore[attr-defined]
+    return Frame(), frame_table(source)

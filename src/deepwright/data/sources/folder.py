@@ -1,0 +1,70 @@
+"""A folder of pictures: one sub-folder a class."""
+
+from pathlib import Path
+from typing import Literal
+
+import polars as pl
+
+from deepwright.contracts import Finding
+from deepwright.core.config import Config
+from deepwright.core.errors import DataError
+from deepwright.data.sources.paths import PICTURES
+from deepwright.data.table import FrameTable, Table
+from deepwright.registries import sources
+
+__all__ = ["Folder"]
+
+_UNREADABLE = {
+    ".heic": "HEIC",
+    ".heif": "HEIC",
+    ".svg": "SVG",
+    ".psd": "PSD",
+    ".raw": "camera raw",
+    ".cr2": "camera raw",
+}
+_SPLITS = {"train": "train", "training": "train", "val": "validation", "valid": "validation", "validation": "validation",
+           "dev": "validation", "test": "test", "testing": "test"}  # fmt: skip
+
+
+@sources.register
+class Folder(Config):
+    """Columns `image` (paths) and `label` (sub-folder); `split` as well when the sub-folders are train, test …"""
+
+    kind: Literal["folder"] = "folder"
+    path: str
+
+    def open(self) -> Table:
+        """Raises DataError: the folder holds no picture."""
+        folder = Path(self.path)
+        files = sorted(path for path in folder.rglob("*") if path.is_file() and not _hidden(path, folder))
+        pictures = [path for path in files if path.suffix.lower() in PICTURES]
+        others = [path for path in files if path.suffix.lower() not in PICTURES]
+        if not pictures:
+            seen = f"; it holds {len(files)} other files, such as {files[0].name}" if files else "; it is empty"
+            raise DataError(f"The folder {folder} holds no pictures ({', '.join(PICTURES)}){seen}.")
+        parts = [path.relative_to(folder).parts[:-1] for path in pictures]
+        columns: dict[str, list[str | None]] = {"image": [str(path.resolve()) for path in pictures]}
+        if all(part and part[0].lower() in _SPLITS for part in parts) and len({part[0] for part in parts}) > 1:
+            columns["split"] = [_SPLITS[part[0].lower()] for part in parts]
+            parts = [part[1:] for part in parts]
+        if any(parts):
+            columns["label"] = [part[0] if part else None for part in parts]
+        return FrameTable(pl.DataFrame(columns), folder.name, tuple(_findings(others)), files=tuple(pictures))
+
+
+def _hidden(path: Path, folder: Path) -> bool:
+    return any(part.startswith(".") or part == "__MACOSX" for part in path.relative_to(folder).parts)
+
+
+def _findings(others: list[Path]) -> list[Finding]:
+    findings = []
+    unreadable = [path for path in others if path.suffix.lower() in _UNREADABLE]
+    if unreadable:
+        kind = _UNREADABLE[unreadable[0].suffix.lower()]
+        text = f"{len(unreadable)} pictures cannot be read ({kind}, such as {unreadable[0].name}); convert them to PNG or JPEG."
+        findings.append(Finding("warning", "unreadable-format", text, "image", len(unreadable)))
+    rest = [path for path in others if path not in unreadable]
+    if rest:
+        text = f"{len(rest)} files are no pictures and were passed over, such as {rest[0].name}."
+        findings.append(Finding("note", "not-a-picture", text, "image", len(rest)))
+    return findings

@@ -1,0 +1,138 @@
+"""Tables: named raw columns, read in chunks. Cells stay as they were written."""
+
+import tempfile
+import weakref
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import polars as pl
+
+from deepwright.contracts import Finding
+from deepwright.core.errors import DataError, did_you_mean
+from deepwright.core.files import file_hash
+
+__all__ = ["CHUNK", "FrameTable", "ScannedTable", "Table", "digests", "require_columns", "scratch_folder"]
+
+CHUNK = 65_536
+
+
+class Table(Protocol):
+    """Raw columns; see ARCHITECTURE.md, "The table"."""
+
+    origin: str
+    findings: tuple[Finding, ...]
+    decisions: Mapping[str, Any]
+    files: tuple[Path, ...]
+
+    @property
+    def columns(self) -> tuple[str, ...]: ...
+    @property
+    def height(self) -> int: ...
+    def chunks(self, columns: Sequence[str] | None = None, rows: int = CHUNK) -> Iterator[pl.DataFrame]: ...
+    def select(self, columns: Sequence[str]) -> pl.DataFrame: ...
+    def take(self, rows: Sequence[int] | np.ndarray, columns: Sequence[str] | None = None) -> pl.DataFrame: ...
+
+
+@dataclass
+class FrameTable:
+    """A table in memory."""
+
+    frame: pl.DataFrame
+    origin: str
+    findings: tuple[Finding, ...] = ()
+    decisions: Mapping[str, Any] = field(default_factory=dict)
+    files: tuple[Path, ...] = ()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return tuple(self.frame.columns)
+
+    @property
+    def height(self) -> int:
+        return self.frame.height
+
+    def chunks(self, columns: Sequence[str] | None = None, rows: int = CHUNK) -> Iterator[pl.DataFrame]:
+        frame = self.frame if columns is None else self.frame.select(columns)
+        for start in range(0, frame.height, rows):
+            yield frame.slice(start, rows)
+
+    def select(self, columns: Sequence[str]) -> pl.DataFrame:
+        return self.frame.select(columns)
+
+    def take(self, rows: Sequence[int] | np.ndarray, columns: Sequence[str] | None = None) -> pl.DataFrame:
+        frame = self.frame if columns is None else self.frame.select(columns)
+        return frame[np.asarray(rows, dtype=np.int64)]
+
+
+@dataclass
+class ScannedTable:
+    """A table on the disk (Parquet), read piece by piece: memory holds one chunk."""
+
+    path: Path
+    origin: str
+    findings: tuple[Finding, ...] = ()
+    decisions: Mapping[str, Any] = field(default_factory=dict)
+    files: tuple[Path, ...] = ()
+    keep: Any = None  # what must live as long as the file does
+
+    def __post_init__(self) -> None:
+        self._scan = pl.scan_parquet(self.path)
+        self._columns = tuple(self._scan.collect_schema().names())
+        self._height = int(self._scan.select(pl.len()).collect().item())
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return self._columns
+
+    @property
+    def height(self) -> int:
+        return self._height
+
+    def chunks(self, columns: Sequence[str] | None = None, rows: int = CHUNK) -> Iterator[pl.DataFrame]:
+        scan = self._scan if columns is None else self._scan.select(columns)
+        for start in range(0, self._height, rows):
+            yield scan.slice(start, rows).collect()
+
+    def select(self, columns: Sequence[str]) -> pl.DataFrame:
+        return self._scan.select(columns).collect()
+
+    def take(self, rows: Sequence[int] | np.ndarray, columns: Sequence[str] | None = None) -> pl.DataFrame:
+        wanted = np.asarray(rows, dtype=np.int64)
+        order = np.argsort(wanted, kind="stable")
+        parts, start = [], 0
+        for chunk in self.chunks(columns):
+            low, high = np.searchsorted(wanted[order], [start, start + chunk.height])
+            if high > low:
+                parts.append(chunk[wanted[order[low:high]] - start])
+            start += chunk.height
+        if not parts:
+            return next(iter(self.chunks(columns))).clear()
+        back = np.empty_like(order)
+        back[order] = np.arange(len(order))
+        return pl.concat(parts)[back]
+
+
+def scratch_folder() -> tuple[Path, Any]:
+    """A temporary folder that disappears with the returned object (or the process)."""
+    folder = tempfile.TemporaryDirectory(prefix="deepwright-", ignore_cleanup_errors=True)
+    return Path(folder.name), folder
+
+
+def remove_with(owner: Any, folder: tempfile.TemporaryDirectory[str]) -> None:
+    """Tie a temporary folder to the life of an object."""
+    weakref.finalize(owner, folder.cleanup)
+
+
+def require_columns(table: Table, columns: Sequence[str], role: str) -> None:
+    """Raises DataError: a named column is not in the table; the sentence names the nearest."""
+    for column in columns:
+        if column not in table.columns:
+            raise DataError(f"{table.origin} has no column '{column}' ({role}). {did_you_mean(column, table.columns)}")
+
+
+def digests(table: Table) -> dict[str, str]:
+    """Each file of a table with its SHA-256, to tell later whether the data is still the same."""
+    return {str(path): file_hash(path) for path in table.files[:1000] if path.is_file()}
