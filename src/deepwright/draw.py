@@ -78,6 +78,13 @@ class Stream:
             return torch.ones(shape, dtype=torch.bool, device=self.device if self.rows is None else self.rows.device)
         return self._bits(shape) < threshold
 
+    def keep(self, p: float, *shape: int) -> Tensor:
+        """Bool, true with probability p in steps of 1/256: four to a hash, for dropout."""
+        count = math.prod(shape[1:])
+        quads = self._bits((shape[0], -(-count // 4)))
+        lanes = torch.stack([quads >> 24, (quads << 8) >> 24, (quads << 16) >> 24, (quads << 24) >> 24], -1)
+        return (lanes.flatten(1)[:, :count] < round(p * 256) - 128).reshape(shape)
+
     def integers(self, high: int, *shape: int) -> Tensor:
         """Int64 in [0, high), for high below 2**31."""
         return ((self._bits(shape).to(torch.int64) & 0xFFFFFFFF) * high) >> 32

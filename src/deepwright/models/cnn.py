@@ -1,0 +1,104 @@
+"""CNN for one picture: residual, or classic convolution and pooling."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Literal
+
+import torch
+from pydantic import Field as Setting
+from torch import Tensor, nn
+
+from deepwright.contracts import FittedFeature, Network, Suits
+from deepwright.core.config import Config
+from deepwright.core.errors import Refused
+from deepwright.draw import Draw
+from deepwright.fields import Batch, Field, Fields
+from deepwright.models.inputs import Embed, is_grid
+from deepwright.models.layers.dropout import dropout
+from deepwright.models.layers.trunk import Classic, Residual
+from deepwright.registries import models
+from deepwright.spaces import Space
+
+__all__ = ["CNN", "CNNNetwork"]
+
+
+@models.register
+class CNN(Config):
+    """Convolutions over one picture.
+
+    Args:
+        style: "residual" (He et al. 2016, arXiv 1512.03385): stages that halve the picture, with skip connections; or
+            "classic": convolution, norm, activation, pooling.
+        widths: channels of the stages; None adapts them to the picture's size.
+        blocks: residual blocks a stage.
+        norm: "batch" learns fastest a second, but its rows meet (no per-example gradients); "group" keeps them apart.
+        pool: how classic stages and the start of residual ones halve the picture.
+        summary: how the last picture becomes one vector.
+    """
+
+    kind: Literal["cnn"] = "cnn"
+    style: Literal["residual", "classic"] = "residual"
+    widths: tuple[int, ...] | None = Setting(None, min_length=1)
+    blocks: int = Setting(1, ge=1)
+    norm: Literal["batch", "group", "none"] = "batch"
+    activation: Literal["relu", "gelu", "silu"] = "relu"
+    pool: Literal["max", "average"] = "max"
+    summary: Literal["average", "max", "both"] = "average"
+    dropout: float = Setting(0.1, ge=0.0, lt=1.0)
+
+    @classmethod
+    def suits(cls, spaces: Mapping[str, Space], heads: Mapping[str, int], rows: int) -> Suits | None:
+        if len(spaces) == 1 and all(is_grid(space) for space in spaces.values()):
+            return Suits(0.9, cls(), "one picture")
+        return None
+
+    def recommended(self, rows: int) -> dict[str, Any]:
+        """Train settings that suit this family."""
+        batch = 128 if rows >= 10_000 else 64 if rows >= 2_000 else 32
+        return {
+            "batch": batch, "optimizer": {"kind": "adamw", "lr": 4e-3, "weight_decay": 0.05}, "ema": 0.995, "clip": None,
+            "schedule": {"kind": "one_cycle", "rise": 0.2}, "early_stopping": None, "longest": 100,
+        }  # fmt: skip
+
+    def build(self, features: Mapping[str, FittedFeature], heads: Mapping[str, int], rows: int) -> "CNNNetwork":
+        grids = [name for name, feature in features.items() if is_grid(feature.space)]
+        if len(grids) != 1 or len(features) != 1:
+            raise Refused(
+                f"The model 'cnn' takes exactly one picture column and nothing else; here are {len(grids)} picture columns "
+                f"among {len(features)}. Use fusion for mixtures, mlp for plain columns, or --ignore the other columns."
+            )
+        return CNNNetwork(self, features, heads)
+
+    def trunk(self, shape: tuple[int, int, int]) -> nn.Module:
+        """(B, C, H, W) → (B, trunk.width)."""
+        side = min(shape[:2])
+        stages = 2 if side < 16 else 3 if side < 48 else 4 if side < 96 else 5
+        widths = self.widths or tuple(min(512, 32 * 2**place) for place in range(stages))
+        build = Residual if self.style == "residual" else Classic
+        return build(shape[2], widths, self)
+
+
+class CNNNetwork(Network):
+    """See `CNN`."""
+
+    def __init__(self, settings: CNN, features: Mapping[str, FittedFeature], heads: Mapping[str, int]):
+        super().__init__()
+        self._settings = settings
+        self.couples_rows = settings.norm == "batch"
+        self.inputs = Embed(features, 1)
+        (self._name,) = self.inputs.grids
+        self.trunk = settings.trunk(self.inputs.shapes[self._name]).to(memory_format=torch.channels_last)
+        self.heads = nn.ModuleDict({name: nn.Linear(self.trunk.width, size) for name, size in heads.items()})
+
+    def embed(self, inputs: Fields) -> dict[str, Field]:
+        return self.inputs(inputs)
+
+    def body(self, z: Fields, draw: Draw | None = None) -> dict[str, Field]:
+        picture: Tensor = z[self._name].values.permute(0, 3, 1, 2)  # stored (B, H, W, C): channels last at no cost
+        hidden = dropout(self.trunk(picture), self._settings.dropout, draw, "head")
+        return {name: Field(head(hidden)) for name, head in self.heads.items()}
+
+    @torch.no_grad()
+    def warm(self, batches: Callable[[], Iterator[Batch]], bias: Mapping[str, Tensor]) -> None:
+        for name, start in bias.items():
+            self.heads[name].bias.copy_(start)
+            self.heads[name].weight.mul_(0.1)

@@ -1,0 +1,118 @@
+"""Fusion: several pictures, or pictures with plain columns, each through its own encoder."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Literal
+
+import torch
+from pydantic import Field as Setting
+from torch import Tensor, nn
+
+from deepwright.contracts import FittedFeature, Network, Suits
+from deepwright.core.config import Config
+from deepwright.core.errors import Refused
+from deepwright.draw import Draw
+from deepwright.fields import Batch, Field, Fields
+from deepwright.models.cnn import CNN
+from deepwright.models.inputs import Embed, is_grid, is_vector
+from deepwright.models.layers.dropout import dropout
+from deepwright.models.layers.numeric import PiecewiseLinear
+from deepwright.models.mlp import ACTIVATIONS, WARM_ROWS
+from deepwright.registries import models
+from deepwright.spaces import Space
+
+__all__ = ["Fusion", "FusionNetwork"]
+
+
+@models.register
+class Fusion(Config):
+    """Each picture becomes a vector by a trunk of its own, all plain columns become one; an MLP joins them.
+
+    A picture that is absent (or cannot be read) is replaced by a learnt vector.
+
+    Args:
+        picture: settings of the trunks. width, depth, dropout, activation: of the MLP that joins.
+    """
+
+    kind: Literal["fusion"] = "fusion"
+    picture: CNN = CNN()
+    width: int = Setting(256, ge=1)
+    depth: int = Setting(2, ge=1)
+    activation: Literal["relu", "gelu", "silu", "tanh", "mish", "selu"] = "relu"
+    dropout: float = Setting(0.1, ge=0.0, lt=1.0)
+    bins: int = Setting(32, ge=2)
+    number_width: int = Setting(12, ge=1)
+    category_width: int = Setting(8, ge=1)
+
+    @classmethod
+    def suits(cls, spaces: Mapping[str, Space], heads: Mapping[str, int], rows: int) -> Suits | None:
+        grids = [is_grid(space) for space in spaces.values()]
+        if any(grids) and all(is_grid(space) or is_vector(space) for space in spaces.values()):
+            return Suits(0.8, cls(), "pictures and plain columns")
+        return None
+
+    def recommended(self, rows: int) -> dict[str, Any]:
+        """Train settings that suit this family."""
+        return self.picture.recommended(rows) | {"optimizer": {"kind": "adamw", "lr": 2e-3, "weight_decay": 0.05}}
+
+    def build(self, features: Mapping[str, FittedFeature], heads: Mapping[str, int], rows: int) -> "FusionNetwork":
+        if not features:
+            raise Refused("A fusion network needs at least one input column.")
+        return FusionNetwork(self, features, heads)
+
+
+class FusionNetwork(Network):
+    """See `Fusion`."""
+
+    def __init__(self, settings: Fusion, features: Mapping[str, FittedFeature], heads: Mapping[str, int]):
+        super().__init__()
+        self._settings = settings
+        self.inputs = Embed(features, settings.category_width)
+        self.couples_rows = bool(self.inputs.grids) and settings.picture.norm == "batch"
+        trunks = [settings.picture.trunk(self.inputs.shapes[name]) for name in self.inputs.grids]
+        self.trunks = nn.ModuleList(trunk.to(memory_format=torch.channels_last) for trunk in trunks)
+        self.absent = nn.ParameterList(nn.Parameter(torch.zeros(trunk.width)) for trunk in trunks)
+        count = self.inputs.numbers
+        self.numbers = PiecewiseLinear(count, settings.bins, settings.number_width) if count else None
+        size = sum(trunk.width for trunk in trunks) + len(self.inputs.ids) * self.inputs.width
+        size += count * (settings.number_width + 1)
+        self.layers = nn.ModuleList()
+        for _ in range(settings.depth):
+            self.layers.append(nn.Linear(size, settings.width))
+            size = settings.width
+        self.heads = nn.ModuleDict({name: nn.Linear(size, width) for name, width in heads.items()})
+
+    def embed(self, inputs: Fields) -> dict[str, Field]:
+        return self.inputs(inputs)
+
+    def body(self, z: Fields, draw: Draw | None = None) -> dict[str, Field]:
+        parts = [self._picture(place, z[name]) for place, name in enumerate(self.inputs.grids)]
+        if self.numbers is not None:
+            numbers = self.inputs.number_matrix(z)
+            parts += [numbers, self.numbers(numbers).flatten(1)]
+        if self.inputs.ids:
+            parts.append(self.inputs.id_matrix(z))
+        hidden = torch.cat(parts, 1)
+        for place, layer in enumerate(self.layers):
+            hidden = ACTIVATIONS[self._settings.activation](layer(hidden))
+            hidden = dropout(hidden, self._settings.dropout, draw, f"layer{place}")
+        return {name: Field(head(hidden)) for name, head in self.heads.items()}
+
+    def _picture(self, place: int, field: Field) -> Tensor:
+        seen = self.trunks[place](field.values.permute(0, 3, 1, 2))
+        if field.present is None:
+            return seen
+        return torch.where(field.present[:, None], seen, self.absent[place])
+
+    @torch.no_grad()
+    def warm(self, batches: Callable[[], Iterator[Batch]], bias: Mapping[str, Tensor]) -> None:
+        for name, start in bias.items():
+            self.heads[name].bias.copy_(start)
+        if self.numbers is None:
+            return
+        parts, rows = [], 0
+        for batch in batches():
+            parts.append(torch.cat([batch.inputs[name].values.float() for name in self.inputs.boxes], 1))
+            rows += len(batch)
+            if rows >= WARM_ROWS:
+                break
+        self.numbers.warm(torch.cat(parts))

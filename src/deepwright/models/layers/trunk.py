@@ -1,0 +1,92 @@
+"""Convolutional trunks: a picture becomes a vector."""
+
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["Classic", "Residual"]
+
+
+def _norm(kind: str, width: int) -> nn.Module:
+    if kind == "batch":
+        return nn.BatchNorm2d(width)
+    if kind == "group":
+        return nn.GroupNorm(next(g for g in (8, 4, 2, 1) if width % g == 0), width)
+    return nn.Identity()
+
+
+def _activation(kind: str) -> nn.Module:
+    return {"relu": nn.ReLU(inplace=True), "gelu": nn.GELU(), "silu": nn.SiLU(inplace=True)}[kind]
+
+
+def _pool(kind: str) -> nn.Module:
+    return nn.MaxPool2d(2, ceil_mode=True) if kind == "max" else nn.AvgPool2d(2, ceil_mode=True)
+
+
+def _summary(kind: str, x: Tensor) -> Tensor:
+    """(B, C, H, W) → (B, C) or, for "both", (B, 2C)."""
+    parts = {"average": [x.mean((2, 3))], "max": [x.amax((2, 3))], "both": [x.mean((2, 3)), x.amax((2, 3))]}[kind]
+    return torch.cat(parts, 1) if len(parts) > 1 else parts[0]
+
+
+class _Convolution(nn.Sequential):
+    """Convolution, norm, activation."""
+
+    def __init__(self, size: int, width: int, settings: Any, active: bool = True):
+        layers = [nn.Conv2d(size, width, 3, padding=1, bias=settings.norm == "none"), _norm(settings.norm, width)]
+        super().__init__(*layers, *([_activation(settings.activation)] if active else []))
+
+
+class Classic(nn.Module):
+    """Convolution, norm, activation at each width, pooling between them, one summary at the end."""
+
+    def __init__(self, channels: int, widths: tuple[int, ...], settings: Any):
+        super().__init__()
+        layers: list[nn.Module] = []
+        for place, width in enumerate(widths):
+            layers += [_pool(settings.pool)] if place else []
+            layers.append(_Convolution(channels, width, settings))
+            channels = width
+        self.layers = nn.Sequential(*layers)
+        self._summary = settings.summary
+        self.width = channels * (2 if self._summary == "both" else 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return _summary(self._summary, self.layers(x))
+
+
+class _Block(nn.Module):
+    """x + convolution(convolution(x)); the last norm starts at nothing, so that the block starts as identity."""
+
+    def __init__(self, width: int, settings: Any):
+        super().__init__()
+        self.first = _Convolution(width, width, settings)
+        self.second = _Convolution(width, width, settings, active=False)
+        self.activation = _activation(settings.activation)
+        if settings.norm != "none":
+            nn.init.zeros_(cast(Tensor, self.second[1].weight))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.activation(x + self.second(self.first(x)))
+
+
+class Residual(nn.Module):
+    """A first convolution, then stages: pooling, convolution to the new width, residual blocks."""
+
+    def __init__(self, channels: int, widths: tuple[int, ...], settings: Any):
+        super().__init__()
+        layers: list[nn.Module] = []
+        for place, width in enumerate(widths):
+            layers.append(_Convolution(channels, width, settings))
+            if place < len(widths) - 1 or len(widths) == 1:
+                layers.append(_pool(settings.pool))
+            if place:  # at full size a block would cost as much as all the others together
+                layers += [_Block(width, settings) for _ in range(settings.blocks)]
+            channels = width
+        self.layers = nn.Sequential(*layers)
+        self._summary = settings.summary
+        self.width = channels * (2 if self._summary == "both" else 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return _summary(self._summary, self.layers(x))

@@ -1,0 +1,167 @@
+"""MLP for plain columns: embedded numbers, and several networks in one that share nearly all weights."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Literal
+
+import torch
+import torch.nn.functional as F
+from pydantic import Field as Setting
+from torch import Tensor, nn
+
+from deepwright.contracts import FittedFeature, Network, Suits
+from deepwright.core.config import Config
+from deepwright.core.errors import Refused
+from deepwright.draw import Draw
+from deepwright.fields import Batch, Field, Fields
+from deepwright.models.inputs import Embed, is_vector
+from deepwright.models.layers.dropout import dropout
+from deepwright.models.layers.numeric import PiecewiseLinear
+from deepwright.registries import models
+from deepwright.spaces import Space
+
+__all__ = ["ACTIVATIONS", "MLP", "MLPNetwork"]
+
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "relu": F.relu, "gelu": F.gelu, "silu": F.silu, "tanh": torch.tanh, "mish": F.mish, "selu": F.selu,
+}  # fmt: skip
+WARM_ROWS = 20_000
+
+
+@models.register
+class MLP(Config):
+    """Layers of units that are fully connected.
+
+    With `members` > 1 it is an ensemble in one network in the manner of TabM (Gorishniy et al. 2025, arXiv 2410.24210):
+    every layer's weights are shared, each member scales its inputs and outputs and has a head of its own.
+
+    Args:
+        width, depth: of the hidden layers.
+        members: networks in one; None lets the number of rows decide.
+        numbers: how numbers enter: "bins" (piecewise-linear embeddings) or "plain".
+        bins, number_width, category_width: sizes of the embeddings.
+    """
+
+    kind: Literal["mlp"] = "mlp"
+    width: int = Setting(256, ge=1)
+    depth: int = Setting(2, ge=0)
+    members: int | None = Setting(None, ge=1)
+    activation: Literal["relu", "gelu", "silu", "tanh", "mish", "selu"] = "relu"
+    norm: Literal["none", "layer"] = "none"
+    dropout: float = Setting(0.1, ge=0.0, lt=1.0)
+    numbers: Literal["bins", "plain"] = "bins"
+    bins: int = Setting(32, ge=2)
+    number_width: int = Setting(12, ge=1)
+    category_width: int = Setting(8, ge=1)
+
+    @classmethod
+    def suits(cls, spaces: Mapping[str, Space], heads: Mapping[str, int], rows: int) -> Suits | None:
+        if spaces and all(is_vector(space) for space in spaces.values()):
+            return Suits(0.9, cls(), "plain columns only")
+        return None
+
+    def recommended(self, rows: int) -> dict[str, Any]:
+        """Train settings that suit this family."""
+        batch = 128 if rows < 4_000 else 256 if rows < 100_000 else 1024
+        return {
+            "batch": batch, "optimizer": {"kind": "adamw", "lr": 2e-3, "weight_decay": 3e-2}, "ema": 0.99, "clip": 1.0,
+            "schedule": {"kind": "cosine", "warmup": 0.02}, "early_stopping": {"patience": 16},
+            "longest": 100,
+        }  # fmt: skip
+
+    def build(self, features: Mapping[str, FittedFeature], heads: Mapping[str, int], rows: int) -> "MLPNetwork":
+        if not features:
+            raise Refused("An mlp needs at least one input column.")
+        for name, feature in features.items():
+            if not is_vector(feature.space):
+                raise Refused(
+                    f"The model 'mlp' takes plain columns; '{name}' is not one. Use cnn for pictures, fusion for mixtures."
+                )
+        members = self.members if self.members is not None else 8
+        return MLPNetwork(self.model_copy(update={"members": members}), features, heads)
+
+
+class MemberLinear(nn.Module):
+    """A linear layer shared by K members, each with its own scaling of inputs and outputs and its own bias.
+
+    BatchEnsemble (Wen et al. 2020, arXiv 2002.06715): y = ((x ∘ r) W) ∘ s + b. (B, K, in) → (B, K, out).
+    """
+
+    def __init__(self, size: int, width: int, members: int, first: bool):
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(width, size))
+        nn.init.uniform_(self.weight, -(size**-0.5), size**-0.5)
+        start = torch.randint(0, 2, (members, size)) * 2.0 - 1 if first and members > 1 else torch.ones(members, size)
+        self.into = nn.Parameter(start)
+        self.out = nn.Parameter(torch.ones(members, width))
+        bound = size**-0.5
+        self.bias = nn.Parameter(torch.empty(members, width).uniform_(-bound, bound))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.addcmul(self.bias, F.linear(x * self.into, self.weight), self.out)
+
+
+class MemberHead(nn.Module):
+    """A linear head a member: (B, K, in) → (B, K, D)."""
+
+    def __init__(self, size: int, width: int, members: int):
+        super().__init__()
+        bound = size**-0.5
+        self.weight = nn.Parameter(torch.empty(members, size, width).uniform_(-bound, bound))
+        self.bias = nn.Parameter(torch.zeros(members, 1, width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.baddbmm(self.bias, x.transpose(0, 1), self.weight).transpose(0, 1)
+
+
+class MLPNetwork(Network):
+    """See `MLP`."""
+
+    def __init__(self, settings: MLP, features: Mapping[str, FittedFeature], heads: Mapping[str, int]):
+        super().__init__()
+        self._settings = settings
+        self.members = settings.members or 1
+        self.inputs = Embed(features, settings.category_width)
+        count, binned = self.inputs.numbers, settings.numbers == "bins"
+        self.numbers = PiecewiseLinear(count, settings.bins, settings.number_width) if count and binned else None
+        size = count * (settings.number_width + 1 if binned else 1) + len(self.inputs.ids) * self.inputs.width
+        self.layers, self.norms = nn.ModuleList(), nn.ModuleList()
+        for place in range(settings.depth):
+            self.layers.append(MemberLinear(size, settings.width, self.members, place == 0))
+            self.norms.append(nn.LayerNorm(settings.width) if settings.norm == "layer" else nn.Identity())
+            size = settings.width
+        self.heads = nn.ModuleDict({name: MemberHead(size, width, self.members) for name, width in heads.items()})
+
+    def embed(self, inputs: Fields) -> dict[str, Field]:
+        return self.inputs(inputs)
+
+    def body(self, z: Fields, draw: Draw | None = None) -> dict[str, Field]:
+        parts = []
+        if self.inputs.boxes:
+            x = self.inputs.number_matrix(z)
+            parts.append(x)
+            if self.numbers is not None:
+                parts.append(self.numbers(x).flatten(1))
+        if self.inputs.ids:
+            parts.append(self.inputs.id_matrix(z))
+        x = torch.cat(parts, 1) if len(parts) > 1 else parts[0]
+        hidden = x.unsqueeze(1).expand(-1, self.members, -1)
+        activation = ACTIVATIONS[self._settings.activation]
+        for place, (layer, norm) in enumerate(zip(self.layers, self.norms, strict=True)):
+            hidden = activation(norm(layer(hidden)))
+            hidden = dropout(hidden, self._settings.dropout, draw, f"layer{place}")
+        outputs = {name: head(hidden) for name, head in self.heads.items()}
+        return {name: Field(value if self.members > 1 else value[:, 0]) for name, value in outputs.items()}
+
+    @torch.no_grad()
+    def warm(self, batches: Callable[[], Iterator[Batch]], bias: Mapping[str, Tensor]) -> None:
+        for name, start in bias.items():
+            self.heads[name].bias.copy_(start.expand_as(self.heads[name].bias))
+        if self.numbers is None:
+            return
+        parts, rows = [], 0
+        for batch in batches():
+            parts.append(self.inputs.number_matrix(self.embed(batch.inputs)))
+            rows += len(batch)
+            if rows >= WARM_ROWS:
+                break
+        self.numbers.warm(torch.cat(parts))
