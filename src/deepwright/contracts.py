@@ -160,7 +160,9 @@ class Feature(Protocol):
         """The mergeable statistics of one chunk of training rows."""
         ...
 
-    def fit(self, summary: Any) -> FittedFeature: ...
+    def fit(self, summary: Any, name: str) -> FittedFeature:
+        """The feature of the column `name`. Raises DataError: nothing can be learnt from it."""
+        ...
 
 
 class FittedTask(Protocol):

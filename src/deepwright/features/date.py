@@ -1,0 +1,218 @@
+"""Date: a moment, as days since a start and as places in the year, the week and the day."""
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+import polars as pl
+import torch
+
+from deepwright.contracts import Finding, Suits
+from deepwright.core.config import Config
+from deepwright.data.cells import blank_to_null
+from deepwright.features.plain import BadValues, FittedPlain, missing_finding
+from deepwright.fields import Field
+from deepwright.registries import features
+from deepwright.spaces import Box
+
+__all__ = ["Date", "DateSummary", "FittedDate", "parse_dates"]
+
+ENOUGH = 0.9
+_TIMES = ("", " %H:%M:%S%.f", " %H:%M:%S", " %H:%M", "T%H:%M:%S%.f", "T%H:%M:%S", "T%H:%M", " %I:%M %p", " %I:%M:%S %p")
+_YEAR_FIRST = ("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%Y%m%d")
+_DAY_FIRST = ("%d/%m/%Y", "%d.%m.%Y", "%d-%m-%Y", "%d/%m/%y", "%d.%m.%y")
+_MONTH_FIRST = ("%m/%d/%Y", "%m-%d-%Y", "%m.%d.%Y", "%m/%d/%y")
+_WORDS = ("%d %B %Y", "%d %b %Y", "%B %d, %Y", "%b %d, %Y", "%d-%b-%Y", "%d-%b-%y")
+_LIKE = r"\d.*[-/.: ,TA-Za-z].*\d|^\d{8}$"
+_DAY = 86_400.0
+
+
+def parse_dates(column: pl.Series, form: str) -> pl.Series:
+    """(B,) Datetime in microseconds, UTC; null where missing or not of the form."""
+    if column.dtype == pl.Date:
+        return column.cast(pl.Datetime("us"))
+    if isinstance(column.dtype, pl.Datetime):
+        zone = column.dtype.time_zone
+        return (column.dt.convert_time_zone("UTC").dt.replace_time_zone(None) if zone else column).cast(pl.Datetime("us"))
+    text = blank_to_null(column).str.replace(r"(Z|[+-]\d{2}:?\d{2})$", "") if "%H" in form else blank_to_null(column)
+    if any(part in form for part in ("%H", "%I")):
+        return text.str.to_datetime(form, strict=False, time_unit="us")
+    return text.str.to_date(form, strict=False).cast(pl.Datetime("us"))
+
+
+def _form(text: pl.Series) -> tuple[str, float, tuple[str, ...]]:
+    """The form most cells are written in, its share, and other forms that read as many cells."""
+    found: list[tuple[float, str]] = []
+    plain = text.str.replace(r"(Z|[+-]\d{2}:?\d{2})$", "")
+    for time in _TIMES:
+        for day in (*_YEAR_FIRST, *_MONTH_FIRST, *_DAY_FIRST, *_WORDS):
+            parsed = parse_dates(plain if time else text, day + time)
+            years = parsed.dt.year()
+            good = int(((years > 1000) & (years < 2200)).sum() or 0)
+            if good:
+                found.append((good / len(text), day + time))
+    if not found:
+        return "", 0.0, ()
+    best = max(share for share, _ in found)
+    equal = [form for share, form in found if share == best]
+    return equal[0], best, tuple(equal[1:])
+
+
+@dataclass(frozen=True)
+class DateSummary:
+    """Range of the moments, in seconds since 1970."""
+
+    rows: int = 0
+    missing: int = 0
+    low: float = np.inf
+    high: float = -np.inf
+    timed: bool = False
+    bad: BadValues = field(default_factory=BadValues)
+
+    def merge(self, other: Self) -> "DateSummary":
+        return DateSummary(
+            self.rows + other.rows, self.missing + other.missing, min(self.low, other.low), max(self.high, other.high),
+            self.timed or other.timed, self.bad.merge(other.bad, self.rows),
+        )  # fmt: skip
+
+
+@features.register
+class Date(Config):
+    """A date or a date with time.
+
+    Args:
+        form: how it is written, in strftime's signs; "" for columns that are dates already.
+    """
+
+    kind: Literal["date"] = "date"
+    form: str = ""
+    fitted: ClassVar[type]
+
+    @classmethod
+    def suits(cls, column: pl.Series) -> Suits | None:
+        if column.dtype == pl.Date or isinstance(column.dtype, pl.Datetime):
+            return Suits(1.0, cls(), "dates") if column.null_count() < len(column) else None
+        if column.dtype != pl.String:
+            return None
+        text = blank_to_null(column).drop_nulls().head(2000)
+        if not len(text) or (text.str.contains(_LIKE).sum() or 0) < ENOUGH * len(text):
+            return None
+        form, share, others = _form(text)
+        if share < ENOUGH or (form == "%Y%m%d" and not _plausible(text)):
+            return None
+        notes: tuple[str, ...] = ()
+        swapped = form.translate(str.maketrans("dm", "md"))
+        if swapped in others and form != swapped:
+            notes = (
+                f"'{column.name}': day and month cannot be told apart, so it is read as {_words(form)}. "
+                f"If the day comes first: --set 'features.\"{column.name}\".form={swapped}'",
+            )
+        return Suits(0.9, cls(form=form), f"{share:.1%} of the cells are dates", notes)
+
+    def parse(self, column: pl.Series) -> pl.Series:
+        return parse_dates(column, self.form)
+
+    def summarise(self, column: pl.Series) -> DateSummary:
+        parsed = self.parse(column)
+        seconds = parsed.dt.epoch("us").drop_nulls().to_numpy() / 1e6
+        if not len(seconds):
+            return DateSummary(len(column), len(column), bad=self.bad(column, parsed))
+        timed = bool((seconds % _DAY != 0).any())
+        return DateSummary(
+            len(column), parsed.null_count(), float(seconds.min()), float(seconds.max()), timed, self.bad(column, parsed)
+        )
+
+    def bad(self, column: pl.Series, parsed: pl.Series) -> BadValues:
+        """Cells that are there but no dates."""
+        if column.dtype != pl.String:
+            return BadValues()
+        text = blank_to_null(column)
+        frame = pl.DataFrame({"text": text, "bad": text.is_not_null() & parsed.is_null()}).with_row_index("row")
+        grouped = frame.filter("bad").group_by("text").agg(pl.len(), pl.col("row").min().alias("first"))
+        return BadValues(counts={str(value): (int(count), int(row)) for value, count, row in grouped.iter_rows()})
+
+    def fit(self, summary: DateSummary, name: str) -> "FittedDate":
+        known = summary.low <= summary.high
+        low, high = (summary.low, summary.high) if known else (0.0, _DAY)
+        return FittedDate(
+            name=name, settings=self, low=low, high=high, timed=summary.timed, flagged=summary.missing > 0 or not known
+        )
+
+
+def _plausible(text: pl.Series) -> bool:
+    years = text.str.slice(0, 4).cast(pl.Int32, strict=False).drop_nulls()
+    return len(years) > 0 and bool(((years >= 1900) & (years <= 2100)).all())
+
+
+def _words(form: str) -> str:
+    return "month first" if form.startswith("%m") else "day first"
+
+
+class FittedDate(FittedPlain):
+    """See `Date`. Values (B, D): time from -1 to 1 over the training range, cosine and sine of the place in the year and
+    the week, and in the day where times are given; last a missing flag where training rows had gaps."""
+
+    kind: ClassVar[str] = "date"
+    settings: Date
+    low: float
+    high: float
+    timed: bool
+    flagged: bool
+
+    @property
+    def _width(self) -> int:
+        return 5 + 2 * self.timed + self.flagged
+
+    @property
+    def space(self) -> Box:
+        low, high = -torch.ones(self._width), torch.ones(self._width)
+        frozen = torch.zeros(self._width, dtype=torch.bool)
+        frozen[1:] = True  # cycles follow from the time; they cannot move on their own
+        scale = torch.ones(self._width)
+        scale[0] = 2 / max(1.0, (self.high - self.low) / _DAY)
+        return Box((self._width,), low, high, frozen, scale)
+
+    def encode(self, column: pl.Series) -> Field:
+        parsed = self.settings.parse(column)
+        seconds = parsed.dt.epoch("us").cast(pl.Float64).to_numpy() / 1e6
+        missing = np.isnan(seconds)
+        span = max(self.high - self.low, _DAY)
+        time = np.clip((seconds - self.low) / span * 2 - 1, -2, 2)
+        year = (parsed.dt.ordinal_day().cast(pl.Float64).to_numpy() - 1) / 365.25
+        week = (seconds / _DAY + 4) % 7 / 7  # the first of January 1970 was a Thursday
+        cycles = [year, np.floor(week * 7) / 7, *([seconds / _DAY % 1] if self.timed else [])]
+        parts = [time] + [wave(2 * np.pi * place) for place in cycles for wave in (np.cos, np.sin)]
+        parts = [np.where(missing, 0.0, part) for part in parts] + ([missing] if self.flagged else [])
+        return Field(torch.from_numpy(np.stack(parts, 1).astype(np.float32)))
+
+    def decode(self, z: Field) -> pl.Series:
+        time = z.values[:, 0].double().cpu().numpy()
+        seconds = (time + 1) / 2 * max(self.high - self.low, _DAY) + self.low
+        seconds = seconds if self.timed else np.round(seconds / _DAY) * _DAY
+        moments = pl.Series(self.name, (seconds * 1e6).astype(np.int64)).cast(pl.Datetime("us"))
+        if self.flagged:
+            gone = pl.Series((z.values[:, -1] > 0.5).cpu().numpy())
+            moments = pl.select(pl.when(gone).then(None).otherwise(moments)).to_series().alias(self.name)
+        return moments if self.timed else moments.cast(pl.Date)
+
+    def baseline(self, z: Field) -> Field:
+        return z.with_values(torch.zeros_like(z.values))
+
+    def baseline_columns(self, column: pl.Series) -> pl.DataFrame:
+        values: Any = self.encode(column).values.numpy().astype(float)
+        missing = self.settings.parse(column).is_null().to_numpy()
+        values[missing] = np.nan
+        names = ["time", "year cos", "year sin", "week cos", "week sin", "day cos", "day sin"][: 5 + 2 * self.timed]
+        return pl.DataFrame({f"{self.name}: {part}": values[:, place] for place, part in enumerate(names)})
+
+    def findings(self, column: pl.Series) -> list[Finding]:
+        parsed = self.settings.parse(column)
+        bad = self.settings.bad(column, parsed)
+        found = bad.finding(self.name, "date", f"--set 'features.\"{self.name}\".kind=category'")
+        return found + missing_finding(self.name, parsed.null_count() - bad.total, len(column))
+
+    def fingerprint(self, column: pl.Series) -> np.ndarray:
+        return self.settings.parse(column).dt.epoch("us").fill_null(-1).hash(seed=0).to_numpy()
+
+
+Date.fitted = FittedDate

@@ -1,0 +1,90 @@
+"""What each input column is, found out from its cells; columns that can teach nothing are left out, and said so."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from deepwright.contracts import Finding, Suits
+from deepwright.data.cells import blank_to_null, parse_numbers
+from deepwright.registries import features
+
+__all__ = ["Inferred", "infer_features"]
+
+_ID_NAME = re.compile(r"(^|[\s_.-])(id|pid|uid|uuid|guid|key|index|idx|nr|no|number|row)$|^(id|pid|uid)[\s_.-]|ID$", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Inferred:
+    """Settings a column, columns left out, and what to tell."""
+
+    settings: Mapping[str, Any]
+    left_out: tuple[str, ...]
+    findings: tuple[Finding, ...]
+
+
+def infer_features(columns: Mapping[str, pl.Series], given: Mapping[str, Any]) -> Inferred:
+    """The feature settings of each column.
+
+    Args:
+        columns: the input columns (all rows, or a sample). given: settings the person named; they are taken as they are.
+    """
+    settings: dict[str, Any] = {}
+    left_out: list[str] = []
+    findings: list[Finding] = []
+    for name, column in columns.items():
+        if name in given:
+            settings[name] = given[name]
+            continue
+        useless = _useless(column)
+        if useless is not None:
+            left_out.append(name)
+            findings.append(useless)
+            continue
+        found = [suits for kind in features if (suits := kind.suits(column)) is not None]  # type: ignore[attr-defined]
+        if not found:
+            left_out.append(name)
+            text = f"'{name}' ({column.dtype}) is of no known kind and is left out. To name one: --set 'features.\"{name}\".kind=…'"
+            findings.append(Finding("warning", "unknown", text, name))
+            continue
+        best: Suits = max(found, key=lambda suits: suits.score)
+        settings[name] = best.settings
+        findings += [Finding("note", "choice", note, name) for note in best.notes]
+    return Inferred(settings, tuple(left_out), tuple(findings))
+
+
+def _useless(column: pl.Series) -> Finding | None:
+    name, rows = column.name, len(column)
+    if column.dtype.is_nested() or column.dtype == pl.Binary:
+        return None
+    text = blank_to_null(column) if column.dtype == pl.String else column
+    known = text.drop_nulls()
+    if not len(known):
+        return Finding("warning", "all-missing", f"'{name}' is empty in every row and is left out.", name, rows)
+    distinct = known.n_unique()
+    if distinct == 1 and len(known) == rows:
+        value = str(known[0])[:40]
+        return Finding("note", "constant", f"'{name}' is '{value}' in every row and is left out.", name, rows)
+    if distinct == len(known) and rows >= 20 and _identifier(name, known):
+        text_ = (
+            f"'{name}' is different in every row, like an identifier, and is left out. "
+            f"To use it: --set 'features.\"{name}\".kind={'number' if known.dtype.is_numeric() else 'category'}'"
+        )
+        return Finding("warning", "identifier", text_, name, rows)
+    return None
+
+
+def _identifier(name: str, known: pl.Series) -> bool:
+    """All cells differ: words that are no numbers, dates or pictures; or whole numbers that count rows or are named so."""
+    parsed = parse_numbers(known)
+    if parsed.share < 0.9:
+        kinds = [suits for kind in features if (suits := kind.suits(known)) is not None]  # type: ignore[attr-defined]
+        return not kinds or max(suits.score for suits in kinds) < 0.5
+    values = parsed.values.drop_nulls()
+    if not bool((values == values.round()).all()):
+        return False
+    low, high = float(values.min()), float(values.max())  # type: ignore[arg-type]
+    counts_rows = high - low + 1 <= 1.05 * len(values) and len(values) >= 50
+    return counts_rows or bool(_ID_NAME.search(name))

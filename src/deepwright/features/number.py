@@ -1,0 +1,238 @@
+"""Number: a robustly scaled quantity, with a flag where it is missing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+import polars as pl
+import torch
+from pydantic import Field as Setting
+
+from deepwright.contracts import Finding, Suits
+from deepwright.core.config import Config
+from deepwright.core.seeds import derive
+from deepwright.data.cells import Parsed, parse_numbers
+from deepwright.features.plain import BadValues, FittedPlain, missing_finding
+from deepwright.fields import Field
+from deepwright.registries import features
+from deepwright.spaces import Box
+
+__all__ = ["FittedNumber", "Number", "NumberSummary"]
+
+SAMPLE = 65_536  # values kept for quantiles: exact up to so many rows
+ENOUGH = 0.9  # share of cells that must be numbers
+SENTINELS = tuple(sign * value for value in (99, 999, 9999, 99999, 999999) for sign in (1, -1)) + (-9, -1)
+
+
+@dataclass(frozen=True)
+class NumberSummary:
+    """Mergeable statistics of a number column.
+
+    Args:
+        sample: (priority, value) rows, the lowest priorities seen: a uniform sample, the same in whatever order chunks
+            are merged.
+    """
+
+    rows: int = 0
+    missing: int = 0
+    low: float = np.inf
+    high: float = -np.inf
+    bad: BadValues = field(default_factory=BadValues)
+    sample: np.ndarray = field(default_factory=lambda: np.empty((0, 2)))
+
+    def merge(self, other: Self) -> "NumberSummary":
+        sample = np.concatenate([self.sample, other.sample])
+        if len(sample) > SAMPLE:
+            sample = sample[np.lexsort((sample[:, 1], sample[:, 0]))[:SAMPLE]]
+        return NumberSummary(
+            self.rows + other.rows, self.missing + other.missing, min(self.low, other.low), max(self.high, other.high),
+            self.bad.merge(other.bad, self.rows), sample,
+        )  # fmt: skip
+
+
+@features.register
+class Number(Config):
+    """A quantity.
+
+    Args:
+        decimal, thousands, affix: how numbers are written; None finds it out.
+        missing: numbers that stand for "not known", such as 999.
+        clip: outliers are bent towards ± this many robust standard deviations: x / √(1 + (x / clip)²)
+            (Holzmüller et al. 2024, arXiv 2407.04491).
+    """
+
+    kind: Literal["number"] = "number"
+    decimal: str | None = None
+    thousands: str | None = None
+    affix: tuple[str, str] | None = None
+    missing: tuple[float, ...] = ()
+    clip: float = Setting(4.0, gt=0.0)
+
+    fitted: ClassVar[type]
+
+    @classmethod
+    def suits(cls, column: pl.Series) -> Suits | None:
+        if not (column.dtype.is_numeric() or column.dtype == pl.String):
+            return None
+        parsed = parse_numbers(column)
+        values = parsed.values.drop_nulls().to_numpy()
+        if not len(values) or parsed.share < ENOUGH:
+            return None
+        sentinels = _sentinels(values)
+        settings = cls(decimal=parsed.decimal, thousands=parsed.thousands, affix=parsed.affix, missing=sentinels)
+        return Suits(0.8, settings, f"{parsed.share:.1%} of the cells are numbers", _notes(column.name, parsed, sentinels))
+
+    def parse(self, column: pl.Series) -> Parsed:
+        """The column's numbers, written as these settings say."""
+        parsed = parse_numbers(column, self.decimal, self.thousands, self.affix)
+        if not self.missing:
+            return parsed
+        hidden = parsed.values.is_in(list(self.missing))
+        values = pl.select(pl.when(hidden).then(None).otherwise(parsed.values)).to_series().alias(column.name)
+        return Parsed(values, parsed.bad, parsed.decimal, parsed.thousands, parsed.affix)
+
+    def summarise(self, column: pl.Series) -> NumberSummary:
+        parsed = self.parse(column)
+        values = parsed.values.drop_nulls().to_numpy()
+        chance = np.random.default_rng(derive(len(values), float(values.sum()) if len(values) else 0.0, column.name))
+        sample = np.stack([chance.random(len(values)), values], 1)
+        bad = BadValues(counts={cell.value: (cell.count, cell.row) for cell in parsed.bad})
+        empty = NumberSummary(len(column), parsed.values.null_count(), bad=bad)
+        if not len(values):
+            return empty
+        full = NumberSummary(len(column), empty.missing, float(values.min()), float(values.max()), bad, sample)
+        return NumberSummary().merge(full)
+
+    def fit(self, summary: NumberSummary, name: str) -> "FittedNumber":
+        values = summary.sample[:, 1]
+        if not len(values):
+            return FittedNumber(name=name, settings=self, centre=0.0, scale=1.0, low=0.0, high=0.0, flagged=True)
+        centre, scale = _robust(values)
+        return FittedNumber(
+            name=name, settings=self, centre=centre, scale=scale, low=summary.low, high=summary.high,
+            flagged=summary.missing > 0, whole=bool((values == np.round(values)).all()),
+        )  # fmt: skip
+
+
+def _notes(name: str, parsed: Parsed, sentinels: Sequence[float]) -> tuple[str, ...]:
+    notes = []
+    if parsed.decimal == ",":
+        notes.append(f"'{name}' is written with a decimal comma.")
+    if parsed.thousands:
+        notes.append(f"'{name}' is written with '{parsed.thousands}' between thousands.")
+    if any(parsed.affix):
+        notes.append(f"'{name}' carries '{''.join(parsed.affix)}' in every cell, which was taken off.")
+    if sentinels:
+        shown = ", ".join(f"{value:g}" for value in sentinels)
+        notes.append(
+            f"'{name}': {shown} lies far from all other values and repeats, so it counts as missing. "
+            f"If it is a real value: --set 'features.\"{name}\".missing=[]'"
+        )
+    return tuple(notes)
+
+
+def _sentinels(values: np.ndarray) -> tuple[float, ...]:
+    """Codes for "not known": they repeat and lie outside all other values by more than the range of these."""
+    found = []
+    for code in SENTINELS:
+        own = values == code
+        rest = values[~own & ~np.isin(values, found)]
+        if own.sum() < max(2, 0.002 * len(values)) or len(rest) < 10:
+            continue
+        low, high = float(rest.min()), float(rest.max())
+        gap = max(code - high, low - code)
+        if abs(code) >= 99 and gap > max(high - low, 1e-9):
+            found.append(float(code))
+    return tuple(found)
+
+
+def _robust(values: np.ndarray) -> tuple[float, float]:
+    """Median, and a spread that outliers do not move: quartile distance, else a wider one, else the range."""
+    levels = np.quantile(values, [0.5, 0.25, 0.75, 0.05, 0.95, 0.0, 1.0])
+    for low, high, width in ((1, 2, 1.349), (3, 4, 3.29), (5, 6, 4.0)):
+        spread = float(levels[high] - levels[low]) / width
+        if spread > 1e-12 * max(1.0, abs(float(levels[0]))):
+            return float(levels[0]), spread
+    return float(levels[0]), 1.0
+
+
+class FittedNumber(FittedPlain):
+    """See `Number`. Values (B, 1), or (B, 2) with a missing flag where training rows had gaps."""
+
+    kind: ClassVar[str] = "number"
+    settings: Number
+    centre: float
+    scale: float
+    low: float
+    high: float
+    flagged: bool
+    whole: bool = False
+
+    @property
+    def space(self) -> Box:
+        bounds = self._scaled(np.array([self.low, self.high]))
+        low, high, frozen, scale = [bounds[0]], [bounds[1]], [False], [1.0 / self.scale]
+        if self.flagged:
+            low, high, frozen, scale = [*low, 0.0], [*high, 1.0], [*frozen, True], [*scale, 1.0]
+        return Box((len(low),), torch.tensor(low).float(), torch.tensor(high).float(), torch.tensor(frozen),
+                   torch.tensor(scale).float())  # fmt: skip
+
+    def _scaled(self, values: np.ndarray) -> np.ndarray:
+        x = (values - self.centre) / self.scale
+        return x / np.sqrt(1.0 + (x / self.settings.clip) ** 2)
+
+    def encode(self, column: pl.Series) -> Field:
+        values = self.settings.parse(column).values.to_numpy()
+        x = self._scaled(values)
+        missing = np.isnan(x)
+        x = np.where(missing, 0.0, x).astype(np.float32)
+        parts = [x, missing.astype(np.float32)] if self.flagged else [x]
+        return Field(torch.from_numpy(np.stack(parts, 1)))
+
+    def decode(self, z: Field) -> pl.Series:
+        x = z.values[:, 0].double().cpu().numpy()
+        limit = self.settings.clip
+        x = np.clip(x, -limit * 0.9999, limit * 0.9999)
+        values = (x / np.sqrt(1.0 - (x / limit) ** 2)) * self.scale + self.centre
+        values = values.clip(self.low, self.high)
+        values = np.round(values) if self.whole else values
+        raw = pl.Series(self.name, values)
+        if self.flagged:
+            gone = pl.Series((z.values[:, 1] > 0.5).cpu().numpy())
+            raw = pl.select(pl.when(gone).then(None).otherwise(raw)).to_series().alias(self.name)
+        return raw.cast(pl.Int64) if self.whole else raw
+
+    def baseline(self, z: Field) -> Field:
+        return z.with_values(torch.zeros_like(z.values))
+
+    def baseline_columns(self, column: pl.Series) -> pl.DataFrame:
+        return pl.DataFrame({self.name: self.settings.parse(column).values.cast(pl.Float64).fill_null(float("nan"))})
+
+    def findings(self, column: pl.Series) -> list[Finding]:
+        parsed = self.settings.parse(column)
+        bad = BadValues(counts={cell.value: (cell.count, cell.row) for cell in parsed.bad})
+        found = bad.finding(self.name, "number", f"--set 'features.\"{self.name}\".kind=category'")
+        found += missing_finding(self.name, parsed.values.null_count() - bad.total, len(column))
+        far = ((parsed.values - self.centre).abs() > 20 * self.scale).fill_null(False)
+        count = int(far.sum())
+        if count:
+            row = int(far.arg_true()[0])
+            text = (
+                f"'{self.name}' has {count} values far from all others, the first {parsed.values[row]:g} in row {row + 1}; "
+                "they are kept, bent towards the rest."
+            )
+            found.append(Finding("note", "outliers", text, self.name, count, row))
+        return found
+
+    def fingerprint(self, column: pl.Series) -> np.ndarray:
+        """Numbers that agree to a thousandth of the spread are the same."""
+        values = self.settings.parse(column).values
+        return (values / (self.scale * 1e-3)).round().cast(pl.Float64).fill_null(1e300).hash(seed=0).to_numpy()
+
+    def show(self, column: pl.Series) -> list[str]:
+        cells: list[Any] = column.to_list()
+        return ["–" if c is None else f"{c:.6g}" if isinstance(c, float) else str(c) for c in cells]
+
+
+Number.fitted = FittedNumber
