@@ -1,0 +1,193 @@
+"""Draft: a recipe as a person wrote it, with the place of every key, so that every mistake can be pointed at."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, get_args
+
+import yaml
+from pydantic import ValidationError
+
+from deepwright.core.config import Config
+from deepwright.core.errors import RecipeError, did_you_mean
+from deepwright.core.registry import Registry
+
+__all__ = ["Draft", "describe", "split_path"]
+
+Path_ = tuple[str | int, ...]
+
+
+@dataclass
+class Draft:
+    """Nested plain values.
+
+    Args:
+        value: the mapping. places: path → where it was written ("recipe.yaml, line 4", "--set train.batch").
+    """
+
+    value: dict[str, Any] = field(default_factory=dict)
+    places: dict[Path_, str] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, path: Path) -> "Draft":
+        """A YAML file.
+
+        Raises:
+            RecipeError: not YAML, not a mapping, or a key twice.
+        """
+        try:
+            text = path.read_text(encoding="utf-8")
+            node = yaml.compose(text, yaml.SafeLoader)
+            value = yaml.safe_load(text)
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            mark = getattr(error, "problem_mark", None)
+            place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+            problem = getattr(error, "problem", None) or str(error)
+            raise RecipeError(f"{path.name}{place}: this is not YAML: {problem}.") from error
+        if not isinstance(value, dict) or node is None:
+            raise RecipeError(f"{path.name}: a recipe is a mapping of keys to values, such as 'target: price'.")
+        draft = cls(value)
+        problems = list(draft._locate(node, (), path.name))
+        if problems:
+            raise RecipeError(problems)
+        return draft
+
+    def _locate(self, node: yaml.Node, path: Path_, name: str) -> Iterator[str]:
+        if isinstance(node, yaml.MappingNode):
+            seen = set()
+            for key, value in node.value:
+                place = f"{name}, line {key.start_mark.line + 1}"
+                if key.value in seen:
+                    yield f"{place}: the key '{key.value}' is there twice."
+                seen.add(key.value)
+                self.places[(*path, key.value)] = place
+                yield from self._locate(value, (*path, key.value), name)
+        elif isinstance(node, yaml.SequenceNode):
+            for number, value in enumerate(node.value):
+                self.places[(*path, number)] = f"{name}, line {value.start_mark.line + 1}"
+                yield from self._locate(value, (*path, number), name)
+
+    def set(self, assignment: str) -> None:
+        """Take `a.b=value` (value in YAML) from the command line.
+
+        Raises:
+            RecipeError: there is no '=', or the value is not YAML.
+        """
+        name, found, text = _divide(assignment)
+        if not found or not name.strip():
+            raise RecipeError(f"--set {assignment}: expected key=value, such as train.batch=64.")
+        try:
+            value = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise RecipeError(f"--set {assignment}: '{text}' is not a value in YAML.") from error
+        self.put(split_path(name.strip()), value, f"--set {name.strip()}")
+
+    def put(self, path: Path_, value: Any, place: str) -> None:
+        """Set one value; a bare kind on the way ("model: mlp") becomes a mapping."""
+        here = self.value
+        for depth, key in enumerate(path[:-1]):
+            inner = here.get(key)
+            if isinstance(inner, str) and depth + 1 == len(path) - 1 and key not in ("data",):
+                inner = {"kind": inner}
+            if not isinstance(inner, dict):
+                inner = {}
+            here[key] = inner  # type: ignore[index]
+            here = inner
+        here[path[-1]] = value  # type: ignore[index]
+        self.places[path] = place
+
+    def get(self, *path: str | int) -> Any:
+        """The value at a path, or None."""
+        here: Any = self.value
+        for key in path:
+            if not isinstance(here, Mapping) or key not in here:
+                return None
+            here = here[key]
+        return here
+
+    def has(self, *path: str | int) -> bool:
+        return bool(path) and path[-1] in (self.get(*path[:-1]) or {})
+
+    def place(self, path: Path_) -> str:
+        """Where the nearest enclosing key was written."""
+        for length in range(len(path), 0, -1):
+            if path[:length] in self.places:
+                return self.places[path[:length]]
+        return "recipe"
+
+
+def _divide(assignment: str) -> tuple[str, str, str]:
+    """Name, "=" and value; an equals sign inside quotes belongs to the name."""
+    quoted = False
+    for place, sign in enumerate(assignment):
+        quoted ^= sign == '"'
+        if sign == "=" and not quoted:
+            return assignment[:place], "=", assignment[place + 1 :]
+    return assignment, "", ""
+
+
+def split_path(name: str) -> tuple[str, ...]:
+    """The parts of a dotted name; quotes keep dots: 'features."Blood. Pressure".kind'.
+
+    >>> split_path('features."a.b".kind')
+    ('features', 'a.b', 'kind')
+    """
+    parts, part, quoted = [], "", False
+    for sign in name:
+        if sign == '"':
+            quoted = not quoted
+        elif sign == "." and not quoted:
+            parts.append(part)
+            part = ""
+        else:
+            part += sign
+    return (*parts, part)
+
+
+def describe(error: ValidationError, draft: Draft, root: type[Config]) -> RecipeError:
+    """All problems as sentences: where, what, what was expected."""
+    order = {place: number for number, place in enumerate(draft.places.values())}
+    errors = sorted(error.errors(), key=lambda one: order.get(draft.place(tuple(one["loc"])), 0))
+    return RecipeError([_sentence(one, draft, root) for one in errors])
+
+
+def _sentence(one: Any, draft: Draft, root: type[Config]) -> str:
+    path: Path_ = tuple(one["loc"])
+    where, name = draft.place(path), ".".join(str(part) for part in path)
+    if one["type"] == "extra_forbidden":
+        known = _keys(path[:-1], draft, root)
+        return f"{where}: there is no key '{path[-1]}'{_inside(path)}. {did_you_mean(str(path[-1]), known)}"
+    if one["type"] == "missing":
+        return f"{where}: '{path[-1]}' is missing{_inside(path)}."
+    message = one["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
+    message = message.replace("Input should be", "expected").rstrip(".")
+    got = one.get("input")
+    shown = "" if isinstance(got, dict | list) or one["type"] in ("kind", "budget") else f"; got {got!r}"
+    return f"{where}: {name}: {message}{shown}{'' if (message + shown)[-1] in '.?' else '.'}"
+
+
+def _inside(path: Path_) -> str:
+    return f" under '{'.'.join(str(part) for part in path[:-1])}'" if len(path) > 1 else ""
+
+
+def _keys(path: Path_, draft: Draft, root: type[Config]) -> list[str]:
+    """The keys known at a path."""
+    settings: type[Config] | None = root
+    walked: Path_ = ()
+    for part in path:
+        walked = (*walked, part)
+        entry = None if settings is None else settings.model_fields.get(str(part))
+        if entry is None:
+            break
+        parts = [entry.annotation, *entry.metadata, *get_args(entry.annotation)]
+        for inner in get_args(entry.annotation):
+            parts += [*get_args(inner), *getattr(inner, "__metadata__", ())]
+        registry = next((one for one in parts if isinstance(one, Registry)), None)
+        settings = next((one for one in parts if isinstance(one, type) and issubclass(one, Config)), None)
+        if registry is not None:
+            where = path if str(path[0]) == "features" and len(path) > 1 else walked
+            kind = draft.get(*where, "kind") if isinstance(draft.get(*where), dict) else draft.get(*where)
+            settings = registry.get(kind) if kind in registry else None
+            if where == path:
+                break
+    return ["kind"] if settings is None else list(settings.model_fields)

@@ -1,0 +1,188 @@
+"""Recipe: the frozen document that names everything but the data's content. What is left out is found out and written back."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BeforeValidator, ValidationError
+from pydantic import Field as Setting
+
+import deepwright.data.sources
+import deepwright.data.split
+import deepwright.features
+import deepwright.metrics
+import deepwright.models
+import deepwright.objectives
+import deepwright.tasks
+import deepwright.training.optimizers
+import deepwright.training.schedules  # noqa: F401  the kinds a recipe may name
+from deepwright import registries
+from deepwright.core.config import Config
+from deepwright.core.errors import RecipeError
+from deepwright.draft import Draft, describe
+from deepwright.training.settings import Train
+
+__all__ = ["EXAMPLE", "Data", "Evaluate", "Recipe"]
+
+
+def _many(value: Any) -> Any:
+    return (value,) if isinstance(value, str) else value
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_many)]
+
+
+class Data(Config):
+    """Where the raw data is and how its rows are used.
+
+    Args:
+        source: a path, or the settings of a source. test: a file whose rows are the test rows.
+        id: one example = all rows with this value. time: later rows test earlier ones. group: never divided by a split.
+        ignore: columns left out. strict: a wrong cell or picture is an error.
+    """
+
+    source: str | Annotated[Any, registries.sources] | None = None
+    test: str | None = None
+    id: str | None = None
+    time: str | None = None
+    group: str | None = None
+    ignore: Names = ()
+    split: Annotated[Any, registries.splits] | None = None
+    strict: bool = False
+
+
+class Evaluate(Config):
+    """How the network is judged.
+
+    Args:
+        metric: the figure that decides (best weights, early stopping); None takes the task's first.
+    """
+
+    metric: str | None = None
+
+
+class Recipe(Config):
+    """Everything a training needs besides the data. Left out parts are inferred.
+
+    Args:
+        target: the columns to be learnt. features: what each input column is.
+    """
+
+    format: Literal[1] = 1
+    data: Data = Data()
+    target: Names = ()
+    task: Annotated[Any, registries.tasks] | None = None
+    features: dict[str, Annotated[Any, registries.features]] = {}
+    model: Annotated[Any, registries.models] | None = None
+    objective: Annotated[Any, registries.objectives] | None = None
+    train: Train = Train()
+    evaluate: Evaluate = Evaluate()
+    seed: int = Setting(0, ge=0)
+
+    @classmethod
+    def read(cls, path: str | Path) -> "Recipe":
+        """A recipe file.
+
+        Raises:
+            RecipeError: all wrong keys and values at once, each with its line.
+        """
+        return cls.from_draft(Draft.read(Path(path)))
+
+    @classmethod
+    def from_draft(cls, draft: Draft) -> "Recipe":
+        """Raises RecipeError: all problems at once. Parts that name no kind yet are left for later."""
+        tidy(draft)
+        problems: list[str] = []
+        recipe = None
+        try:
+            recipe = cls.model_validate(_without_kindless(draft.value))
+        except ValidationError as error:
+            problems += describe(error, draft, cls).problems
+        metric = draft.get("evaluate", "metric")
+        if isinstance(metric, str) and metric not in registries.metrics:
+            try:
+                registries.metrics.get(metric)
+            except RecipeError as error:
+                problems.append(f"{draft.place(('evaluate', 'metric'))}: evaluate.metric: {error}")
+        if problems or recipe is None:
+            raise RecipeError(problems)
+        return recipe
+
+    def yaml(self) -> str:
+        """The recipe as it is written into a run."""
+        return yaml.safe_dump(plain(self.model_dump()), sort_keys=False, allow_unicode=True, width=120)
+
+
+def plain(value: Any) -> Any:
+    """Tuples as lists, so that the text stays plain YAML."""
+    if isinstance(value, Mapping):
+        return {key: plain(inner) for key, inner in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [plain(inner) for inner in value]
+    return value
+
+
+def tidy(draft: Draft) -> None:
+    """Spell out shorthands: `train.epochs: 20` and `train.steps`, `data: cars.csv`."""
+    data = draft.get("data")
+    if isinstance(data, str):
+        draft.value["data"] = {"source": data}
+        draft.places[("data", "source")] = draft.place(("data",))
+    train = draft.get("train")
+    if isinstance(train, dict):
+        for unit in ("epochs", "steps"):
+            if unit in train:
+                place = draft.place(("train", unit))
+                draft.put(("train", "budget"), f"{train.pop(unit)}{unit}", place)
+
+
+_OPEN = (("task",), ("model",), ("objective",), ("train", "optimizer"), ("train", "schedule"))
+
+
+def _without_kindless(value: Mapping[str, Any]) -> dict[str, Any]:
+    """The mapping without parts whose kind is still to be inferred (`task: {loss: focal}`)."""
+    kept = dict(value)
+    for first, *rest in _OPEN:
+        part = kept.get(first)
+        if not rest and isinstance(part, dict) and "kind" not in part:
+            kept.pop(first)
+        elif rest and isinstance(part, dict):
+            inner = part.get(rest[0])
+            if isinstance(inner, dict) and "kind" not in inner:
+                kept[first] = {key: v for key, v in part.items() if key != rest[0]}
+    columns = kept.get("features")
+    if isinstance(columns, dict):
+        kept["features"] = {n: s for n, s in columns.items() if not isinstance(s, dict) or "kind" in s}
+    return kept
+
+
+EXAMPLE = """\
+# A recipe. Everything but the data (and the target) may be left out: it is then inferred and written in full into the run.
+format: 1
+data:
+  source: cars.csv            # a table (CSV, Parquet, JSON lines, Arrow), a folder of pictures, IDX, NPZ
+  # test: new_cars.csv        # rows to test on; otherwise a part of the source is kept back
+  # id: car                   # one example = all rows with this value
+  # time: sold_on             # train on the past, test on what came later
+  # group: owner              # rows that must stay on the same side of the split
+  ignore: [remarks]
+target: price                 # or several: [price, days]
+task:
+  kind: regress               # classify, regress, tag
+  loss: huber
+features:                     # only where the guess is to be overruled
+  doors: category
+  mileage: {kind: number, missing: [999999]}
+model:
+  kind: mlp                   # mlp, cnn, fusion
+  width: 256
+  dropout: 0.1
+train:
+  budget: 5min                # or 60s, 20epochs, 2000steps
+  optimizer: {kind: adamw, lr: 0.002}
+  schedule: {kind: cosine, warmup: 0.02}
+evaluate:
+  metric: rmse
+seed: 0
+"""
