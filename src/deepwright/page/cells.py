@@ -1,0 +1,90 @@
+"""Values as text for people: numbers rounded and grouped, hostile text made harmless."""
+
+import math
+import unicodedata
+
+from deepwright.core.report import Cell
+
+__all__ = ["MISSING", "clean", "is_number", "shorten", "show"]
+
+MISSING = "–"
+LONGEST = 160  # characters of a cell that are shown; the rest is in its title
+_BIDI = {
+    *range(0x202A, 0x202F),
+    *range(0x2066, 0x206A),
+    0x200E,
+    0x200F,
+    0x061C,
+}  # would reorder what stands beside them
+
+
+def clean(text: str, keep: str = "\n\t") -> str:
+    """The text with control characters, lone surrogates and direction overrides replaced by "\ufffd".
+
+    They cannot be stored in XML or UTF-8, steer terminals, or make a text look like another.
+
+    >>> clean("a\\x1b[2Jb")
+    'a\ufffd[2Jb'
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(_visible(sign, keep) for sign in text)
+
+
+def _visible(sign: str, keep: str) -> str:
+    bad = unicodedata.category(sign) in ("Cc", "Cs") or ord(sign) in _BIDI or ord(sign) & 0xFFFE == 0xFFFE
+    return "\ufffd" if bad and sign not in keep else sign
+
+
+def shorten(text: str, longest: int = LONGEST) -> str:
+    """The text, cut to `longest` characters with "…" at the end.
+
+    >>> shorten("abcdefgh", 5)
+    'abcd…'
+    """
+    return text if len(text) <= longest else text[: longest - 1].rstrip() + "…"
+
+
+def is_number(value: Cell) -> bool:
+    """Whether the value is a number (true and false are not)."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def show(value: Cell) -> str:
+    """A value for people: 4 significant digits (whole part never rounded away), grouped from five digits on.
+
+    Four-digit whole numbers stay ungrouped because they often are years. Missing values give "–". Text is not
+    escaped and not shortened.
+
+    >>> show(0.123456), show(1234567), show(2019), show(12345.6), show(1.5e-7), show(None), show(True)
+    ('0.1235', '1,234,567', '2019', '12,346', '1.5e-07', '–', 'yes')
+    """
+    if value is None:
+        return MISSING
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return _whole(value)
+    if isinstance(value, float):
+        return _real(value)
+    return clean(str(value))
+
+
+def _whole(value: int) -> str:
+    if abs(value) >= 10**15:
+        return f"{value:.3e}" if abs(value) < 10**300 else f"about 10^{len(str(abs(value))) - 1}"
+    return f"{value:,}" if abs(value) >= 10_000 else str(value)
+
+
+def _real(value: float) -> str:
+    if math.isnan(value):
+        return MISSING
+    if math.isinf(value):
+        return "∞" if value > 0 else "-∞"
+    size = abs(value)
+    if size and (size >= 1e15 or size < 1e-4):
+        return f"{value:.4g}"
+    if size >= 999.95:
+        return _whole(round(value))
+    text = f"{value:.4g}"
+    return "0" if text in ("-0", "0") else text
