@@ -48,8 +48,8 @@ def span(values: Sequence[float], zero: bool = False, pad: float = 0.04) -> tupl
         room = size * 0.1 if size > 1e-280 else 1.0
         return max(low - room, -_BIGGEST), min(high + room, _BIGGEST)
     room = high * pad - low * pad
-    lower = low if zero and low == 0 else low - room
-    upper = high if zero and high == 0 else high + room
+    lower = low if low == 0 else low - room  # counts and shares start at zero, not below
+    upper = high if high == 0 else high + room
     return max(lower, -_BIGGEST), min(upper, _BIGGEST)
 
 

@@ -85,9 +85,9 @@ def _upright(chart: Chart, names: Sequence[str], places: Sequence[Sequence[int]]
             end = frame.y.at(value)
             drawn.append(_bar(one, k, (left, min(zero, end), max(each - 0.6, 0.4), max(abs(end - zero), 0.5))))
             drawn.append(_interval(one, k, frame.y, left + each / 2, upright=True))
-            if len(chart.series) > 1 and each >= 7:
-                inside = 6 if end <= zero else -6
-                drawn.append(tag("g", marker(place, left + each / 2, end + inside, 2.6), class_="on-bar"))
+            if len(chart.series) > 1 and each >= 7 and abs(end - zero) > 14:
+                inside = zero - 8 if end <= zero else zero + 8  # at the foot, away from the interval
+                drawn.append(tag("g", marker(place, left + each / 2, inside, 2.6), class_="on-bar"))
         parts.append(tag("g", *drawn, class_=colour(place)))
     return svg(chart, frame.height, frame.under, *parts)
 
@@ -97,7 +97,7 @@ def _lying(chart: Chart, names: Sequence[str], places: Sequence[Sequence[int]], 
     signs, top = legend(_entries(chart), 0.0)
     if chart.x_label:
         signs += label(chart.x_label, 0, top + 12, "name", longest=58)
-        top += 20
+        top += 22
     count = len(chart.series)
     each = 17.0 if count == 1 else 13.0
     slot = each * count + 7
@@ -120,8 +120,8 @@ def _lying(chart: Chart, names: Sequence[str], places: Sequence[Sequence[int]], 
             drawn.append(_bar(one, k, (min(zero, end), y, max(abs(end - zero), 0.5), each - 1)))
             drawn.append(_interval(one, k, x, y + each / 2 - 0.5, upright=False))
             if count > 1 and abs(end - zero) > 12:
-                inside = -6 if end >= zero else 6
-                drawn.append(tag("g", marker(place, end + inside, y + each / 2 - 0.5, 2.6), class_="on-bar"))
+                inside = zero + 7 if end >= zero else zero - 7
+                drawn.append(tag("g", marker(place, inside, y + each / 2 - 0.5, 2.6), class_="on-bar"))
             if valued:
                 beside, anchor = (end + 4, None) if value >= 0 else (end - 4, "end")
                 drawn.append(label(show(value), beside, y + each / 2 + 4, anchor=anchor))

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from deepwright.core.report import Block, Cell, Chart, Grid, Headline, Pictures, Text
-from deepwright.page.cells import LONGEST, is_number, show
+from deepwright.page.cells import LONGEST, column, is_number
 from deepwright.page.charts import data_table, draw, is_empty, keeps_size
 from deepwright.page.markup import tag, trimmed, words
 
@@ -14,6 +14,7 @@ __all__ = ["blocks_html", "is_picture"]
 
 _PICTURE = re.compile(r"data:image/(?:png|jpeg|gif|webp);base64,[A-Za-z0-9+/]+={0,2}")
 _TONES = {"good": "✓ Good", "warning": "! Warning", "bad": "✕ Problem"}
+_LONG = re.compile(r"\S{28}")  # a word that must be broken
 _SMALL = 96  # pixels up to which a picture is shown in clear squares, not blurred
 
 
@@ -77,7 +78,10 @@ def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -
     numeric = [_is_numeric([row[k] for row in rows if k < len(row)]) for k in range(count)]
     heads = [*columns, *("" for _ in range(count - len(columns)))]
     head = "".join(_head(name, right) for name, right in zip(heads, numeric, strict=True))
-    body = "".join(tag("tr", *_row(row, heads, numeric)) for row in rows)
+    shown = [column([row[k] if k < len(row) else None for row in rows]) for k in range(count)]
+    body = "".join(
+        tag("tr", *_row(row, [texts[place] for texts in shown], heads, numeric)) for place, row in enumerate(rows)
+    )
     table = tag("table", tag("thead", tag("tr", head)), tag("tbody", body))
     kind = "scroll tall" if len(rows) > 12 else "scroll"
     return tag("div", table, class_=kind, tabindex="0", role="region", aria_label=f"Table: {title or 'values'}")
@@ -95,14 +99,15 @@ def _head(name: str, right: bool) -> str:
     return tag("th", words(short), scope="col", class_="n" if right else None, title=whole)
 
 
-def _row(row: Sequence[Cell], heads: Sequence[str], numeric: Sequence[bool]) -> Iterator[str]:
+def _row(row: Sequence[Cell], texts: Sequence[str], heads: Sequence[str], numeric: Sequence[bool]) -> Iterator[str]:
     for place, value in enumerate(row):
         name, scope = ("th", "row") if place == 0 and not numeric[0] and value not in (None, "") else ("td", None)
         if isinstance(value, str) and is_picture(value):
             yield tag(name, _image(value, f"{heads[place] or 'picture'}"), scope=scope)
             continue
-        short, whole = trimmed(show(value), LONGEST)
-        yield tag(name, words(short), scope=scope, class_="n" if numeric[place] else None, title=whole)
+        short, whole = trimmed(texts[place], LONGEST)
+        kind = "n" if numeric[place] else "long-word" if _LONG.search(short) else None
+        yield tag(name, words(short), scope=scope, class_=kind, title=whole)
 
 
 def is_picture(text: str) -> bool:

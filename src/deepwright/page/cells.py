@@ -2,10 +2,11 @@
 
 import math
 import unicodedata
+from collections.abc import Sequence
 
 from deepwright.core.report import Cell
 
-__all__ = ["MISSING", "clean", "is_number", "shorten", "show"]
+__all__ = ["MISSING", "clean", "column", "cut_inside", "is_number", "shorten", "show"]
 
 MISSING = "–"
 LONGEST = 160  # characters of a cell that are shown; the rest is in its title
@@ -45,6 +46,18 @@ def shorten(text: str, longest: int = LONGEST) -> str:
     return text if len(text) <= longest else text[: longest - 1].rstrip() + "…"
 
 
+def cut_inside(text: str, longest: int) -> str:
+    """The text cut in its middle: names that begin alike are told apart by their ends.
+
+    >>> cut_inside("average price in May", 12)
+    'average…May'
+    """
+    if len(text) <= longest:
+        return text
+    end = (longest - 1) * 2 // 5
+    return f"{text[: longest - 1 - end].rstrip()}…{text[-end:].lstrip() if end else ''}"
+
+
 def is_number(value: Cell) -> bool:
     """Whether the value is a number (true and false are not)."""
     return isinstance(value, int | float) and not isinstance(value, bool)
@@ -68,6 +81,32 @@ def show(value: Cell) -> str:
     if isinstance(value, float):
         return _real(value)
     return clean(str(value))
+
+
+def column(values: Sequence[Cell]) -> list[str]:
+    """The values of a column as text; decimals are filled up to the same number, within 4 significant digits.
+
+    >>> column([0.7267, 0.78, None, 12.5]), column([3.0, 4.0])
+    (['0.7267', '0.7800', '–', '12.50'], ['3', '4'])
+    """
+    texts = [show(value) for value in values]
+    decimals = max((_decimals(text) for text, value in zip(texts, values, strict=True) if is_number(value)), default=0)
+    if not decimals:
+        return texts
+    return [_filled(text, value, decimals) for text, value in zip(texts, values, strict=True)]
+
+
+def _decimals(text: str) -> int:
+    return len(text) - text.index(".") - 1 if "." in text and "e" not in text else 0
+
+
+def _filled(text: str, value: Cell, decimals: int) -> str:
+    """Only rounded values are filled up: a whole number in the column may be a count."""
+    if not isinstance(value, float) or not math.isfinite(value) or value == int(value) or "e" in text:
+        return text
+    whole = len(str(int(abs(value)))) if abs(value) >= 1 else 0
+    room = 4 - whole if whole else 3 - math.floor(math.log10(abs(value)))
+    return f"{value:.{max(_decimals(text), min(decimals, room))}f}"
 
 
 def _whole(value: int) -> str:

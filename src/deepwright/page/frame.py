@@ -90,22 +90,23 @@ def number_frame(chart: Chart, x: Axis, y: Axis, entries: Sequence[Entry], tall:
     """
     signs, top = legend(entries, 0.0)
     if chart.y_label:
-        signs += label(chart.y_label, 0, top + 12, "name", longest=58)
-        top += 20
-    top += 8
+        top += 6 if entries else 0
+        signs += label(chart.y_label, 0, top + 12, "name", longest=54)
+        top += 18
+    top += 10
     left = 8 + max([12.0, *(text_width(text, FONT) for text in y.labels)])
     right, bottom = WIDTH - 10, top + tall
     across = _laid(x, left, right)
     below = names_below(names, _places(across, len(names)), bottom, left) if names else _numbers(across, bottom)
     if below.reach > left - 2 and names:  # turned labels of the first categories need room on the left
-        left = min(below.reach, WIDTH * 0.3)
+        left = min(below.reach + 8, WIDTH * 0.3)
         across = _laid(x, left, right)
         below = names_below(names, _places(across, len(names)), bottom, left)
     up = _laid(y, bottom, top)
     signs += _lines(up, left, right) + below.drawn
     height = bottom + below.height + 4
     if chart.x_label:
-        signs += label(chart.x_label, (left + right) / 2, height + 10, "name", "middle", longest=52)
+        signs += label(chart.x_label, (left + right) / 2, height + 10, "name", "middle", longest=48)
         height += 18
     return Frame(across, up, signs, height)
 

@@ -25,7 +25,7 @@ def draw_heat(chart: Chart) -> tuple[str, str]:
     left = 10 + max((text_width(name[:_LONGEST], FONT) for name in y_names), default=0.0)
     width = max(WIDTH, left + columns * _CELL + 4) if columns > WIDE else WIDTH
     wide = (width - left - 4) / max(columns, 1)
-    tall = min(wide, 56.0) if columns <= WIDE else 22.0
+    tall = min(wide, 64.0) if columns <= WIDE else 22.0
     parts, top = [], 4.0
     if chart.y_label:
         parts.append(label(f"{chart.y_label} ↓", 0, 12, "name"))

@@ -34,8 +34,7 @@ def draw_lines(chart: Chart) -> tuple[str, str]:
     drawable = [[p for p in points if not x.log or p[0] > 0] for points in places]
     y = _up(chart, drawable)
     if chart.diagonal and not names and not x.log:
-        low, high = min(x.low, y.low), max(x.high, y.high)
-        x = y = linear(low, high, 0, 1)
+        x = y = _shared(x, y, drawable)
     marked = [chart.form == "scatter" or len(p) <= _FEW or len(chart.series) > 1 for p in drawable]
     frame = number_frame(chart, x, y, _entries(chart, marked), 250 if chart.diagonal else 190, names)
     titled = sum(len(points) for points in drawable) <= _TITLED
@@ -69,6 +68,14 @@ def _up(chart: Chart, places: Sequence[Sequence[Point]]) -> Axis:
         for bounds in (one.low, one.high):
             values += finite(bounds[k] for _, _, k in points if k < len(bounds))
     return linear(*span(values), 0, 1)
+
+
+def _shared(x: Axis, y: Axis, places: Sequence[Sequence[Point]]) -> Axis:
+    """One stretch for both axes, so that y = x runs from corner to corner; exactly 0 to 1 for shares."""
+    values = [value for points in places for px, py, _ in points for value in (px, py)]
+    if values and min(values) >= 0 and 0.5 < max(values) <= 1:
+        return linear(0.0, 1.0, 0, 1)
+    return linear(min(x.low, y.low), max(x.high, y.high), 0, 1)
 
 
 def _entries(chart: Chart, marked: Sequence[bool]) -> list[Entry]:
@@ -147,8 +154,9 @@ def _area(frame: Frame, one: Series, laid: Sequence[tuple[float, int]]) -> str:
         return ""
     upper = [f"{px:.1f} {frame.y.at(one.high[k]):.1f}" for px, k in known]
     lower = [f"{px:.1f} {frame.y.at(one.low[k]):.1f}" for px, k in reversed(known)]
-    whiskers = "".join(_whisker(frame, one, px, k) for px, k in known) if len(known) <= _FEW else ""
-    return tag("path", d="M" + "L".join(upper + lower) + "z", class_="area") + whiskers
+    if len(known) == 1:  # an area of no width cannot be seen
+        return _whisker(frame, one, *known[0])
+    return tag("path", d="M" + "L".join(upper + lower) + "z", class_="area")
 
 
 def _whisker(frame: Frame, one: Series, x: float, k: int) -> str:

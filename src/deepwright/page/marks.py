@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Sequence
 
+from deepwright.page.cells import cut_inside, shorten
 from deepwright.page.colours import SERIES
-from deepwright.page.markup import tag, text_width, trimmed, words
+from deepwright.page.markup import tag, text_width, words
 
 __all__ = ["FONT", "WIDTH", "Entry", "colour", "dash", "label", "legend", "line_entry", "marker"]
 
@@ -44,9 +45,10 @@ def marker(place: int, x: float, y: float, radius: float = 3.6, title: str | Non
 
 
 def label(text: str, x: float, y: float, kind: str = "", anchor: str | None = None, longest: int = 60) -> str:
-    """A line of text, cut to `longest` characters with the whole in its title."""
-    short, whole = trimmed(" ".join(text.split()), longest)
-    title = [tag("title", words(whole))] if whole else []
+    """A line of text, cut inside to `longest` characters with the whole in its title."""
+    line = " ".join(text.split())
+    short = cut_inside(line, longest)
+    title = [tag("title", words(shorten(line, 2000)))] if short != line else []
     return tag("text", *title, words(short), x=x, y=y, class_=kind or None, text_anchor=anchor)
 
 
@@ -67,7 +69,7 @@ def legend(entries: Sequence[Entry], top: float, width: float = WIDTH) -> tuple[
     """The entries in as many rows as they need, and the height taken."""
     parts, x, y = [], 2.0, top + 9
     for name, draw in entries:
-        short, _ = trimmed(" ".join(name.split()), 34)
+        short = cut_inside(" ".join(name.split()), 34)
         wide = 28 + text_width(short, FONT) + 16
         if x > 2 and x + wide - 16 > width:
             x, y = 2.0, y + 18

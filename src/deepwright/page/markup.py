@@ -21,7 +21,7 @@ def trimmed(text: str, longest: int) -> tuple[str, str | None]:
     return short, None if short == text else shorten(text, _LONGEST_TITLE)
 
 
-def tag(name: str, *inside: str, **attributes: str | float | None) -> str:
+def tag(name: str, /, *inside: str, **attributes: str | float | None) -> str:
     """One element. `inside` must be markup already; attribute values are escaped, `None` leaves the attribute out.
 
     `class_` is written class, and `stroke_width` stroke-width; numbers are rounded to hundredths.
@@ -46,15 +46,15 @@ def _value(value: str | float) -> str:
 
 
 def text_width(text: str, size: float) -> float:
-    """About how wide a text is drawn in a system font, in the units of `size` (the font size)."""
+    """At most about how wide a text is drawn in a system font (some are wide), in the units of `size`."""
     total = 0.0
     for sign in text:
         if ord(sign) > 0x2E7F:  # CJK, emoji
             total += 1.0
         elif sign in "ilj.,:;'|!tfI()[] ":
-            total += 0.32
+            total += 0.38
         elif sign in "mwMW%@—":
-            total += 0.9
+            total += 0.96
         else:
-            total += 0.64 if sign.isupper() else 0.56
+            total += 0.7 if sign.isupper() else 0.63
     return total * size
