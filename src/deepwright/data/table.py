@@ -1,5 +1,6 @@
 """Tables: named raw columns, read in chunks. Cells stay as they were written."""
 
+import shutil
 import tempfile
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
@@ -77,9 +78,12 @@ class ScannedTable:
     decisions: Mapping[str, Any] = field(default_factory=dict)
     files: tuple[Path, ...] = ()
     keep: Any = None  # what must live as long as the file does
+    changes: tuple[pl.Expr, ...] = ()  # of columns, made when they are read (picture paths)
 
     def __post_init__(self) -> None:
-        self._scan = pl.scan_parquet(self.path)
+        self._scan = pl.scan_parquet(self.path, glob=False)
+        if self.changes:
+            self._scan = self._scan.with_columns(self.changes)
         self._columns = tuple(self._scan.collect_schema().names())
         self._height = int(self._scan.select(pl.len()).collect().item())
 
@@ -115,15 +119,18 @@ class ScannedTable:
         return pl.concat(parts)[back]
 
 
+class _Scratch:
+    """The owner of a temporary folder: the folder goes when the owner does, or with the process."""
+
+    def __init__(self) -> None:
+        self.path = Path(tempfile.mkdtemp(prefix="deepwright-"))
+        weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
+
+
 def scratch_folder() -> tuple[Path, Any]:
     """A temporary folder that disappears with the returned object (or the process)."""
-    folder = tempfile.TemporaryDirectory(prefix="deepwright-", ignore_cleanup_errors=True)
-    return Path(folder.name), folder
-
-
-def remove_with(owner: Any, folder: tempfile.TemporaryDirectory[str]) -> None:
-    """Tie a temporary folder to the life of an object."""
-    weakref.finalize(owner, folder.cleanup)
+    scratch = _Scratch()
+    return scratch.path, scratch
 
 
 def require_columns(table: Table, columns: Sequence[str], role: str) -> None:

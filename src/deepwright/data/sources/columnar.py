@@ -1,5 +1,7 @@
 """Files that know their types: Parquet, Arrow (IPC, Feather) and JSON lines."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -7,7 +9,8 @@ import polars as pl
 
 from deepwright.core.config import Config
 from deepwright.core.errors import DataError
-from deepwright.data.sources.paths import absolute_paths
+from deepwright.data.sources.paths import LOOKED_AT, absolute_paths, path_changes, reading
+from deepwright.data.sources.streams import read_bytes
 from deepwright.data.table import FrameTable, ScannedTable, Table
 from deepwright.registries import sources
 
@@ -17,9 +20,19 @@ _IN_MEMORY = 256 << 20
 
 
 def _table(frame: pl.DataFrame, path: Path) -> Table:
-    if not frame.height:
+    if not frame.height or not frame.width:
         raise DataError(f"{path.name} has no rows.")
     return FrameTable(absolute_paths(frame, path.parent), path.name, files=(path,))
+
+
+@contextmanager
+def _expected(path: Path, what: str) -> Iterator[None]:
+    """Raises DataError: the file is not there, or not what its name says."""
+    try:
+        with reading(path):
+            yield
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise DataError(f"{path.name} is not {what}: {str(error).splitlines()[0]}") from error
 
 
 @sources.register
@@ -31,41 +44,38 @@ class Parquet(Config):
 
     def open(self) -> Table:
         path = Path(self.path)
-        try:
-            if path.stat().st_size > _IN_MEMORY:
-                return ScannedTable(path, path.name, files=(path,))
-            return _table(pl.read_parquet(path), path)
-        except pl.exceptions.PolarsError as error:
-            raise DataError(f"{path.name} is not a whole Parquet file: {str(error).splitlines()[0]}") from error
+        with _expected(path, "a whole Parquet file"):
+            if path.stat().st_size <= _IN_MEMORY:
+                return _table(pl.read_parquet(path, glob=False), path)
+            first = pl.scan_parquet(path, glob=False).head(LOOKED_AT).collect()
+            changes = tuple(path_changes(first, path.parent))
+            return ScannedTable(path, path.name, files=(path,), changes=changes)
 
 
 @sources.register
 class Arrow(Config):
-    """An Arrow IPC (Feather) file."""
+    """An Arrow IPC file (Feather) or stream."""
 
     kind: Literal["arrow"] = "arrow"
     path: str
 
     def open(self) -> Table:
         path = Path(self.path)
-        try:
-            return _table(pl.read_ipc(path, memory_map=False), path)
-        except pl.exceptions.PolarsError as error:
-            raise DataError(f"{path.name} is not a whole Arrow file: {str(error).splitlines()[0]}") from error
+        with _expected(path, "a whole Arrow file"):
+            data = path.read_bytes()
+            stream = not data.startswith(b"ARROW1")
+            return _table(pl.read_ipc_stream(data) if stream else pl.read_ipc(data), path)
 
 
 @sources.register
 class JSONL(Config):
-    """One JSON object a line."""
+    """One JSON object a line, plain or compressed."""
 
     kind: Literal["jsonl"] = "jsonl"
     path: str
 
     def open(self) -> Table:
         path = Path(self.path)
-        try:
-            return _table(pl.read_ndjson(path, infer_schema_length=None), path)
-        except pl.exceptions.PolarsError as error:
-            raise DataError(
-                f"{path.name} is not JSON lines (one object a line): {str(error).splitlines()[0]}"
-            ) from error
+        data = read_bytes(path).removeprefix(b"\xef\xbb\xbf")
+        with _expected(path, "JSON lines (one object a line)"):
+            return _table(pl.read_ndjson(data, infer_schema_length=None), path)

@@ -1,32 +1,42 @@
-"""CSV and its relatives: any delimiter and encoding, plain or compressed. Cells stay text."""
+"""CSV and its relatives: any delimiter and encoding, plain or compressed. Cells stay text.
+
+polars reads what is written by the book. What is not (stray quotes, blanks as delimiters, a short first row …) is read
+cell by cell with the standard library and written anew, by the book, for polars.
+"""
 
 import csv
-import gzip
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import IO, Any, Literal
 
 import polars as pl
+from pydantic import Field as Setting
 
 from deepwright.contracts import Finding
 from deepwright.core.config import Config
-from deepwright.core.errors import DataError, need
-from deepwright.data.cells import parse_numbers
-from deepwright.data.sources.paths import absolute_paths
+from deepwright.core.errors import DataError
+from deepwright.core.files import place_errors
+from deepwright.data.sources.dialect import Dialect, find_dialect, find_encoding, records
+from deepwright.data.sources.paths import LOOKED_AT, absolute_paths, path_changes
+from deepwright.data.sources.streams import broken_utf8, is_packed, read_bytes, text_lines
 from deepwright.data.table import CHUNK, FrameTable, ScannedTable, Table, scratch_folder
 from deepwright.registries import sources
 
 __all__ = ["CSV"]
 
-_IN_MEMORY = 64 << 20  # bytes; larger files are converted once and read in chunks
+_IN_MEMORY = 64 << 20  # bytes of text; more is converted once and read in chunks
 _SAMPLE = 1 << 20
-_DELIMITERS = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar", " ": "a blank"}
+_UTF8 = ("utf-8", "utf-8-sig", "ascii")
+_EMPTY_ROW = pl.all_horizontal(pl.all().is_null())
+_PARQUET = {"row_group_size": CHUNK, "compression": "lz4"}
 
 
 @sources.register
 class CSV(Config):
-    """A text file with one row a line.
+    """A text file with one row a line. Rows without any filled cell are left out.
 
     Args:
         delimiter, encoding, header: None finds them out; the recipe of a run holds what was found.
@@ -34,155 +44,156 @@ class CSV(Config):
 
     kind: Literal["csv"] = "csv"
     path: str
-    delimiter: str | None = None
+    delimiter: str | None = Setting(None, min_length=1, max_length=1)
     encoding: str | None = None
     header: bool | None = None
 
     def open(self) -> Table:
-        """Raises DataError: the file is empty, binary, or has a header only."""
+        """Raises DataError: the file is missing, empty, binary, cut short, or has a header only."""
         path = Path(self.path)
-        with _raw(path) as file:
-            head = file.read(_SAMPLE)
-        if not head.strip():
+        data = read_bytes(path, max(_IN_MEMORY, _SAMPLE) + 1)
+        if not data.strip(b"\r\n\t \0\xef\xbb\xbf\xff\xfe"):
             raise DataError(f"{path.name} is empty.")
-        encoding = self.encoding or _encoding(head)
-        text = head.decode(encoding, errors="replace").lstrip("\ufeff")
+        fits = len(data) <= _IN_MEMORY
+        dialect = self._dialect(path, data, fits or len(data) <= _SAMPLE)
+        if fits:
+            return _in_memory(path, data, dialect)
+        del data
+        if dialect.encoding == "utf-8" and self.encoding is None and broken_utf8(path):
+            dialect = replace(dialect, encoding="cp1252", simple=False)
+        return _on_disk(path, dialect)
+
+    def _dialect(self, path: Path, data: bytes, whole: bool) -> Dialect:
+        encoding = self.encoding or find_encoding(data, whole)
+        enough = data.count(b"\n", 0, _SAMPLE) > 10  # else the lines are longer than most files
+        head = data[:_SAMPLE] if enough else data
+        try:
+            text = head.decode(encoding, errors="replace").removeprefix("\ufeff")
+        except LookupError as error:
+            raise DataError(f"There is no encoding '{encoding}'. Usual ones: utf-8, cp1252, utf-16.") from error
         if "\0" in text[:10_000]:
             raise DataError(f"{path.name} is not a text file (it holds NUL bytes). Expected rows of text, such as CSV.")
-        delimiter = self.delimiter or _delimiter(text)
-        lines = list(csv.reader(io.StringIO(text), delimiter=delimiter))
-        lines = [line for line in (lines[:-1] if len(head) == _SAMPLE else lines) if line]
-        header = _has_header(lines) if self.header is None else self.header
-        names, findings = _names(lines[0], header)
-        if len(lines) <= int(header):
-            raise DataError(f"{path.name} has a header but no rows.")
-        decisions = {"delimiter": delimiter, "encoding": encoding, "header": header}
-        findings += _told(decisions, path)
-        if len(head) < _SAMPLE:
-            findings += _ragged(lines, len(names), header)
-        reading = {"separator": delimiter, "has_header": False, "skip_rows": int(header), "infer_schema": False,
-                   "schema": dict.fromkeys(names, pl.String), "truncate_ragged_lines": True}  # fmt: skip
-        return self._read(path, encoding, reading, tuple(findings), decisions)
-
-    def _read(self, path: Path, encoding: str, reading: dict[str, Any], findings: Any, decisions: Any) -> Table:
-        plain = encoding in ("utf-8", "ascii") and path.suffix not in (".gz", ".zst")
-        if path.stat().st_size < _IN_MEMORY:
-            with _raw(path) as file:
-                data = file.read()
-            if not plain:
-                data = data.decode(encoding, errors="replace").lstrip("\ufeff").encode()
-            frame = _guarded(path, lambda: pl.read_csv(data, **reading))
-            return FrameTable(absolute_paths(frame, path.parent), path.name, findings, decisions, (path,))
-        folder, keep = scratch_folder()
-        source = path
-        if not plain:
-            source = folder / "text.csv"
-            with open(source, "wb") as target:
-                target.writelines(_transcoded(path, encoding))
-        parquet = folder / "table.parquet"
-        scan = pl.scan_csv(source, low_memory=True, **reading)
-        _guarded(path, lambda: scan.sink_parquet(parquet, row_group_size=CHUNK, compression="lz4"))
-        return ScannedTable(parquet, path.name, findings, decisions, (path,), keep)
+        complete = whole and len(head) == len(data)
+        return find_dialect(text, complete, path.name, encoding, self.delimiter, self.header)
 
 
-def _raw(path: Path) -> IO[bytes]:
-    """The bytes of the text, decompressed on the way."""
-    if path.suffix == ".gz":
-        return gzip.open(path, "rb")
-    if path.suffix == ".zst":
-        return need("zstandard", "zst").open(path, "rb")
-    return open(path, "rb")
+def _in_memory(path: Path, data: bytes, dialect: Dialect) -> Table:
+    def careful() -> tuple[pl.DataFrame, list[Finding]]:
+        text, target = _decoded(data, dialect.encoding), io.StringIO(newline="")
+        told = _rewrite(lambda: io.StringIO(text, newline=""), target, dialect)
+        return pl.read_csv(target.getvalue().encode(), **_options(dialect, True)), told
+
+    def plain() -> tuple[pl.DataFrame, list[Finding]]:
+        text = data if dialect.encoding in _UTF8 else _decoded(data, dialect.encoding).encode()
+        return pl.read_csv(text.removeprefix(b"\xef\xbb\xbf"), **_options(dialect, False)), []
+
+    frame, told = _read(path, dialect, plain, careful)
+    filled = frame.filter(~_EMPTY_ROW)
+    findings = _findings(path, dialect, told, frame.height - filled.height, filled.height)
+    return FrameTable(absolute_paths(filled, path.parent), path.name, findings, _decisions(dialect), (path,))
 
 
-def _transcoded(path: Path, encoding: str) -> Iterator[bytes]:
-    with _raw(path) as file, io.TextIOWrapper(file, encoding=encoding, errors="replace", newline="") as text:
-        first = True
-        while block := text.read(_SAMPLE):
-            yield (block.lstrip("\ufeff") if first else block).encode()
-            first = False
+def _decoded(data: bytes, encoding: str) -> str:
+    return data.decode(encoding, errors="replace").removeprefix("\ufeff")
 
 
-def _guarded(path: Path, read: Any) -> Any:
+def _on_disk(path: Path, dialect: Dialect) -> Table:
+    folder, keep = scratch_folder()
+    text, parquet = folder / "text.csv", folder / "table.parquet"
+
+    def convert(source: Path, rewritten: bool) -> Path:
+        scan = pl.scan_csv(source, low_memory=True, glob=False, **_options(dialect, rewritten))
+        scan.sink_parquet(parquet, **_PARQUET)
+        return parquet
+
+    def careful() -> tuple[Path, list[Finding]]:
+        with place_errors(text), text.open("w", encoding="utf-8", newline="") as target:
+            told = _rewrite(lambda: text_lines(path, dialect.encoding), target, dialect)
+        return convert(text, True), told
+
+    def plain() -> tuple[Path, list[Finding]]:
+        if not is_packed(path) and dialect.encoding in _UTF8:
+            return convert(path, False), []
+        with place_errors(text), text.open("w", encoding="utf-8", newline="") as target:
+            target.writelines(text_lines(path, dialect.encoding))
+        return convert(text, False), []
+
+    place, told = _read(path, dialect, plain, careful)
+    text.unlink(missing_ok=True)
+    scan = pl.scan_parquet(place, glob=False)
+    blank, rows = scan.select(_EMPTY_ROW.sum().alias("blank"), pl.len().alias("rows")).collect().row(0)
+    if blank:
+        place = folder / "filled.parquet"
+        scan.filter(~_EMPTY_ROW).sink_parquet(place, **_PARQUET)
+        parquet.unlink()
+    changes = path_changes(pl.scan_parquet(place, glob=False).head(LOOKED_AT).collect(), path.parent)
+    findings = _findings(path, dialect, told, int(blank), int(rows - blank))
+    return ScannedTable(place, path.name, findings, _decisions(dialect), (path,), keep, tuple(changes))
+
+
+def _read(path: Path, dialect: Dialect, plain: Callable[[], Any], careful: Callable[[], Any]) -> Any:
+    """What the quick reader gives, or the careful one where the quick one would stumble or does."""
     try:
-        return read()
-    except (pl.exceptions.ComputeError, pl.exceptions.NoDataError) as error:
-        first = str(error).splitlines()[0]
-        raise DataError(f"{path.name} cannot be read as rows of cells: {first}") from error
-
-
-def _encoding(head: bytes) -> str:
-    for mark, name in ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
-        if head.startswith(mark):
-            return name
-    try:
-        head.decode("utf-8")
-    except UnicodeDecodeError as error:
-        if error.start < len(head) - 4:  # not just a character cut in two by the sample's end
+        if dialect.simple:
             try:
-                head.decode("cp1252")
-            except UnicodeDecodeError:
-                return "latin-1"
-            return "cp1252"
-    return "utf-8"
+                return plain()
+            except pl.exceptions.PolarsError:
+                return careful()
+        return careful()
+    except pl.exceptions.PolarsError as error:
+        raise DataError(f"{path.name} cannot be read as rows of cells: {str(error).splitlines()[0]}") from error
 
 
-def _delimiter(text: str) -> str:
-    """The sign that divides the first lines into the same number (> 1) of cells most often."""
-    best, most = ",", 0.0
-    sample = "\n".join(text.splitlines()[:200])
-    for sign in _DELIMITERS:
-        counts = [len(line) for line in csv.reader(io.StringIO(sample), delimiter=sign) if line]
-        usual = max(set(counts), key=counts.count, default=1)
-        if usual > 1:
-            score = counts.count(usual) / len(counts) + min(usual, 50) / 1000 - (0.3 if sign == " " else 0)
-            if score > most:
-                best, most = sign, score
-    return best
+def _options(dialect: Dialect, rewritten: bool) -> dict[str, Any]:
+    return {
+        "separator": "," if rewritten else dialect.delimiter,
+        "has_header": False,
+        "skip_rows": 0 if rewritten else int(dialect.header),
+        "infer_schema": False,
+        "schema": dict.fromkeys(dialect.names, pl.String),
+        "truncate_ragged_lines": True,
+        "null_values": [""],
+    }
 
 
-def _has_header(lines: list[list[str]]) -> bool:
-    """A first row of numbers only is data."""
-    import polars as pl
-
-    cells = [cell for cell in lines[0] if cell.strip()]
-    return not cells or parse_numbers(pl.Series("cells", cells, dtype=pl.String), ".", "", ("", "")).share < 1
-
-
-def _names(first: list[str], header: bool) -> tuple[list[str], list[Finding]]:
-    if not header:
-        names = [f"x{place}" for place in range(len(first))]
-        text = f"The first row holds numbers only, so the columns were named {names[0]} to {names[-1]}."
-        return names, [Finding("note", "no-header", text)]
-    names: list[str] = []
-    findings = []
-    for place, cell in enumerate(first):
-        name = wanted = cell.strip() or f"column_{place + 1}"
-        number = 2
-        while name in names:
-            name, number = f"{wanted}_{number}", number + 1
-        if name != cell.strip():
-            why = "has no name" if not cell.strip() else "bears a name that was taken already"
-            text = f"Column {place + 1} {why}; it is called '{name}' here."
-            findings.append(Finding("warning", "column-name", text, name))
-        names.append(name)
-    return names, findings
-
-
-def _told(decisions: dict[str, Any], path: Path) -> list[Finding]:
-    told = []
-    if decisions["delimiter"] != ",":
-        told.append(f"cells are divided by {_DELIMITERS.get(decisions['delimiter'], repr(decisions['delimiter']))}")
-    if decisions["encoding"] not in ("utf-8", "ascii"):
-        told.append(f"the text is encoded as {decisions['encoding']}")
-    return [Finding("note", "format", f"In {path.name}, {' and '.join(told)}.")] if told else []
-
-
-def _ragged(lines: list[list[str]], width: int, header: bool) -> list[Finding]:
-    rows = [place for place, line in enumerate(lines[int(header) :]) if len(line) != width]
-    if not rows:
+def _rewrite(lines: Callable[[], Iterable[str]], target: IO[str], dialect: Dialect) -> list[Finding]:
+    """Write rows by the book: a comma, quotes where needed, as many cells as there are columns, no header."""
+    try:
+        _write(lines(), target, dialect, quotes=True, strict=True)
         return []
-    text = (
-        f"{len(rows)} rows do not have {width} cells (the first is row {rows[0] + 1}): "
-        "missing cells count as empty, cells too many are left out."
-    )
-    return [Finding("warning", "ragged", text, count=len(rows), row=rows[0])]
+    except csv.Error:
+        fits = [_write(lines(), None, dialect, quotes, False) for quotes in (True, False)]
+    target.seek(0)
+    target.truncate()
+    quotes = fits[0] >= fits[1]
+    _write(lines(), target, dialect, quotes, False)
+    how = "some cells may hold more than they should" if quotes else "they were read as ordinary characters"
+    return [Finding("warning", "quotes", f"The double quotes in this file do not pair; {how}.")]
+
+
+def _write(lines: Iterable[str], target: IO[str] | None, dialect: Dialect, quotes: bool, strict: bool) -> int:
+    """Returns how many rows had as many cells as there are columns."""
+    fitting, width = 0, len(dialect.names)
+    writer = None if target is None else csv.writer(target, lineterminator="\n")
+    left_out = dialect.skip + int(dialect.header)
+    for cells in records(lines, dialect.delimiter, dialect.padded, quotes, strict):
+        if not cells:
+            continue
+        if left_out:
+            left_out -= 1
+            continue
+        fitting += len(cells) == width
+        if writer is not None:
+            writer.writerow([*cells[:width], *[""] * (width - len(cells))])
+    return fitting
+
+
+def _findings(path: Path, dialect: Dialect, told: list[Finding], blank: int, rows: int) -> tuple[Finding, ...]:
+    if not rows:
+        raise DataError(f"{path.name} has no row with a filled cell.")
+    text = f"{blank} rows without any filled cell were left out."
+    return tuple(chain(dialect.findings, told, [Finding("note", "blank-rows", text, count=blank)] if blank else []))
+
+
+def _decisions(dialect: Dialect) -> dict[str, Any]:
+    return {"delimiter": dialect.delimiter, "encoding": dialect.encoding, "header": dialect.header}
