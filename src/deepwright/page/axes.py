@@ -95,7 +95,7 @@ def _power(value: float, digits: int) -> str:
     if "." in mantissa:
         mantissa = mantissa.rstrip("0").rstrip(".")
     raised = str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
-    return f"{mantissa}×10{raised}"
+    return f"10{raised}" if mantissa == "1" else f"{mantissa}×10{raised}"
 
 
 def linear(low: float, high: float, start: float, end: float, count: int = 5) -> Axis:

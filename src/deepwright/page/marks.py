@@ -8,7 +8,7 @@ from deepwright.page.markup import tag, text_width, words
 
 __all__ = ["FONT", "WIDTH", "Entry", "colour", "dash", "label", "legend", "line_entry", "marker"]
 
-WIDTH = 400.0  # of every drawing, in its own units; the page scales it
+WIDTH = 370.0  # of every drawing, in its own units; the page scales it
 FONT = 12.5
 
 Entry = tuple[str, Callable[[float, float], str]]  # a name, and what draws its sign at (x, y)
