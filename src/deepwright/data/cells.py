@@ -8,7 +8,10 @@ import polars as pl
 __all__ = ["BadCells", "Parsed", "blank_to_null", "parse_numbers"]
 
 _PLAIN = r"^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$"
-_BLANKS = "[\\s\u00a0\u202f]+"
+_MINUS = "[\u2212\u2013\u2012]"  # minus sign, en dash, figure dash, as spreadsheets and typists write them
+_BLANKS = "[\\s\u00a0\u2009\u202f]+"
+_QUOTES = "[\u2019\u02bc]"
+_COMMA_GROUPS = r"^[+-]?[1-9]\d{0,2}(,\d{3})+$"
 
 
 @dataclass(frozen=True)
@@ -52,24 +55,39 @@ def blank_to_null(column: pl.Series) -> pl.Series:
 def parse_numbers(
     column: pl.Series, decimal: str | None = None, thousands: str | None = None, affix: tuple[str, str] | None = None
 ) -> Parsed:
-    """The numbers in a column; the way they are written is found out where it is not given."""
+    """The numbers in a column; the way they are written is found out where it is not given.
+
+    Columns of lists, structures, bytes and pixels hold no numbers.
+    """
     if column.dtype.is_numeric() or column.dtype == pl.Boolean:
         values = column.cast(pl.Float64)
         finite = values.is_finite().fill_null(False)
         return Parsed(pl.select(pl.when(finite).then(values).otherwise(None)).to_series().alias(column.name), ())
+    if column.dtype.is_nested() or column.dtype in (pl.Binary, pl.Object):
+        filled = len(column) - column.null_count()
+        first = int(column.is_not_null().arg_max() or 0) if filled else 0
+        bad = (BadCells(f"({column.dtype.base_type()})", filled, first),) if filled else ()
+        return Parsed(pl.Series(column.name, [None] * len(column), pl.Float64), bad)
     text = blank_to_null(column)
-    found_affix = _affix(text) if affix is None else affix
-    stripped = _strip(text, found_affix)
-    if decimal is None or thousands is None:
-        decimal, thousands = _convention(stripped)
-    values = _values(stripped, decimal, thousands)
-    return Parsed(values.alias(column.name), _bad(text, values), decimal, thousands, found_affix)
+    if affix is None:
+        affix = _affix(_signs(text))
+    plain = _strip(_signs(text), affix)
+    decimal, thousands = _convention(plain, decimal, thousands)
+    values = _values(plain, decimal, thousands)
+    return Parsed(values.alias(column.name), _bad(text, values), decimal, thousands, affix)
+
+
+def _signs(text: pl.Series) -> pl.Series:
+    """Typographic blanks, minus signs and apostrophes as the plain ones."""
+    return text.str.replace_all(_BLANKS, " ").str.replace(_MINUS, "-").str.replace_all(_QUOTES, "'")
 
 
 def _strip(text: pl.Series, affix: tuple[str, str]) -> pl.Series:
-    stripped = text.str.strip_prefix(affix[0]) if affix[0] else text
-    stripped = stripped.str.strip_suffix(affix[1]) if affix[1] else stripped
-    return stripped.str.strip_chars()
+    if affix[0]:  # the sign of the number may stand before ("-$5")
+        text = text.str.replace(rf"^([+-]?)\s*{re.escape(affix[0])}\s*", "${1}")
+    if affix[1]:
+        text = text.str.strip_suffix(affix[1])
+    return text.str.strip_chars()
 
 
 def _values(text: pl.Series, decimal: str, thousands: str) -> pl.Series:
@@ -84,29 +102,52 @@ def _values(text: pl.Series, decimal: str, thousands: str) -> pl.Series:
             pl.when(pointless).then(None).otherwise(text.str.replace(decimal, ".", literal=True))
         ).to_series()
     plain = text.str.contains(_PLAIN).fill_null(False)
-    return pl.select(pl.when(plain).then(text).otherwise(None)).to_series().cast(pl.Float64, strict=False)
+    values = pl.select(pl.when(plain).then(text).otherwise(None)).to_series().cast(pl.Float64, strict=False)
+    finite = values.is_finite().fill_null(False)  # 1e999 is no number
+    return pl.select(pl.when(finite).then(values).otherwise(None)).to_series()
 
 
-def _convention(text: pl.Series) -> tuple[str, str]:
-    """Decimal and thousands signs: the pair under which most cells are numbers; the plain point wins ties."""
+_WAYS = ((".", ""), (",", ""), (".", ","), (",", "."), (".", "'"), (",", "'"), (".", " "), (",", " "))
+
+
+def _convention(text: pl.Series, decimal: str | None, thousands: str | None) -> tuple[str, str]:
+    """Decimal and thousands signs: the pair under which most cells are numbers; the plain point wins ties.
+
+    Where every comma is followed by groups of three digits and no number begins with a zero, commas are thousands signs.
+    """
+    if decimal is not None and thousands is not None:
+        return decimal, thousands
     sample = text.drop_nulls().head(5000)
-    best, most = (".", ""), -1
-    for pair in ((".", ""), (",", ""), (".", ","), (",", "."), (".", "'"), (".", " "), (",", " ")):
-        count = len(sample) - _values(sample, *pair).null_count()
+    ways = [way for way in _WAYS if decimal in (None, way[0]) and thousands in (None, way[1])]
+    best, most = (decimal or ".", thousands or ""), -1
+    for way in ways:
+        count = len(sample) - _values(sample, *way).null_count()
         if count > most:
-            best, most = pair, count
+            best, most = way, count
+    if best == (",", "") and (".", ",") in ways:
+        commas = sample.filter(sample.str.contains(",", literal=True) & sample.str.contains(r"^[+-]?\d[\d,]*$"))
+        if len(commas) and bool(commas.str.contains(_COMMA_GROUPS).all()):
+            return ".", ","
     return best
 
 
 def _affix(text: pl.Series) -> tuple[str, str]:
-    """A currency sign or unit around (nearly) every number: only what ≥ 90 % of the cells share counts."""
+    """A currency sign or unit around (nearly) every number: only what ≥ 90 % of the cells share counts.
+
+    Letters right before a digit are no unit: "Q1", "A-17" and the like are names.
+    """
     sample = text.drop_nulls().head(2000)
     if not len(sample):
         return "", ""
-    parts = sample.str.extract_groups(r"^([^\d+\-.,]{0,4}?)\s*[+-]?[\d.,' ]*\d[.,]?\s*([^\d]{0,12})$").struct.unnest()
+    pattern = r"^(?:[+-]?(?P<before>[^\d+\-.,]{0,4}?))(?P<gap>\s*)[+-]?[\d.,' ]*\d[.,]?\s*(?P<after>[^\d]{0,12})$"
+    parts = sample.str.extract_groups(pattern).struct.unnest()
     found = []
-    for name in parts.columns:
-        counts = parts[name].drop_nulls().str.strip_chars().value_counts(sort=True)
+    for name in ("before", "after"):
+        signs = parts[name].str.strip_chars()
+        if name == "before":
+            glued = signs.str.contains(r"\pL$").fill_null(False) & (parts["gap"] == "").fill_null(False)
+            signs = pl.select(pl.when(glued).then(pl.lit("")).otherwise(signs)).to_series()
+        counts = signs.drop_nulls().value_counts(sort=True)
         enough = counts.height and counts.row(0)[1] >= 0.9 * len(sample)
         found.append(str(counts.row(0)[0]) if enough else "")
     return found[0], found[1]

@@ -64,7 +64,7 @@ class CSV(Config):
         return _on_disk(path, dialect)
 
     def _dialect(self, path: Path, data: bytes, whole: bool) -> Dialect:
-        encoding = self.encoding or find_encoding(data, whole)
+        encoding = self.encoding or find_encoding(data if whole else data[:_SAMPLE], whole)
         enough = data.count(b"\n", 0, _SAMPLE) > 10  # else the lines are longer than most files
         head = data[:_SAMPLE] if enough else data
         try:

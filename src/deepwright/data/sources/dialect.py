@@ -116,7 +116,7 @@ def find_encoding(head: bytes, whole: bool) -> str:
     except UnicodeDecodeError:
         text = head.decode("utf-8", errors="replace")
         wrong = text.count("\ufffd")
-        if sum(not sign.isascii() for sign in text) - wrong > 2 * wrong:
+        if len(text) - len(text.encode("ascii", "ignore")) > 3 * wrong:
             return "utf-8"  # a few broken characters in a text that is UTF-8 otherwise
         try:
             head.decode("cp1252")
