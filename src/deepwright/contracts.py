@@ -226,6 +226,14 @@ class FittedTask(Protocol):
         """What a person wants to see of these answers: confusion, ROC, calibration, residuals …"""
         ...
 
+    def table(self, targets: Fields) -> tuple[Literal["labels", "numbers"], Tensor]:
+        """What a plain estimator (a baseline) learns: (B, T) label ids, or numbers in raw units."""
+        ...
+
+    def from_table(self, values: Tensor) -> Answer:
+        """The answer made of a plain estimator's (B, T, K) probabilities, or (B, T, 1) numbers."""
+        ...
+
     def finish(self, answer: Answer, truth: Answer) -> "FittedTask":
         """The task with what only validation answers can teach it (decision thresholds); itself when nothing."""
         ...
@@ -303,6 +311,10 @@ class ModelSettings(Protocol):
     @classmethod
     def suits(cls, spaces: Mapping[str, Space], heads: Mapping[str, int], rows: int) -> Suits | None:
         """Whether this family is a natural choice for these inputs."""
+        ...
+
+    def recommended(self, rows: int) -> dict[str, Any]:
+        """Train settings that suit this family and so many training rows."""
         ...
 
     def build(self, features: Mapping[str, FittedFeature], heads: Mapping[str, int], rows: int) -> Network:

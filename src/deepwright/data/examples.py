@@ -110,7 +110,9 @@ def plan_examples(table: Table, key: str, targets: Sequence[str]) -> Examples:
             )
         column = blank_to_null(frame[name]) if frame[name].dtype == pl.String else frame[name]
         if column.dtype.is_nested():
-            raise DataError(f"'{name}' differs within one '{key}' and cannot be summarised; leave it out with --ignore.")
+            raise DataError(
+                f"'{name}' differs within one '{key}' and cannot be summarised; leave it out with --ignore."
+            )
         parsed = parse_numbers(column) if column.dtype == pl.String or column.dtype.is_numeric() else None
         if parsed is not None and parsed.share >= 0.9:
             numbers[name] = Written(decimal=parsed.decimal, thousands=parsed.thousands, affix=parsed.affix)

@@ -46,7 +46,9 @@ class Random(_Split):
         """Columns that `assign` looks at."""
         return ()
 
-    def assign(self, columns: Mapping[str, pl.Series], target: pl.Series | None, rows: np.ndarray, seed: int) -> np.ndarray:
+    def assign(
+        self, columns: Mapping[str, pl.Series], target: pl.Series | None, rows: np.ndarray, seed: int
+    ) -> np.ndarray:
         """(len(rows),) int8 parts of the rows (0 train, 1 validation, 2 test); `rows` are those with a target."""
         order = np.random.default_rng(derive(seed, "split")).permutation(len(rows))
         return _cut(order, *self._sizes(len(rows)))
@@ -55,7 +57,9 @@ class Random(_Split):
 def _cut(order: np.ndarray, validation: int, test: int) -> np.ndarray:
     """First places of the order test, next ones validation, the others training."""
     if len(order) < 3:
-        raise DataError(f"{len(order)} rows with a target are too few: training, validation and test need at least one each.")
+        raise DataError(
+            f"{len(order)} rows with a target are too few: training, validation and test need at least one each."
+        )
     parts = np.zeros(len(order), np.int8)
     parts[order[:test]] = PARTS["test"]
     parts[order[test : test + validation]] = PARTS["validation"]
@@ -71,7 +75,9 @@ class Stratified(_Split):
     def needs(self) -> tuple[str, ...]:
         return ()
 
-    def assign(self, columns: Mapping[str, pl.Series], target: pl.Series | None, rows: np.ndarray, seed: int) -> np.ndarray:
+    def assign(
+        self, columns: Mapping[str, pl.Series], target: pl.Series | None, rows: np.ndarray, seed: int
+    ) -> np.ndarray:
         shuffled = np.random.default_rng(derive(seed, "split")).permutation(len(rows))
         if target is None:
             return _cut(shuffled, *self._sizes(len(rows)))
@@ -110,12 +116,16 @@ class Group(_Split):
     def needs(self) -> tuple[str, ...]:
         return (self.by,)
 
-    def assign(self, columns: Mapping[str, pl.Series], target: pl.Series | None, rows: np.ndarray, seed: int) -> np.ndarray:
+    def assign(
+        self, columns: Mapping[str, pl.Series], target: pl.Series | None, rows: np.ndarray, seed: int
+    ) -> np.ndarray:
         """Raises DataError: there are fewer than three groups."""
         groups = columns[self.by].cast(pl.String).fill_null("(empty)").gather(rows)
         names, counts = np.unique(groups.to_numpy().astype(str), return_counts=True)
         if len(names) < 3:
-            raise DataError(f"--group {self.by}: {len(names)} groups cannot be divided into training, validation and test.")
+            raise DataError(
+                f"--group {self.by}: {len(names)} groups cannot be divided into training, validation and test."
+            )
         order = np.random.default_rng(derive(seed, "split")).permutation(len(names))
         validation, test = self._sizes(len(rows))
         part, filled = {}, 0
@@ -144,7 +154,9 @@ class TimeOrder(_Split):
     def needs(self) -> tuple[str, ...]:
         return (self.by,)
 
-    def assign(self, columns: Mapping[str, pl.Series], target: pl.Series | None, rows: np.ndarray, seed: int) -> np.ndarray:
+    def assign(
+        self, columns: Mapping[str, pl.Series], target: pl.Series | None, rows: np.ndarray, seed: int
+    ) -> np.ndarray:
         """Raises DataError: the column holds neither dates nor numbers."""
         moments = _moments(columns[self.by])[rows]
         late_first = np.lexsort((-np.arange(len(rows)), -moments))
@@ -161,7 +173,9 @@ def _moments(column: pl.Series) -> np.ndarray:
     else:
         suits: Any = features.get("date").suits(column)  # type: ignore[attr-defined]
         if suits is None:
-            raise DataError(f"--time {column.name}: expected dates or numbers, got cells such as '{column.drop_nulls()[0]}'.")
+            raise DataError(
+                f"--time {column.name}: expected dates or numbers, got cells such as '{column.drop_nulls()[0]}'."
+            )
         values = suits.settings.parse(column).dt.epoch("us").cast(pl.Float64)
     return values.fill_null(float("-inf")).to_numpy()
 
@@ -176,13 +190,20 @@ class Given(_Split):
     def needs(self) -> tuple[str, ...]:
         return (self.by,)
 
-    def assign(self, columns: Mapping[str, pl.Series], target: pl.Series | None, rows: np.ndarray, seed: int) -> np.ndarray:
+    def assign(
+        self, columns: Mapping[str, pl.Series], target: pl.Series | None, rows: np.ndarray, seed: int
+    ) -> np.ndarray:
         """Raises DataError: a cell says something else, or there is no training or test row."""
         words = columns[self.by].cast(pl.String).str.strip_chars().str.to_lowercase().gather(rows)
         unknown = words.drop_nulls().filter(~words.drop_nulls().is_in(list(_WORDS)))
         if len(unknown):
             raise DataError(f"The split column '{self.by}' holds '{unknown[0]}'; expected train, validation or test.")
-        parts = words.replace_strict(list(_WORDS), list(_WORDS.values()), default=-1, return_dtype=pl.Int8).fill_null(-1).to_numpy().copy()
+        parts = (
+            words.replace_strict(list(_WORDS), list(_WORDS.values()), default=-1, return_dtype=pl.Int8)
+            .fill_null(-1)
+            .to_numpy()
+            .copy()
+        )
         for name, code in (("train", 0), ("test", 2)):
             if not (parts == code).any():
                 raise DataError(f"The split column '{self.by}' names no row for '{name}'.")

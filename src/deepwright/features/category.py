@@ -98,7 +98,9 @@ class Category(Config):
         groups: dict[str, list[tuple[int, str]]] = {}
         for label, count in sorted(summary.counts.items()):
             groups.setdefault(spelling(label) if self.merge_spellings else label, []).append((count, label))
-        ranked = sorted(groups.values(), key=lambda group: (-sum(c for c, _ in group), min(label for _, label in group)))
+        ranked = sorted(
+            groups.values(), key=lambda group: (-sum(c for c, _ in group), min(label for _, label in group))
+        )
         kept = [group for group in ranked if sum(count for count, _ in group) >= self.rare][: self.most]
         spellings = {label: place for place, group in enumerate(kept) for _, label in group}
         labels = tuple(max(group, key=lambda one: (one[0], one[1]))[1] for group in kept)
@@ -158,7 +160,10 @@ class FittedCategory(FittedPlain):
         """The frequent labels as 0/1 columns (at most 20), and how frequent the label is."""
         ids = self.ids(column)
         shares = np.array([np.nan, 0.0, *(count / max(1, self.rows) for count in self.counts)])
-        columns = {f"{self.name}: {label}": (ids == place + FIRST).astype(float) for place, label in enumerate(self.labels[:20])}
+        columns = {
+            f"{self.name}: {label}": (ids == place + FIRST).astype(float)
+            for place, label in enumerate(self.labels[:20])
+        }
         if len(self.labels) > 20 or not columns:
             columns[f"{self.name}: share"] = shares[ids]
         return pl.DataFrame(columns)
@@ -178,7 +183,9 @@ class FittedCategory(FittedPlain):
             )
             found.append(Finding("note", "spellings", text, self.name, len(merged)))
         if self.left:
-            text = f"'{self.name}' has {self.left} labels in fewer than {self.settings.rare} rows; they share one place."
+            text = (
+                f"'{self.name}' has {self.left} labels in fewer than {self.settings.rare} rows; they share one place."
+            )
             found.append(Finding("note", "rare", text, self.name, self.left))
         return found
 

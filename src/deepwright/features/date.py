@@ -33,7 +33,9 @@ def parse_dates(column: pl.Series, form: str) -> pl.Series:
         return column.cast(pl.Datetime("us"))
     if isinstance(column.dtype, pl.Datetime):
         zone = column.dtype.time_zone
-        return (column.dt.convert_time_zone("UTC").dt.replace_time_zone(None) if zone else column).cast(pl.Datetime("us"))
+        return (column.dt.convert_time_zone("UTC").dt.replace_time_zone(None) if zone else column).cast(
+            pl.Datetime("us")
+        )
     text = blank_to_null(column).str.replace(r"(Z|[+-]\d{2}:?\d{2})$", "") if "%H" in form else blank_to_null(column)
     if any(part in form for part in ("%H", "%I")):
         return text.str.to_datetime(form, strict=False, time_unit="us")
@@ -119,7 +121,12 @@ class Date(Config):
             return DateSummary(len(column), len(column), bad=self.bad(column, parsed))
         timed = bool((seconds % _DAY != 0).any())
         return DateSummary(
-            len(column), parsed.null_count(), float(seconds.min()), float(seconds.max()), timed, self.bad(column, parsed)
+            len(column),
+            parsed.null_count(),
+            float(seconds.min()),
+            float(seconds.max()),
+            timed,
+            self.bad(column, parsed),
         )
 
     def bad(self, column: pl.Series, parsed: pl.Series) -> BadValues:

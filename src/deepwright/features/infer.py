@@ -13,7 +13,9 @@ from deepwright.registries import features
 
 __all__ = ["Inferred", "infer_features"]
 
-_ID_NAME = re.compile(r"(^|[\s_.-])(id|pid|uid|uuid|guid|key|index|idx|nr|no|number|row)$|^(id|pid|uid)[\s_.-]|ID$", re.IGNORECASE)
+_ID_NAME = re.compile(
+    r"(^|[\s_.-])(id|pid|uid|uuid|guid|key|index|idx|nr|no|number|row)$|^(id|pid|uid)[\s_.-]|ID$", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)

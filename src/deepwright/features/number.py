@@ -81,7 +81,9 @@ class Number(Config):
             return None
         sentinels = _sentinels(values)
         settings = cls(decimal=parsed.decimal, thousands=parsed.thousands, affix=parsed.affix, missing=sentinels)
-        return Suits(0.8, settings, f"{parsed.share:.1%} of the cells are numbers", _notes(column.name, parsed, sentinels))
+        return Suits(
+            0.8, settings, f"{parsed.share:.1%} of the cells are numbers", _notes(column.name, parsed, sentinels)
+        )
 
     def parse(self, column: pl.Series) -> Parsed:
         """The column's numbers, written as these settings say."""

@@ -16,7 +16,6 @@ class RowMetric(Config):
 
     kind: str
     better: ClassVar[Literal["higher", "lower"]] = "higher"
-    needs: ClassVar[tuple[str, ...]] = ()
 
     def rows(self, answer: Answer, truth: Answer) -> Tensor:
         """(B, C) float64."""

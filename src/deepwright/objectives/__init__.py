@@ -1,1 +1,5 @@
-"""x"""
+"""Objectives: how a batch becomes a loss. Importing this folder registers its kinds."""
+
+from deepwright.objectives.supervised import Supervised
+
+__all__ = ["Supervised"]

@@ -58,6 +58,7 @@ class Classify(Config):
     """
 
     kind: Literal["classify"] = "classify"
+    fitted: ClassVar[type]
     loss: Literal["cross_entropy", "focal"] = "cross_entropy"
     gamma: float = Setting(2.0, ge=0.0)
     label_smoothing: float = Setting(0.0, ge=0.0, lt=1.0)
@@ -180,8 +181,8 @@ class FittedClassify(Config):
         if len(self.labels) == 2:
             rare = min(self.counts) < 0.2 * sum(self.counts)
             first = ("roc_auc", "accuracy") if rare else ("accuracy", "roc_auc")
-            return (*first, "pr_auc", "f1", "log_loss", "brier", "ece")
-        return ("accuracy", "balanced_accuracy", "macro_f1", "log_loss", "ece")
+            return (*first, "pr_auc", "f1", "log_loss", "brier", "ece", "balanced_accuracy", "macro_f1")
+        return ("accuracy", "balanced_accuracy", "macro_f1", "log_loss", "brier", "ece")
 
     def encode(self, frame: pl.DataFrame) -> dict[str, Field]:
         labels = as_labels(frame[self.target])
@@ -273,3 +274,6 @@ class FittedClassify(Config):
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> "FittedClassify":
         return cls.model_validate(state)
+
+
+Classify.fitted = FittedClassify

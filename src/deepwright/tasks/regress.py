@@ -65,6 +65,7 @@ class Regress(Config):
     """
 
     kind: Literal["regress"] = "regress"
+    fitted: ClassVar[type]
     loss: Literal["mse", "mae", "huber", "quantile"] = "mse"
     delta: float = Setting(1.0, gt=0.0)
     quantiles: tuple[float, ...] = (0.05, 0.5, 0.95)
@@ -282,3 +283,6 @@ class FittedRegress(Config):
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> "FittedRegress":
         return cls.model_validate(state)
+
+
+Regress.fitted = FittedRegress

@@ -51,6 +51,7 @@ class Tag(Config):
     """
 
     kind: Literal["tag"] = "tag"
+    fitted: ClassVar[type]
     separator: str | None = None
     loss: Literal["bce", "focal"] = "bce"
     gamma: float = Setting(2.0, ge=0.0)
@@ -234,3 +235,6 @@ class FittedTag(Config):
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> "FittedTag":
         return cls.model_validate(state)
+
+
+Tag.fitted = FittedTag

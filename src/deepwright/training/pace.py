@@ -15,7 +15,8 @@ from deepwright.training.budget import Budget
 __all__ = ["Pace", "Segment"]
 
 DRIFT = 0.10  # of the time left
-PATIENCE = 0.02  # of the budget between two looks at the clock
+PATIENCE = 0.05  # of the budget between two looks at the clock
+FEW_STEPS = 8  # that a pace is not judged by, unless they take long
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class Pace:
         budget: what the person gave.
         steps_per_epoch: to turn epochs into steps.
         clock: seconds used so far, time before the training included, time while stopped not.
+        most: steps at most, whatever time is left.
         recorded: re-plans of an earlier life of this run, to be followed.
     """
 
@@ -42,6 +44,7 @@ class Pace:
     steps_per_epoch: float
     clock: Callable[[], float]
     segments: list[Segment] = field(default_factory=list)
+    most: int | None = None
     recorded: Sequence[Segment] = ()
     _looked: tuple[int, float] = (0, 0.0)
     _began: tuple[int, float] = (0, 0.0)
@@ -58,7 +61,7 @@ class Pace:
         """The first plan. A wall-clock budget needs the probed seconds of a step and what to keep for the end."""
         if self.timed:
             left = self.budget.amount - self.clock() - reserve
-            total = max(1, int(left / max(step_seconds, 1e-6)))
+            total = self._capped(max(1, int(left / max(step_seconds, 1e-6))))
         elif self.budget.unit == "epochs":
             total = max(1, round(self.budget.amount * self.steps_per_epoch))
         else:
@@ -96,7 +99,8 @@ class Pace:
                 return None  # a recorded one lies ahead: until then, no measuring
         since, looked = self._looked
         now = self.clock()
-        if now - looked < PATIENCE * self.budget.amount or step == since or step >= self.total:
+        waited = (now - looked) / self.budget.amount
+        if waited < PATIENCE or step == since or step >= self.total or (step - since < FEW_STEPS and waited < 4 * PATIENCE):
             return None
         pace = (now - looked) / (step - since)
         left = self.budget.amount - now - reserve
@@ -104,7 +108,11 @@ class Pace:
         self._looked = (step, now)
         if abs(drift) <= DRIFT * max(left, 0.0):
             return None
-        return self.follow(step, step + max(1, int(left / pace)))
+        total = self._capped(step + max(1, int(left / pace)))
+        return None if total == self.total else self.follow(step, total)
+
+    def _capped(self, total: int) -> int:
+        return total if self.most is None else min(total, self.most)
 
     def follow(self, step: int, total: int) -> Segment:
         """Plan anew: from `step` on, run to 1 at `total`."""

@@ -30,6 +30,7 @@ class Train(Config):
         l1: factor of the sum of absolute weights, added to the loss.
         l2: decoupled weight decay; None leaves it to the optimiser's own default.
         validations: how often the validation rows are answered over the whole budget (at most once an epoch).
+        longest: epochs at most under a wall-clock budget; None for no limit.
         checkpoint_seconds: time between two checkpoints; costly ones come less often.
         precision: "auto" is bf16 where the device has it natively, else float32.
     """
@@ -44,6 +45,7 @@ class Train(Config):
     clip: float | None = Field(None, gt=0.0)
     l1: float = Field(0.0, ge=0.0)
     l2: float | None = Field(None, ge=0.0)
+    longest: int | None = Field(None, ge=1)
     validations: int = Field(40, ge=1)
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     checkpoint_seconds: float = Field(30.0, gt=0.0)

@@ -1,0 +1,152 @@
+"""Doctor: what is wrong or notable in the data. Asks no feature what it is: only for findings, fingerprints and columns."""
+
+import re
+
+import numpy as np
+import polars as pl
+import torch
+
+from deepwright.contracts import Finding
+from deepwright.data.split import PARTS
+from deepwright.preparation import Prepared
+
+__all__ = ["examine", "looks_personal"]
+
+LEAK_ROWS = 20_000
+BINS = 64
+SURE = 0.99  # of what a single column may explain before it is called a leak
+_PERSONAL = re.compile(
+    r"(^|[\s_.-])(first|last|full|sur|user|customer|patient)?[\s_.-]?(name|e-?mail|phone|mobile|address|street|ssn|passport|iban|birth(day|date)?|dob|zip|postcode)([\s_.-]|$)",
+    re.IGNORECASE,
+)
+_MAIL = r"^[^@\s]+@[^@\s]+\.[^@\s]+$"
+_PHONE = r"^\+?[\d\s()/-]{9,20}$"
+
+
+def looks_personal(name: str, column: pl.Series) -> bool:
+    """Whether cells may point at a person: by the column's name, or e-mail addresses and phone numbers in the cells."""
+    if _PERSONAL.search(name):
+        return True
+    if column.dtype != pl.String:
+        return False
+    cells = column.drop_nulls().head(200).str.strip_chars()
+    if not len(cells):
+        return False
+    mails, phones = (
+        cells.str.contains(_MAIL).mean(),
+        (cells.str.contains(_PHONE) & cells.str.contains(r"[\s()+]")).mean(),
+    )
+    return bool(max(mails or 0.0, phones or 0.0) > 0.5)  # type: ignore[type-var]
+
+
+def examine(prepared: Prepared) -> list[Finding]:
+    """All findings, the gravest first."""
+    found: list[Finding] = []
+    for name, feature in prepared.features.items():
+        column = prepared.data.table.select([name]).to_series()
+        found += feature.findings(column)
+        if looks_personal(name, column.head(1000)):
+            text = f"'{name}' looks personal: its cells are masked in reports. To leave it out of training: --ignore {name}"
+            found.append(Finding("note", "personal", text, name))
+    found += _leaks(prepared) + _duplicates(prepared) + _few(prepared)
+    order = {"error": 0, "warning": 1, "note": 2}
+    return sorted(found, key=lambda finding: order[finding.severity])
+
+
+def _leaks(prepared: Prepared) -> list[Finding]:
+    """Columns that alone give the target away, judged on training rows that the rule was not made from."""
+    task = prepared.task
+    if task is None:
+        return []
+    rows = prepared.rows("train").numpy()[:LEAK_ROWS]
+    kind, known = task.table(prepared.packed.take(torch.from_numpy(rows)).targets)
+    if known.shape[1] != 1 or len(rows) < 40:
+        return []
+    target = known[:, 0].numpy().astype(float)
+    found = []
+    for name, feature in prepared.features.items():
+        flat = feature.baseline_columns(prepared.data.table.take(rows, [name])[name])
+        if flat.width > 30:
+            continue
+        score = max(explained(flat[column].to_numpy(), target, kind == "labels") for column in flat.columns)
+        if score >= SURE:
+            text = (
+                f"'{name}' alone gives the target {', '.join(task.targets)} away ({score:.1%} explained). If it is not known "
+                f"at the time of the prediction, leave it out: --ignore '{name}'"
+            )
+            found.append(Finding("warning", "leak", text, name))
+    return found
+
+
+def explained(column: np.ndarray, target: np.ndarray, labels: bool) -> float:
+    """How much of the target one column explains on the second half of the rows: 0 as a constant, 1 fully."""
+    bins = _bins(column)
+    half = len(target) // 2
+    size = int(bins.max()) + 1
+    first, second = slice(0, half), slice(half, None)
+    if labels:
+        classes = target.astype(int)
+        table = np.zeros((size, classes.max() + 1))
+        np.add.at(table, (bins[first], classes[first]), 1)
+        usual = np.bincount(classes[first]).argmax()
+        table[table.sum(1) == 0, usual] = 1
+        wrong = (table.argmax(1)[bins[second]] != classes[second]).mean()
+        chance = (classes[second] != usual).mean()
+        return float(1 - wrong / chance) if chance else 0.0
+    ranks = _ranks(column), _ranks(target)
+    if np.isfinite(column).all() and abs(np.corrcoef(*ranks)[0, 1] if ranks[0].std() else 0.0) > 0.9995:
+        return 1.0
+    counts = np.bincount(bins[first], minlength=size)
+    means = np.bincount(bins[first], target[first], size) / np.maximum(counts, 1)
+    means[counts == 0] = target[first].mean()
+    error = ((means[bins[second]] - target[second]) ** 2).mean()
+    spread = ((target[second] - target[first].mean()) ** 2).mean()
+    return float(1 - error / spread) if spread else 0.0
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    return values.argsort().argsort().astype(float)
+
+
+def _bins(column: np.ndarray) -> np.ndarray:
+    """Each distinct value a bin, or quantile bins where there are many; missing ones last."""
+    missing = np.isnan(column)
+    known = np.unique(column[~missing])
+    if len(known) > BINS:
+        known = np.unique(np.quantile(column[~missing], np.linspace(0, 1, BINS + 1)[:-1]))
+    places = np.searchsorted(known, column, side="right")
+    places[missing] = len(known) + 1
+    return places
+
+
+def _duplicates(prepared: Prepared) -> list[Finding]:
+    """Rows of the test or validation part whose inputs are also among the training rows."""
+    table, parts = prepared.data.table, prepared.parts
+    whole = np.zeros(table.height, np.uint64)
+    for name, feature in prepared.features.items():
+        prints = feature.fingerprint(table.select([name]).to_series()).astype(np.uint64)
+        whole = (whole * np.uint64(0x9E3779B97F4A7C15)) ^ prints
+    train = whole[parts == PARTS["train"]]
+    if len(np.unique(train)) < 0.5 * len(train):
+        return []  # a table of few combinations: equal rows are nothing special
+    found = []
+    for part in ("test", "validation"):
+        own = np.flatnonzero(parts == PARTS[part])
+        twins = own[np.isin(whole[own], train)]
+        if len(twins):
+            text = (
+                f"{len(twins)} of {len(own)} {part} rows are (nearly) the same as training rows, the first in row {twins[0] + 1}; "
+                f"figures on them are too good. If rows belong together, name the column that says so with --group."
+            )
+            severity = "warning" if len(twins) > 0.01 * len(own) else "note"
+            found.append(Finding(severity, "duplicates", text, None, len(twins), int(twins[0])))
+    return found
+
+
+def _few(prepared: Prepared) -> list[Finding]:
+    rows = len(prepared.rows("train"))
+    if rows >= 100:
+        return []
+    return [
+        Finding("warning", "few-rows", f"{rows} training rows are very few: figures will be uncertain.", None, rows)
+    ]

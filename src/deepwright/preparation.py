@@ -1,0 +1,319 @@
+"""Preparation: from raw data and a draft of a recipe to encoded examples, fitted features and task, and the full recipe."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import torch
+from torch import Tensor
+
+from deepwright import registries
+from deepwright.contracts import Finding, FittedFeature, FittedTask
+from deepwright.core.errors import DataError, RecipeError
+from deepwright.data.chain import Chain
+from deepwright.data.examples import Examples, plan_examples
+from deepwright.data.pack import Packed, pack
+from deepwright.data.sources import open_source
+from deepwright.data.split import PARTS
+from deepwright.data.table import Table, require_columns
+from deepwright.draft import Draft
+from deepwright.features import infer_features
+from deepwright.models import infer_model
+from deepwright.recipe import Recipe, plain
+from deepwright.tasks import infer_task
+
+__all__ = ["Data", "Prepared", "choose", "open_data", "prepare"]
+
+INFER_ROWS = 100_000
+LABEL = "label"
+
+
+@dataclass
+class Data:
+    """Opened data: one row an example."""
+
+    table: Table
+    examples: Examples | None = None
+    tests: int = 0  # rows at the end that came from a test file
+
+
+@dataclass
+class Prepared:
+    """All that training needs.
+
+    Args:
+        parts: (rows,) int8: 0 train, 1 validation, 2 test, -1 not used.
+    """
+
+    recipe: Recipe
+    data: Data
+    parts: np.ndarray
+    features: Mapping[str, FittedFeature]
+    task: FittedTask | None
+    packed: Packed
+    findings: list[Finding] = field(default_factory=list)
+
+    def rows(self, part: str) -> Tensor:
+        """(n,) packed rows of "train", "validation" or "test"."""
+        return torch.from_numpy(np.flatnonzero(self.parts == PARTS[part]))
+
+
+def open_data(
+    recipe: Recipe, source: Any = None, test: Any = None, examples: Examples | None = None
+) -> tuple[Data, Any]:
+    """The data a recipe names (or `source` in its place) and the source's settings, with what was found out about it."""
+    settings, table = open_source(recipe.data.source if source is None else source)
+    test = recipe.data.test if test is None else test
+    second = None if test is None else open_source(test)[1]
+    if recipe.data.id is not None:
+        examples = examples or plan_examples(table, recipe.data.id, recipe.target)
+        decided, table = table, examples.apply(table)
+        second = None if second is None else examples.apply(second)
+        settings = settings.model_copy(update=dict(decided.decisions))
+    else:
+        settings = settings.model_copy(update=dict(table.decisions))
+    if second is None:
+        return Data(table, examples), settings
+    require_columns(second, recipe.target, "the target, in the test file")
+    return Data(Chain(table, second), examples, second.height), settings
+
+
+def prepare(
+    draft: Draft, source: Any = None, test: Any = None, tell: Callable[[str], None] = lambda text: None
+) -> Prepared:
+    """Find out what is left open, fit on training rows, encode all.
+
+    Args:
+        source, test: data that wins over the recipe's (paths, frames). tell: called with what is being done.
+
+    Raises:
+        RecipeError, DataError: in sentences, before any training.
+    """
+    recipe = Recipe.from_draft(draft)
+    if recipe.data.source is None and source is None:
+        raise RecipeError("There is no data: give a file or folder, or 'data: {source: …}' in the recipe.")
+    tell("reading")
+    _name_target(draft, recipe, source)
+    recipe = Recipe.from_draft(draft)
+    data, settings = open_data(recipe, source, test)
+    table, findings = data.table, list(data.table.findings)
+    targets = recipe.target
+    _check_columns(recipe, table)
+    frame = table.select(targets)
+    usable = _usable(frame)
+    if not len(usable):
+        raise DataError(f"The target {_quoted(targets)} is empty in every row of {table.origin}.")
+    tell("dividing rows")
+    task_settings = _task(draft, frame, findings)
+    parts, split = _split(recipe, data, frame, usable)
+    task, parts = _fit_task(task_settings, frame, parts, targets, findings)
+    tell("looking at columns")
+    chosen = _features(draft, recipe, data, parts, split, findings)
+    tell("learning scales")
+    fitted = _fit_features(chosen, table, parts)
+    tell("encoding")
+    packed = pack(table.chunks([*chosen, *targets]), table.height, fitted, task, targets)
+    stored = settings.model_dump() if recipe.data.source is not None or source is None else None
+    final = _complete(draft, recipe, fitted, task, chosen, split, stored, int((parts == 0).sum()), table)
+    return Prepared(final, data, parts, fitted, task, packed, findings)
+
+
+def _quoted(names: Sequence[str]) -> str:
+    return ", ".join(f"'{name}'" for name in names)
+
+
+def _name_target(draft: Draft, recipe: Recipe, source: Any) -> None:
+    """Folders of pictures and IDX files bring their target along: the column `label`."""
+    if recipe.target:
+        return
+    _, table = open_source(recipe.data.source if source is None else source)
+    if LABEL in table.columns:
+        draft.put(("target",), [LABEL], "the column 'label'")
+        return
+    shown = ", ".join(table.columns[:30]) + (", …" if len(table.columns) > 30 else "")
+    hint = (
+        "Put the pictures of each class into a sub-folder of its own"
+        if "image" in table.columns
+        else "Name the column with --target"
+    )
+    raise RecipeError(f"It is not said what is to be learnt. {hint}. Columns of {table.origin}: {shown}.")
+
+
+def _check_columns(recipe: Recipe, table: Table) -> None:
+    require_columns(table, recipe.target, "the target")
+    require_columns(table, recipe.data.ignore, "--ignore")
+    require_columns(table, list(recipe.features), "named under 'features'")
+    for name, role in ((recipe.data.group, "--group"), (recipe.data.time, "--time")):
+        if name is not None:
+            require_columns(table, [name], role)
+    both = set(recipe.target) & {*recipe.data.ignore, *recipe.features}
+    if both:
+        raise RecipeError(f"{_quoted(sorted(both))} cannot be the target and an input (or ignored) at once.")
+
+
+def _usable(frame: pl.DataFrame) -> np.ndarray:
+    """Rows whose targets are not all empty."""
+    known = np.zeros(frame.height, bool)
+    for column in frame:
+        text = column.str.strip_chars() if column.dtype == pl.String else column
+        here = text.is_not_null() & (text != "") if column.dtype == pl.String else text.is_not_null()
+        known |= here.to_numpy()
+    return np.flatnonzero(known)
+
+
+def _task(draft: Draft, frame: pl.DataFrame, findings: list[Finding]) -> Any:
+    given = draft.get("task")
+    if isinstance(given, str) or (isinstance(given, dict) and "kind" in given):
+        return Recipe.from_draft(draft).task
+    suits = infer_task(frame)
+    findings += [Finding("note", "choice", note, frame.columns[0]) for note in suits.notes]
+    inferred = plain(suits.settings.model_dump())
+    draft.put(("task",), {**inferred, **(given or {})}, draft.place(("task",)))
+    findings.append(Finding("note", "task", f"The task is to {suits.settings.kind}: {suits.reason}."))
+    return Recipe.from_draft(draft).task
+
+
+def _split(recipe: Recipe, data: Data, frame: pl.DataFrame, usable: np.ndarray) -> tuple[np.ndarray, Any]:
+    """Parts of all rows, and the split's settings."""
+    split = recipe.data.split or _natural_split(recipe, data.table)
+    parts = np.full(data.table.height, -1, np.int8)
+    target = frame.to_series(0) if frame.width == 1 else None
+    columns = {name: data.table.select([name]).to_series() for name in split.needs()}
+    if data.tests:
+        first = data.table.height - data.tests
+        own, split = usable[usable < first], split.model_copy(update={"test": 0.0})
+        parts[own] = split.assign(columns, target, own, recipe.seed)
+        parts[usable[usable >= first]] = PARTS["test"]
+    else:
+        parts[usable] = split.assign(columns, target, usable, recipe.seed)
+    return parts, split
+
+
+def _natural_split(recipe: Recipe, table: Table) -> Any:
+    if recipe.data.group is not None:
+        return registries.splits.get("group")(by=recipe.data.group)
+    if recipe.data.time is not None:
+        return registries.splits.get("time")(by=recipe.data.time)
+    if "split" in table.columns and "split" not in {*recipe.target, *recipe.features, *recipe.data.ignore}:
+        given = registries.splits.get("given")
+        words = set(table.select(["split"]).to_series().drop_nulls().unique().cast(pl.String).str.to_lowercase())
+        if (
+            words
+            and words <= {"train", "training", "val", "valid", "validation", "dev", "test", "testing"}
+            and len(words) > 1
+        ):
+            return given()
+    return registries.splits.get("stratified")()
+
+
+def _fit_task(
+    settings: Any, frame: pl.DataFrame, parts: np.ndarray, targets: Sequence[str], findings: list[Finding]
+) -> tuple[FittedTask, np.ndarray]:
+    """The task, learnt from training rows; rows it cannot read are not used."""
+    train = frame.filter(parts == PARTS["train"])
+    task = settings.fit(settings.summarise(train), targets)
+    fields = task.encode(frame)
+    known = np.zeros(frame.height, bool)
+    for name in fields:
+        present = fields[name].present
+        known |= np.ones(frame.height, bool) if present is None else present.numpy()
+    lost = (parts >= 0) & ~known
+    if lost.any():
+        row = int(np.flatnonzero(lost)[0])
+        cells = ", ".join(
+            dict.fromkeys(f"'{cell}'" for cell in frame.filter(lost).to_series(0).cast(pl.String).head(50))
+        )
+        text = f"{int(lost.sum())} rows have a target that cannot be used ({cells[:200]}; the first is row {row + 1}); they are left out."
+        findings.append(Finding("warning", "bad-target", text, targets[0], int(lost.sum()), row))
+    parts = np.where(known, parts, -1).astype(np.int8)
+    for name, part in PARTS.items():
+        if name != "test" and not (parts == part).any():
+            raise DataError(f"No row with a known target is left for {name}. Expected at least one; give more rows.")
+    return task, parts
+
+
+def _features(
+    draft: Draft, recipe: Recipe, data: Data, parts: np.ndarray, split: Any, findings: list[Finding]
+) -> dict[str, Any]:
+    """Settings of each input column; what is left out goes to `data.ignore`."""
+    table = data.table
+    left = {*recipe.target, *recipe.data.ignore, recipe.data.id, recipe.data.group, *split.needs()} - {recipe.data.time}
+    left -= set(recipe.features)
+    names = [name for name in table.columns if name not in left]
+    train = np.flatnonzero(parts == PARTS["train"])[:INFER_ROWS]
+    half_named = {n: s for n, s in (draft.get("features") or {}).items() if isinstance(s, dict) and "kind" not in s}
+    settings: dict[str, Any] = {}
+    for name in names:
+        column = table.select([name]).to_series().gather(train)
+        inferred = infer_features({name: column}, recipe.features)
+        settings |= inferred.settings
+        findings += inferred.findings
+        if inferred.left_out:
+            draft.put(("data", "ignore"), [*(plain(draft.get("data", "ignore") or []) or []), name], "found out")
+    for name, own in half_named.items():
+        if name in settings:
+            merged = {**plain(settings[name].model_dump()), **own}
+            draft.put(("features", name), merged, draft.place(("features", name)))
+            settings[name] = Recipe.from_draft(draft).features[name]
+    if not settings:
+        raise DataError(f"No input column is left in {table.origin} besides the target {_quoted(recipe.target)}.")
+    return settings
+
+
+def _fit_features(settings: Mapping[str, Any], table: Table, parts: np.ndarray) -> dict[str, FittedFeature]:
+    summaries: dict[str, Any] = {}
+    start = 0
+    for chunk in table.chunks(list(settings)):
+        rows = pl.Series(parts[start : start + chunk.height] == PARTS["train"])
+        start += chunk.height
+        train = chunk.filter(rows)
+        for name, feature in settings.items():
+            own = feature.summarise(train[name])
+            summaries[name] = summaries[name].merge(own) if name in summaries else own
+    return {name: feature.fit(summaries[name], name) for name, feature in settings.items()}
+
+
+def _complete(
+    draft: Draft, recipe: Recipe, fitted: Mapping[str, FittedFeature], task: FittedTask, chosen: Mapping[str, Any],
+    split: Any, source: Any, rows: int, table: Table,
+) -> Recipe:  # fmt: skip
+    """The full recipe: nothing left to be inferred."""
+    for name, settings in chosen.items():
+        draft.put(("features", name), plain(settings.model_dump()), draft.place(("features", name)))
+    draft.put(("data", "split"), plain(split.model_dump()), draft.place(("data", "split")))
+    if source is not None:
+        source = {**source, "path": str(Path(source["path"]).resolve())} if "path" in source else source
+        draft.put(("data", "source"), source, draft.place(("data", "source")))
+    if recipe.data.test is not None:
+        draft.put(("data", "test"), str(Path(recipe.data.test).resolve()), draft.place(("data", "test")))
+    return choose(draft, fitted, task.heads, rows)
+
+
+def choose(draft: Draft, fitted: Mapping[str, FittedFeature], heads: Mapping[str, int], rows: int) -> Recipe:
+    """Model, objective and train settings where the draft leaves them open."""
+    given = draft.get("model")
+    if given is None or (isinstance(given, dict) and "kind" not in given):
+        suits = infer_model(fitted, heads, rows)
+        draft.put(("model",), {**plain(suits.settings.model_dump()), **(given or {})}, draft.place(("model",)))
+    given = draft.get("objective")
+    if given is None or (isinstance(given, dict) and "kind" not in given):
+        draft.put(("objective",), {"kind": "supervised", **(given or {})}, draft.place(("objective",)))
+    model = Recipe.from_draft(draft).model
+    for key, value in model.recommended(rows).items():
+        own = draft.get("train", key)
+        if isinstance(own, str) and isinstance(value, dict):
+            own = {"kind": own}
+        if (
+            isinstance(own, dict)
+            and isinstance(value, dict)
+            and own.get("kind", value.get("kind")) == value.get("kind")
+        ):
+            draft.put(("train", key), {**value, **own}, draft.place(("train", key)))
+        elif isinstance(own, dict) and "kind" not in own and isinstance(value, dict):
+            draft.put(("train", key), {"kind": value["kind"], **own}, draft.place(("train", key)))
+        elif not draft.has("train", key):
+            draft.put(("train", key), value, f"what '{model.kind}' recommends")
+    return Recipe.from_draft(draft)

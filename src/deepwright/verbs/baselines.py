@@ -1,0 +1,106 @@
+"""Baselines beside every network: a constant, a linear model, histogram gradient boosting on flat columns.
+
+The estimators run in a child process with a time limit of their own; arrays travel through files, never as objects.
+"""
+
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import torch
+from torch import Tensor
+
+from deepwright.contracts import Answer, FittedFeature, FittedTask
+from deepwright.core.seeds import derive
+from deepwright.data.table import Table
+from deepwright.fields import Fields
+
+__all__ = ["MOST_ROWS", "Baselines", "baselines"]
+
+MOST_ROWS = 50_000
+NAMES = ("linear", "boosting")
+
+
+@dataclass
+class Baselines:
+    """Answers of each baseline to the test rows, and what could not be done, in words."""
+
+    answers: dict[str, Answer] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+def flat(features: Mapping[str, FittedFeature], table: Table, rows: np.ndarray) -> np.ndarray:
+    """(n, D) float32: every feature's cheap columns side by side."""
+    frames = []
+    for name, feature in features.items():
+        columns = feature.baseline_columns(table.take(rows, [name])[name])
+        frames.append(columns.cast(pl.Float32).to_numpy())
+    return np.concatenate(frames, 1)
+
+
+def baselines(
+    features: Mapping[str, FittedFeature], task: FittedTask, train: tuple[Table, np.ndarray], test: tuple[Table, np.ndarray],
+    test_targets: Fields, seconds: float, seed: int = 0,
+) -> Baselines:  # fmt: skip
+    """Learn on training rows (at most 50,000), answer the test rows.
+
+    Args:
+        train, test: tables and the rows to use. seconds: the allowance.
+    """
+    began = time.monotonic()
+    result = Baselines({"constant": task.constant(test_targets)})
+    table, rows = train
+    if len(rows) > MOST_ROWS:
+        rows = np.sort(np.random.default_rng(derive(seed, "baselines")).permutation(rows)[:MOST_ROWS])
+        result.notes.append(f"Baselines learnt from {MOST_ROWS} of {len(train[1])} training rows.")
+    targets = task.encode(table.take(rows, task.targets))
+    kind, known = task.table(targets)
+    here = torch.ones(len(rows), dtype=torch.bool)
+    for target in targets.values():
+        here &= here if target.present is None else target.present
+    with tempfile.TemporaryDirectory(prefix="deepwright-") as scratch:
+        place = Path(scratch)
+        np.savez(
+            place / "in.npz", train=flat(features, table, rows[here.numpy()]), known=known[here].numpy(), test=flat(features, *test),
+            labels=np.array(kind == "labels"), classes=np.array([_classes(task, known)]),
+        )  # fmt: skip
+        left = seconds - (time.monotonic() - began)
+        _run(place, left, result)
+        for name in NAMES:
+            path = place / f"{name}.npy"
+            if path.exists():
+                result.answers[name] = task.from_table(torch.from_numpy(np.load(path, allow_pickle=False)))
+            elif not any(name in note for note in result.notes):
+                result.notes.append(f"The baseline '{name}' did not finish within its {seconds:.0f} s.")
+    result.seconds = time.monotonic() - began
+    return result
+
+
+def _classes(task: FittedTask, known: Tensor) -> int:
+    return max(2, *task.heads.values()) if known.shape[1] == 1 else 2
+
+
+def _run(place: Path, seconds: float, result: Baselines) -> None:
+    """The child writes one file a baseline; past its time it is ended."""
+    command = [sys.executable, "-m", "deepwright.verbs.estimators", str(place), *NAMES]
+    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    try:
+        _, errors = child.communicate(timeout=max(1.0, seconds))
+        if child.returncode:
+            result.notes.append(
+                f"A baseline failed: {errors.strip().splitlines()[-1] if errors.strip() else 'no reason given'}."
+            )
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.communicate()
+    except BaseException:
+        child.kill()
+        child.communicate()
+        raise

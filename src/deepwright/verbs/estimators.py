@@ -1,0 +1,67 @@
+"""The child process of the baselines: scikit-learn's estimators on arrays in a folder. Imports no torch.
+
+python -m deepwright.verbs.estimators FOLDER linear boosting
+"""
+
+import os
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+__all__ = ["main"]
+
+
+def main(folder: Path, names: list[str]) -> None:
+    """Read in.npz; write one (B, T, K) array of probabilities, or (B, T, 1) numbers, a baseline."""
+    warnings.simplefilter("ignore")  # of libraries, about convergence: a baseline is what it is
+    with np.load(folder / "in.npz", allow_pickle=False) as arrays:
+        train, known, test = arrays["train"], arrays["known"], arrays["test"]
+        labels, classes = bool(arrays["labels"]), int(arrays["classes"][0])
+    for name in names:
+        columns = [_column(name, train, known[:, place], test, labels, classes) for place in range(known.shape[1])]
+        part = folder / f"{name}.part.npy"
+        np.save(part, np.stack(columns, 1))
+        os.replace(part, folder / f"{name}.npy")
+
+
+def _column(
+    name: str, train: np.ndarray, known: np.ndarray, test: np.ndarray, labels: bool, classes: int
+) -> np.ndarray:
+    """(B, K) answers for one target."""
+    if labels and len(np.unique(known)) == 1:
+        return np.eye(classes)[np.full(len(test), int(known[0]))]
+    estimator = _linear(labels, train.shape[0]) if name == "linear" else _boosting(labels, len(train), classes)
+    scale = 1.0 if labels or known.std() == 0 else float(known.std())
+    centre = 0.0 if labels else float(known.mean())
+    estimator.fit(train, known if labels else (known - centre) / scale)
+    if not labels:
+        return (estimator.predict(test) * scale + centre)[:, None]
+    shares = np.zeros((len(test), classes))
+    shares[:, estimator.classes_.astype(int)] = estimator.predict_proba(test)
+    return shares
+
+
+def _linear(labels: bool, rows: int) -> Any:
+    from sklearn.impute import SimpleImputer
+    from sklearn.linear_model import LogisticRegression, RidgeCV
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    last = LogisticRegression(max_iter=200 if rows > 10_000 else 1000) if labels else RidgeCV(np.logspace(-3, 3, 7))
+    return make_pipeline(SimpleImputer(keep_empty_features=True), StandardScaler(), last)
+
+
+def _boosting(labels: bool, rows: int, classes: int) -> Any:
+    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+
+    settings = {"random_state": 0, "early_stopping": rows >= 2000, "max_iter": 300 if rows >= 2000 else 100}
+    if labels:
+        return HistGradientBoostingClassifier(**{**settings, "max_iter": settings["max_iter"] if classes <= 10 else 60})
+    return HistGradientBoostingRegressor(**settings)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2:])

@@ -1,0 +1,183 @@
+"""Evaluate: figures with intervals, baselines beside them, what people would rather look at, and the worst errors."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from deepwright import registries
+from deepwright.answering import concat_answers, outputs_of, rows_at_once
+from deepwright.contracts import Answer
+from deepwright.core.config import Config
+from deepwright.core.errors import DataError, Refused, RunError
+from deepwright.core.report import Block, Grid, Headline, Report, Text
+from deepwright.data.split import PARTS
+from deepwright.data.table import Table, require_columns
+from deepwright.fields import Fields, concat_fields
+from deepwright.training.frozen import frozen_statistics
+from deepwright.verbs.baselines import Baselines, baselines
+from deepwright.verbs.figures import Judged, judge, shown, verdict
+from deepwright.verbs.slices import slices
+from deepwright.verbs.validation import known_rows, metric, metric_names
+from deepwright.verbs.worst import worst
+
+if TYPE_CHECKING:
+    from deepwright.run import Run
+
+__all__ = ["Answered", "Evaluate"]
+
+ALLOWANCE = 0.2  # of a wall-clock budget
+SECONDS = 60.0  # otherwise
+
+
+@dataclass
+class Answered:
+    """Answers to labelled rows.
+
+    Args:
+        rows: (n,) rows of the table whose targets are known.
+    """
+
+    table: Table
+    rows: np.ndarray
+    answer: Answer
+    truth: Answer
+    targets: Fields
+    loss: Tensor
+
+
+@registries.verbs.register
+class Evaluate(Config):
+    """How good the network is.
+
+    Args:
+        on: data to evaluate on; None takes the run's own test rows (validation rows where there are none).
+        baselines: learn the baselines again and compare.
+    """
+
+    kind: Literal["evaluate"] = "evaluate"
+    on: Any = None
+    baselines: bool = True
+
+    def check(self, run: "Run") -> None:
+        """Raises Refused: the run has no target."""
+        if run.task is None:
+            raise Refused(f"The run {run.name} has no target, so there is nothing to compare answers with.")
+
+    def __call__(self, run: "Run") -> Report:
+        """Raises RunError, DataError: the data is gone, changed, or lacks columns."""
+        self.check(run)
+        assert run.task is not None
+        answered, split = self._answered(run)
+        names = metric_names(run.task, run.recipe.evaluate.metric)
+        beside = self._baselines(run, answered)
+        judged = judge(names, {"network": answered.answer, **beside.answers}, answered.truth, run.recipe.seed)
+        text = verdict(names[0], judged)
+        data = {
+            "version": 1, "run": run.name, "split": split, "n": len(answered.rows),
+            "metrics": {name: figure.to_dict() for name, figure in judged["network"].figures.items()},
+            "baselines": {
+                who: {name: figure.to_dict() for name, figure in one.figures.items()} for who, one in judged.items() if who != "network"
+            },
+            "primary": names[0], "verdict": text, "notes": beside.notes,
+        }  # fmt: skip
+        blocks = [*_head(names, judged, split, len(answered.rows), text, beside.notes)]
+        blocks += run.task.blocks(answered.answer, answered.truth)
+        blocks += slices(run, answered, names[0])
+        blocks += worst(run, answered)
+        return Report("evaluate", "How good it is", data, tuple(blocks))
+
+    def _answered(self, run: "Run") -> tuple[Answered, str]:
+        if self.on is not None:
+            table = run.open(self.on)
+            require_columns(table, run.task.targets, "the target, needed to evaluate")  # type: ignore[union-attr]
+            return answer_rows(run, table, np.arange(table.height)), "new data"
+        table = run.training_data().table
+        split = "test" if (run.parts == PARTS["test"]).any() else "validation"
+        return answer_rows(run, table, np.flatnonzero(run.parts == PARTS[split])), split
+
+    def _baselines(self, run: "Run", answered: Answered) -> Baselines:
+        assert run.task is not None
+        constant = Baselines({"constant": run.task.constant(answered.targets)})
+        if not self.baselines:
+            return constant
+        try:
+            data = run.training_data()
+        except (RunError, DataError) as error:
+            constant.notes.append(f"Only the constant baseline: {error}")
+            return constant
+        budget = run.recipe.train.budget
+        seconds = max(5.0, ALLOWANCE * budget.amount) if budget.unit == "seconds" else SECONDS
+        train = np.flatnonzero(run.parts == PARTS["train"])
+        return baselines(run.features, run.task, (data.table, train), (answered.table, answered.rows), answered.targets,
+                         seconds, run.recipe.seed)  # fmt: skip
+
+
+def answer_rows(run: "Run", table: Table, rows: np.ndarray) -> Answered:
+    """The network's answers to the rows of a table whose targets are known.
+
+    Raises:
+        DataError: none is.
+    """
+    assert run.task is not None
+    task, parts, losses, kept = run.task, [], [], []
+    fields: dict[str, list[Any]] = {}
+    for start in range(0, len(rows), 8192):
+        own = rows[start : start + 8192]
+        packed = run.pack(table, own)
+        targets = packed.take(torch.arange(len(own))).targets
+        known = known_rows(targets, len(own)).nonzero()[:, 0]
+        kept.append(own[known.numpy()])
+        size = rows_at_once(packed.take(torch.arange(1)).inputs)
+        for batch in packed.batches(known, size):
+            with frozen_statistics(run.network), torch.inference_mode():
+                outputs = outputs_of(run.network, task, run.network.embed(batch.inputs))
+                parts.append(task.answer(outputs))
+                losses.append(task.loss(outputs, batch.targets).double())
+            for name, value in batch.targets.items():
+                fields.setdefault(name, []).append(value)
+    if not any(len(part) for part in kept):
+        raise DataError(
+            f"No row of {table.origin} has a target this run knows; expected values like those it was trained on."
+        )
+    joined = {name: concat_fields(values) for name, values in fields.items()}
+    answer = concat_answers(parts)
+    return Answered(table, np.concatenate(kept), answer, task.truth(joined), joined, torch.cat(losses))
+
+
+_LABELS = {"network": "this network", "constant": "a constant", "linear": "a linear model", "boosting": "boosting"}
+
+
+def _head(
+    names: Sequence[str], judged: Mapping[str, Judged], split: str, rows: int, text: str, notes: Sequence[str]
+) -> list[Block]:
+    first = judged["network"].figures[names[0]]
+    which = {"test": "test rows it never saw", "validation": "validation rows", "new data": "new rows"}[split]
+    interval = "" if first.low is None else f"95 % interval {shown(first.low)} to {shown(first.high)}, "
+    table = []
+    for name in names:
+        line: list[str] = [f"{name} ({'higher' if metric(name).better == 'higher' else 'lower'} is better)"]
+        for one in judged.values():
+            figure = one.figures.get(name)
+            line.append("–" if figure is None else _with_interval(figure.value, figure.low, figure.high))
+        table.append(tuple(line))
+    columns = ("figure", *(_LABELS.get(who, who) for who in judged))
+    tone: Literal["good", "warning"] = "good" if "not better" not in text and "worse" not in text else "warning"
+    blocks: list[Block] = [
+        Headline(names[0], shown(first.value), f"{interval}{rows} {which}"),
+        Text(text, tone),
+        Grid(
+            "Figures beside baselines",
+            columns,
+            tuple(table),
+            "95 % bootstrap intervals in brackets; all on the same rows.",
+        ),
+    ]
+    return blocks + [Text(note, "warning") for note in notes]
+
+
+def _with_interval(value: float | None, low: float | None, high: float | None) -> str:
+    return shown(value) if low is None else f"{shown(value)} [{shown(low)}, {shown(high)}]"

@@ -1,0 +1,86 @@
+"""The probe: a few real steps on a copy of everything, to learn what a step costs and how many threads pay."""
+
+import copy
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from deepwright.training.frozen import frozen_statistics
+from deepwright.training.loop import Trainer
+
+__all__ = ["Probed", "cores", "probe", "threads_by_work"]
+
+SECONDS = 0.5  # of steps a setting
+SHARE = 0.03  # of the budget at most
+LITTLE_WORK = 3e8  # operations a forward below which a second thread costs more than it brings
+VALIDATION_SHARE = 0.10  # of the budget
+
+
+@dataclass(frozen=True)
+class Probed:
+    """What was measured; goes into the choices of the run."""
+
+    threads: int
+    step_seconds: float
+    validation_seconds: float
+
+    def choices(self, budget_seconds: float, wanted: int, longest: float | None) -> dict[str, Any]:
+        """Choices that every later life of the run obeys."""
+        affordable = int(VALIDATION_SHARE * budget_seconds / max(self.validation_seconds, 1e-4))
+        epochs = wanted if longest is None else max(4, int(longest))
+        return {
+            "threads": self.threads, "validations": max(3, min(wanted, affordable, epochs)),
+            "reserve": 0.3 + 2 * self.validation_seconds,
+        }  # fmt: skip
+
+
+def cores() -> int:
+    """Cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def probe(make: Callable[[], Trainer], seconds: float) -> Probed:
+    """Measure on copies: `make` gives a trainer that shares nothing with the real one.
+
+    Args:
+        seconds: the budget; the probe takes a small share of it.
+    """
+    trainer = make()
+    allowance = max(0.2, min(SECONDS, SHARE * seconds / 2))
+    counts = sorted({1, cores()})
+    measured = {count: _step_seconds(trainer, count, allowance) for count in counts}
+    threads = min(counts, key=lambda count: measured[count])
+    torch.set_num_threads(threads)
+    began = time.perf_counter()
+    if trainer.validation is not None:
+        with frozen_statistics(trainer.network), torch.inference_mode():
+            trainer.validation.answer()
+    return Probed(threads, measured[threads], time.perf_counter() - began)
+
+
+def _step_seconds(trainer: Trainer, threads: int, allowance: float) -> float:
+    """Median seconds of a step."""
+    torch.set_num_threads(threads)
+    trainer.advance()
+    trainer.advance()
+    times: list[float] = []
+    began = time.perf_counter()
+    while len(times) < 3 or (time.perf_counter() - began < allowance and len(times) < 50):
+        last = time.perf_counter()
+        trainer.advance()
+        times.append(time.perf_counter() - last)
+    return sorted(times)[len(times) // 2]
+
+
+def threads_by_work(trainer: Trainer) -> int:
+    """Threads without measuring, so that counted budgets give the same bits each time: one where a step is small."""
+    network = copy.deepcopy(trainer.network)
+    batch = trainer.feed.at(0)
+    with frozen_statistics(network), torch.no_grad(), FlopCounterMode(display=False) as counter:
+        network.body(network.embed(batch.inputs))
+    return 1 if counter.get_total_flops() < LITTLE_WORK else cores()

@@ -1,0 +1,89 @@
+"""Slices: the figure for parts of the rows, to see whom the network serves badly."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+import torch
+
+from deepwright.core.report import Block, Grid
+from deepwright.verbs.figures import shown
+from deepwright.verbs.validation import metric
+
+if TYPE_CHECKING:
+    from deepwright.run import Run
+
+__all__ = ["slices"]
+
+FEWEST = 20  # rows a slice
+MOST = 24  # slices shown
+DRAWS = 200
+
+
+def slices(run: "Run", answered: Any, name: str) -> list[Block]:
+    """A table of slices by every feature's cheap columns, the ones that differ most from the whole first."""
+    measure = metric(name)
+    rows = measure.rows(answered.answer, answered.truth).double()
+    whole = measure.value(rows)
+    sign = 1.0 if measure.better == "higher" else -1.0
+    generator = torch.Generator().manual_seed(0)
+    found = []
+    for column, part, chosen in _parts(run, answered):
+        weights = torch.multinomial(torch.ones(len(chosen)), DRAWS * len(chosen), True, generator=generator).view(
+            DRAWS, -1
+        )
+        counts = torch.zeros(DRAWS, len(chosen), dtype=torch.float64).scatter_add_(
+            1, weights, torch.ones_like(weights, dtype=torch.float64)
+        )
+        own = rows[torch.from_numpy(chosen)]
+        value, draws = measure.value(own), measure.values(own, counts)
+        draws = draws[draws.isfinite()]
+        if value != value or not len(draws):
+            continue
+        low, high = (float(q) for q in torch.quantile(draws, torch.tensor([0.025, 0.975], dtype=torch.float64)))
+        found.append(
+            (sign * (value - whole), column, part, len(chosen), f"{shown(value)} [{shown(low)}, {shown(high)}]")
+        )
+    if len(found) < 2:
+        return []
+    found.sort(key=lambda one: one[0])
+    table = tuple((column, part, rows_, figure) for _, column, part, rows_, figure in found[:MOST])
+    note = f"All rows together: {shown(whole)}. Slices of at least {FEWEST} rows, the worst first; many are looked at, so some differ by chance."
+    return [Grid(f"{name} in parts of the data", ("column", "part", "rows", f"{name} [95 % interval]"), table, note)]
+
+
+def _parts(run: "Run", answered: Any) -> list[tuple[str, str, np.ndarray]]:
+    """Column, part in words and row places: labels and flags as they are, quantities in thirds."""
+    parts: list[tuple[str, str, np.ndarray]] = []
+    for name, feature in run.features.items():
+        if len(parts) > 200:
+            break
+        flat = feature.baseline_columns(answered.table.take(answered.rows, [name])[name])
+        if flat.width > 25:
+            continue  # pictures and their like: a pixel is no slice
+        for column in flat.columns:
+            parts += _cut(column, flat[column])
+    return parts
+
+
+def _cut(name: str, column: pl.Series) -> list[tuple[str, str, np.ndarray]]:
+    values = column.cast(pl.Float64).to_numpy()
+    missing = np.isnan(values)
+    pieces = [("missing", missing)]
+    known = np.unique(values[~missing])
+    if len(known) <= 2:
+        label = name.partition(": ")
+        if label[1]:
+            pieces.append((label[2], values == 1.0))
+            name = label[0]
+        else:
+            pieces += [
+                ("yes" if value == known[-1] and value == 1 else f"{value:g}", values == value) for value in known
+            ]
+    elif len(known) > 2:
+        first, second = np.quantile(values[~missing], [1 / 3, 2 / 3])
+        pieces += [
+            (f"up to {first:.4g}", values <= first), (f"{first:.4g} to {second:.4g}", (values > first) & (values <= second)),
+            (f"above {second:.4g}", values > second),
+        ]  # fmt: skip
+    return [(name, words, np.flatnonzero(here)) for words, here in pieces if FEWEST <= here.sum() < len(values)]

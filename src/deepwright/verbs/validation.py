@@ -1,0 +1,103 @@
+"""Figures of answers: all metrics a task names, of rows whose targets are all known."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from deepwright import registries
+from deepwright.answering import answer_batches, concat_answers, outputs_of, rows_at_once
+from deepwright.contracts import Answer, FittedTask, Network
+from deepwright.core.errors import RecipeError
+from deepwright.data.pack import Packed
+from deepwright.fields import Fields
+from deepwright.metrics.families import RowMetric
+from deepwright.training.loop import Validation
+
+__all__ = ["figures", "known_rows", "metric", "metric_names", "validation"]
+
+
+def metric(name: str) -> RowMetric:
+    """The metric of a name."""
+    return registries.metrics.get(name)()  # type: ignore[return-value]
+
+
+def metric_names(task: FittedTask, chosen: str | None) -> tuple[str, ...]:
+    """The task's metrics, the chosen one first.
+
+    Raises:
+        RecipeError: the chosen one does not fit the task.
+    """
+    if chosen is None or chosen == task.metrics[0]:
+        return task.metrics
+    if chosen not in task.metrics:
+        raise RecipeError(
+            f"The metric '{chosen}' does not fit this target. Metrics that do: {', '.join(task.metrics)}."
+        )
+    return (chosen, *(name for name in task.metrics if name != chosen))
+
+
+def known_rows(targets: Fields, rows: int) -> Tensor:
+    """(B,) true where every target is there."""
+    known = torch.ones(rows, dtype=torch.bool)
+    for field in targets.values():
+        if field.present is not None:
+            known &= field.present.cpu()
+    return known
+
+
+def figures(names: Sequence[str], answer: Answer, truth: Answer) -> dict[str, float]:
+    """Each metric's figure."""
+    return {name: (m := metric(name)).value(m.rows(answer, truth)) for name in names}
+
+
+@dataclass
+class _Answers:
+    """The validation rows, answered again and again."""
+
+    network: Network
+    task: FittedTask
+    packed: Packed
+    rows: Tensor
+    names: tuple[str, ...]
+    device: torch.device
+
+    def __post_init__(self) -> None:
+        targets = self.packed.take(self.rows[:1]).targets
+        whole = self.packed.take(self.rows).targets
+        self.rows = self.rows[known_rows(whole, len(self.rows))]
+        self.size = rows_at_once(self.packed.take(self.rows[:1]).inputs)
+        self.targets = {name: whole[name][known_rows(whole, len(whole[name]))] for name in targets}
+        self.truth = self.task.truth(self.targets)
+
+    def __call__(self) -> Mapping[str, float]:
+        parts, losses = [], []
+        for batch in self.packed.batches(self.rows, self.size):
+            here = batch.to(self.device)
+            outputs = outputs_of(self.network, self.task, self.network.embed(here.inputs))
+            losses.append(self.task.loss(outputs, here.targets).double().cpu())
+            parts.append(self.task.answer(outputs))
+        found = figures(self.names, concat_answers(parts), self.truth)
+        return {**found, "loss": float(torch.cat(losses).mean())}
+
+
+def validation(
+    network: Network, task: FittedTask, packed: Packed, rows: Tensor, chosen: str | None, device: torch.device
+) -> Validation:
+    """How the loop judges the network on validation rows."""
+    names = metric_names(task, chosen)
+    answers: Callable[[], Mapping[str, float]] = _Answers(network, task, packed, rows, names, device)
+    return Validation(answers, names[0], metric(names[0]).better)
+
+
+def answers_and_truth(
+    network: Network, task: FittedTask, packed: Packed, rows: Tensor, device: torch.device
+) -> tuple[Answer, Answer, Tensor]:
+    """Answers to packed rows with known targets, the truth, and those rows."""
+    targets = packed.take(rows).targets
+    known = known_rows(targets, len(rows))
+    rows = rows[known]
+    size = rows_at_once(packed.take(rows[:1]).inputs)
+    answer = answer_batches(network, task, (batch.to(device) for batch in packed.batches(rows, size)))
+    return answer, task.truth({name: field[known] for name, field in targets.items()}), rows
