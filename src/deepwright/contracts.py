@@ -304,9 +304,15 @@ class Network(nn.Module):
 
 @runtime_checkable
 class ModelSettings(Protocol):
-    """A model family: settings with a `kind`."""
+    """A model family: settings with a `kind`.
+
+    `learns`: "target" where it answers, "inputs" where it creates (then `takes(spaces)` names the columns it learns).
+    `objective`: the kind of objective it is trained with unless the recipe names one.
+    """
 
     kind: str
+    learns: ClassVar[Literal["target", "inputs"]]
+    objective: ClassVar[str]
 
     @classmethod
     def suits(cls, spaces: Mapping[str, Space], heads: Mapping[str, int], rows: int) -> Suits | None:

@@ -96,24 +96,31 @@ def prepare(
     if recipe.data.source is None and source is None:
         raise RecipeError("There is no data: give a file or folder, or 'data: {source: …}' in the recipe.")
     tell("reading")
-    _name_target(draft, recipe, source)
-    recipe = Recipe.from_draft(draft)
+    learns_target = recipe.model is None or recipe.model.learns == "target"
+    if learns_target:
+        _name_target(draft, recipe, source)
+        recipe = Recipe.from_draft(draft)
     data, settings = open_data(recipe, source, test)
     table, findings = data.table, list(data.table.findings)
     targets = recipe.target
     _check_columns(recipe, table)
     frame = table.select(targets)
-    usable = _usable(frame)
+    usable = _usable(frame) if targets else np.arange(table.height)
     if not len(usable):
         raise DataError(f"The target {_quoted(targets)} is empty in every row of {table.origin}.")
     tell("dividing rows")
-    task_settings = _task(draft, frame, findings)
+    task_settings = _task(draft, frame, findings) if targets else None
     parts, split = _split(recipe, data, frame, usable)
-    task, parts = _fit_task(task_settings, frame, parts, targets, findings)
+    task = None
+    if targets:
+        task, parts = _fit_task(task_settings, frame, parts, targets, findings)
     tell("looking at columns")
     chosen = _features(draft, recipe, data, parts, split, findings)
     tell("learning scales")
     fitted = _fit_features(chosen, table, parts)
+    if task is None:
+        fitted = _taken(recipe, draft, fitted, findings)
+        chosen = {name: chosen[name] for name in fitted}
     tell("encoding")
     packed = pack(table.chunks([*chosen, *targets]), table.height, fitted, task, targets)
     stored = settings.model_dump() if recipe.data.source is not None or source is None else None
@@ -263,6 +270,19 @@ def _features(
     return settings
 
 
+def _taken(
+    recipe: Recipe, draft: Draft, fitted: dict[str, FittedFeature], findings: list[Finding]
+) -> dict[str, FittedFeature]:
+    """The columns that a model without a target learns; the others are ignored, and said so."""
+    names = recipe.model.takes({name: feature.space for name, feature in fitted.items()})
+    rest = [name for name in fitted if name not in names]
+    if rest:
+        draft.put(("data", "ignore"), [*plain(draft.get("data", "ignore") or []), *rest], "not taken by the model")
+        text = f"'{recipe.model.kind}' learns {_quoted(names)}; {_quoted(rest)} is left out."
+        findings.append(Finding("note", "choice", text))
+    return {name: fitted[name] for name in names}
+
+
 def _fit_features(settings: Mapping[str, Any], table: Table, parts: np.ndarray) -> dict[str, FittedFeature]:
     summaries: dict[str, Any] = {}
     start = 0
@@ -277,7 +297,7 @@ def _fit_features(settings: Mapping[str, Any], table: Table, parts: np.ndarray) 
 
 
 def _complete(
-    draft: Draft, recipe: Recipe, fitted: Mapping[str, FittedFeature], task: FittedTask, chosen: Mapping[str, Any],
+    draft: Draft, recipe: Recipe, fitted: Mapping[str, FittedFeature], task: FittedTask | None, chosen: Mapping[str, Any],
     split: Any, source: Any, rows: int, table: Table,
 ) -> Recipe:  # fmt: skip
     """The full recipe: nothing left to be inferred."""
@@ -289,7 +309,7 @@ def _complete(
         draft.put(("data", "source"), source, draft.place(("data", "source")))
     if recipe.data.test is not None:
         draft.put(("data", "test"), str(Path(recipe.data.test).resolve()), draft.place(("data", "test")))
-    return choose(draft, fitted, task.heads, rows)
+    return choose(draft, fitted, {} if task is None else task.heads, rows)
 
 
 def choose(draft: Draft, fitted: Mapping[str, FittedFeature], heads: Mapping[str, int], rows: int) -> Recipe:
@@ -300,7 +320,8 @@ def choose(draft: Draft, fitted: Mapping[str, FittedFeature], heads: Mapping[str
         draft.put(("model",), {**plain(suits.settings.model_dump()), **(given or {})}, draft.place(("model",)))
     given = draft.get("objective")
     if given is None or (isinstance(given, dict) and "kind" not in given):
-        draft.put(("objective",), {"kind": "supervised", **(given or {})}, draft.place(("objective",)))
+        natural = Recipe.from_draft(draft).model.objective
+        draft.put(("objective",), {"kind": natural, **(given or {})}, draft.place(("objective",)))
     model = Recipe.from_draft(draft).model
     for key, value in model.recommended(rows).items():
         own = draft.get("train", key)

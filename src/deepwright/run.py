@@ -202,7 +202,7 @@ class Run:
         if self.data is not None:
             return self.data
         known = self.environment["data"]["files"]
-        for path, digest in known.items():
+        for path in known:
             if not Path(path).exists():
                 raise RunError(
                     f"The data this run was trained on is gone: {path}. Give its new place with --data, or data to evaluate on."

@@ -34,9 +34,9 @@ def spelling(label: str) -> str:
     folded = unicodedata.normalize("NFKC", label).casefold().strip()
     if not any(sign.isalpha() for sign in folded):
         return folded  # "1-2" and "1 2", "+" and "-" are different things
-    head, tail = re.match(r"^([-_]*)", folded), re.search(r"([-_]*)$", folded)
-    assert head and tail
-    return head[0] + _GAPS.sub(" ", folded.strip("-_")) + tail[0]
+    core = folded.strip("-_")
+    head, _, tail = folded.partition(core)
+    return head + _GAPS.sub(" ", core) + tail
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ __all__ = ["FittedNumber", "Number", "NumberSummary"]
 
 SAMPLE = 65_536  # values kept for quantiles: exact up to so many rows
 ENOUGH = 0.9  # share of cells that must be numbers
-SENTINELS = tuple(sign * value for value in (99, 999, 9999, 99999, 999999) for sign in (1, -1)) + (-9, -1)
+SENTINELS = tuple(sign * value for value in (99, 999, 9999, 99999, 999999) for sign in (1, -1))
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,7 @@ def _sentinels(values: np.ndarray) -> tuple[float, ...]:
             continue
         low, high = float(rest.min()), float(rest.max())
         gap = max(code - high, low - code)
-        if abs(code) >= 99 and gap > max(high - low, 1e-9):
+        if gap > max(high - low, 1e-9):
             found.append(float(code))
     return tuple(found)
 

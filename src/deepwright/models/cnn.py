@@ -1,7 +1,7 @@
 """CNN for one picture: residual, or classic convolution and pooling."""
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from pydantic import Field as Setting
@@ -34,6 +34,9 @@ class CNN(Config):
         pool: how classic stages and the start of residual ones halve the picture.
         summary: how the last picture becomes one vector.
     """
+
+    learns: ClassVar[Literal["target", "inputs"]] = "target"
+    objective: ClassVar[str] = "supervised"
 
     kind: Literal["cnn"] = "cnn"
     style: Literal["residual", "classic"] = "residual"

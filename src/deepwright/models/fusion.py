@@ -1,7 +1,7 @@
 """Fusion: several pictures, or pictures with plain columns, each through its own encoder."""
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from pydantic import Field as Setting
@@ -32,6 +32,9 @@ class Fusion(Config):
     Args:
         picture: settings of the trunks. width, depth, dropout, activation: of the MLP that joins.
     """
+
+    learns: ClassVar[Literal["target", "inputs"]] = "target"
+    objective: ClassVar[str] = "supervised"
 
     kind: Literal["fusion"] = "fusion"
     picture: CNN = CNN()

@@ -1,7 +1,7 @@
 """MLP for plain columns: embedded numbers, and several networks in one that share nearly all weights."""
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
@@ -40,6 +40,9 @@ class MLP(Config):
         numbers: how numbers enter: "bins" (piecewise-linear embeddings) or "plain".
         bins, number_width, category_width: sizes of the embeddings.
     """
+
+    learns: ClassVar[Literal["target", "inputs"]] = "target"
+    objective: ClassVar[str] = "supervised"
 
     kind: Literal["mlp"] = "mlp"
     width: int = Setting(256, ge=1)

@@ -47,7 +47,7 @@ def worst(run: "Run", answered: Any) -> list[Block]:
                     tuple(captions[p] for p in kept),
                     tuple(f"Picture answered as {captions[p]}" for p in kept),
                     raw=True,
-                )  # fmt: skip
+                )
             )
         else:
             plain.append(name)
