@@ -1,7 +1,9 @@
 """Arrays in files: IDX pairs (as MNIST is published) and NPZ."""
 
-import gzip
 import math
+import zipfile
+import zlib
+from collections.abc import Container
 from pathlib import Path
 from typing import Literal
 
@@ -11,6 +13,8 @@ import polars as pl
 from deepwright.contracts import Finding
 from deepwright.core.config import Config
 from deepwright.core.errors import DataError
+from deepwright.data.sources.paths import reading
+from deepwright.data.sources.streams import read_bytes
 from deepwright.data.table import FrameTable, Table
 from deepwright.registries import sources
 
@@ -40,22 +44,34 @@ class IDX(Config):
         images = idx_files(path) if path.is_dir() else [path]
         if path.is_file() and "labels" in path.name:
             images = [path.with_name(path.name.replace("labels", "images").replace("idx1", "idx3"))]
+        if not images:
+            raise DataError(f"The folder {path} holds no IDX files of images (such as train-images-idx3-ubyte.gz).")
         frames, used = [], []
         for file in images:
-            pixels = read_idx(file)
-            columns: dict[str, object] = {"image": pl.Series(pixels, dtype=pl.Array(pl.UInt8, pixels.shape[1:]))}
-            labels = file.with_name(file.name.replace("images", "labels").replace("idx3", "idx1"))
-            used.append(file)
-            if labels.exists() and labels != file:
-                values = read_idx(labels)
-                if len(values) != len(pixels):
-                    raise DataError(f"{file.name} holds {len(pixels)} images but {labels.name} {len(values)} labels.")
-                columns["label"] = [str(value) for value in values]
-                used.append(labels)
+            frame, files = _pair(file)
+            used += files
             if len(images) > 1:
-                columns["split"] = ["train" if "train" in file.name else "test"] * len(pixels)
-            frames.append(pl.DataFrame(columns))
-        return FrameTable(pl.concat(frames), path.name, files=tuple(used))
+                split = "train" if "train" in file.name else "test"
+                frame = frame.with_columns(pl.lit(split).alias("split"))
+            frames.append(frame)
+        if len({frame.schema["image"] for frame in frames}) > 1:
+            raise DataError(f"The pictures of the IDX files in {path} differ in size; open one file at a time.")
+        return FrameTable(pl.concat(frames, how="diagonal"), path.name, files=tuple(used))
+
+
+def _pair(file: Path) -> tuple[pl.DataFrame, list[Path]]:
+    """Columns `image` and, where there is a file of labels, `label`; and the files."""
+    pixels = read_idx(file)
+    if pixels.ndim not in (3, 4) or not len(pixels):
+        raise DataError(f"{file.name} holds no pictures: its shape is {pixels.shape}.")
+    frame = pl.DataFrame(array_columns("image", pixels))
+    labels = file.with_name(file.name.replace("images", "labels").replace("idx3", "idx1"))
+    if labels == file or not labels.exists():
+        return frame, [file]
+    values = read_idx(labels)
+    if len(values) != len(pixels):
+        raise DataError(f"{file.name} holds {len(pixels)} images but {labels.name} {len(values)} labels.")
+    return frame.with_columns(pl.Series("label", values.ravel()).cast(pl.String)), [file, labels]
 
 
 def read_idx(path: Path) -> np.ndarray:
@@ -64,18 +80,14 @@ def read_idx(path: Path) -> np.ndarray:
     Raises:
         DataError: not IDX, or shorter than its header says.
     """
-    try:
-        with gzip.open(path, "rb") if path.suffix == ".gz" else open(path, "rb") as file:
-            data = file.read()
-    except (OSError, EOFError) as error:
-        raise DataError(f"{path.name} cannot be read: {error}.") from error
+    data = read_bytes(path)
     if len(data) < 4 or data[:2] != b"\0\0" or data[2] not in _TYPES:
         raise DataError(f"{path.name} is not an IDX file (it should begin with two zero bytes and a type).")
-    shape = tuple(int(size) for size in np.frombuffer(data, ">i4", data[3], 4))
-    dtype = np.dtype(_TYPES[data[2]])
     start = 4 + 4 * data[3]
-    if len(data) - start < math.prod(shape) * dtype.itemsize:
-        raise DataError(f"{path.name} is cut short: {shape[0]} items were promised.")
+    shape = tuple(int(size) for size in np.frombuffer(data[4:start], ">u4")) if len(data) >= start else ()
+    dtype = np.dtype(_TYPES[data[2]])
+    if not shape or len(data) - start < math.prod(shape) * dtype.itemsize:
+        raise DataError(f"{path.name} is cut short: {shape[0] if shape else 'more'} items were promised.")
     return np.frombuffer(data, dtype, math.prod(shape), start).reshape(shape).astype(dtype.newbyteorder("="))
 
 
@@ -89,9 +101,9 @@ class NPZ(Config):
     def open(self) -> Table:
         path = Path(self.path)
         try:
-            with np.load(path, allow_pickle=False) as archive:
+            with reading(path), open(path, "rb") as file, np.lib.npyio.NpzFile(file, allow_pickle=False) as archive:
                 arrays = {name: archive[name] for name in archive.files}
-        except (ValueError, OSError) as error:
+        except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
             raise DataError(f"{path.name} cannot be read as NPZ (objects are never unpickled): {error}.") from error
         lengths = {name: len(value) for name, value in arrays.items() if value.ndim}
         rows = max(lengths.values(), default=0)
@@ -101,27 +113,55 @@ class NPZ(Config):
         left = sorted(arrays.keys() - chosen.keys())
         text = f"Arrays without {rows} rows were left out: {', '.join(left)}."
         findings = (Finding("note", "other-arrays", text),) if left else ()
-        columns = {name: part for key, value in chosen.items() for name, part in array_columns(key, value).items()}
+        columns: dict[str, pl.Series] = {}
+        for key, value in chosen.items():
+            columns |= array_columns(key, value, columns)
+        if not columns:
+            raise DataError(f"{path.name} holds no arrays with columns.")
         return FrameTable(pl.DataFrame(columns), path.name, findings, files=(path,))
 
 
-def array_columns(name: str, value: np.ndarray) -> dict[str, pl.Series]:
-    """An array as columns: one axis as it is, two as numbered columns, pictures as one column of pixels."""
-    prefix = "x" if name.lower() in ("x", "data", "features") else name
+def array_columns(name: str, value: np.ndarray, taken: Container[str] = ()) -> dict[str, pl.Series]:
+    """An array as columns: one axis as it is, two as numbered columns, pictures as one column of pixels.
+
+    Args:
+        taken: names that are in use already; then the numbered columns bear the array's own name.
+
+    Raises:
+        DataError: no axis or more than four, complex numbers, or no pictures.
+    """
+    if value.dtype.kind == "c":
+        raise DataError(f"The array '{name}' holds complex numbers; give their real and imaginary parts.")
     if value.ndim == 1:
-        return {name: pl.Series(name, value)}
+        return {_free(name, taken): pl.Series(name, value)}
     if value.ndim == 2:
-        return {f"{prefix}{place}": pl.Series(value[:, place]) for place in range(value.shape[1])}
+        prefix = "x" if name.lower() in ("x", "data", "features") else name
+        prefix = f"{name}_" if any(f"{prefix}{place}" in taken for place in range(value.shape[1])) else prefix
+        return {f"{prefix}{place}": pl.Series(np.ascontiguousarray(value[:, place])) for place in range(value.shape[1])}
     if value.ndim in (3, 4):
         pixels = value if value.dtype == np.uint8 else _as_pixels(name, value)
-        return {name: pl.Series(name, pixels, dtype=pl.Array(pl.UInt8, pixels.shape[1:]))}
+        if pixels.ndim == 4 and pixels.shape[1] in (1, 3, 4) and pixels.shape[3] not in (1, 3, 4):
+            pixels = np.moveaxis(pixels, 1, 3)  # channels first, as torch keeps them
+        pixels = np.ascontiguousarray(pixels)
+        return {_free(name, taken): pl.Series(name, pixels, dtype=pl.Array(pl.UInt8, pixels.shape[1:]))}
     raise DataError(
         f"The array '{name}' has {value.ndim} axes; expected rows, rows × columns, or rows × height × width."
     )
 
 
+def _free(name: str, taken: Container[str]) -> str:
+    number = 2
+    wanted = name
+    while name in taken:
+        name, number = f"{wanted}_{number}", number + 1
+    return name
+
+
 def _as_pixels(name: str, value: np.ndarray) -> np.ndarray:
-    low, high = float(np.nanmin(value)), float(np.nanmax(value))
+    if value.dtype.kind not in "biuf" or not value.size:
+        raise DataError(f"The array '{name}' of shape {value.shape} holds no pixels ({value.dtype}).")
+    value = np.nan_to_num(value.astype(np.float32), posinf=np.inf, neginf=-np.inf)
+    low, high = float(value.min()), float(value.max())
     if low >= 0 and high <= 1:
         return np.round(value * 255).astype(np.uint8)
     if low >= 0 and high <= 255:

@@ -36,6 +36,8 @@ class Folder(Config):
     def open(self) -> Table:
         """Raises DataError: the folder holds no picture."""
         folder = Path(self.path)
+        if not folder.is_dir():
+            raise DataError(f"There is no folder {folder}.")
         files = sorted(path for path in folder.rglob("*") if path.is_file() and not _hidden(path, folder))
         pictures = [path for path in files if path.suffix.lower() in PICTURES]
         others = [path for path in files if path.suffix.lower() not in PICTURES]
