@@ -53,10 +53,12 @@ def concat_fields(parts: list[Field]) -> Field:
     """The rows of several fields of one column, in order. Padding must already agree."""
 
     def join(tensors: list[Tensor | None]) -> Tensor | None:
-        if all(tensor is None for tensor in tensors):
+        known = next((tensor for tensor in tensors if tensor is not None), None)
+        if known is None:
             return None
         full = [
-            torch.ones(len(part), dtype=torch.bool) if t is None else t for t, part in zip(tensors, parts, strict=True)
+            known.new_ones(len(part), *known.shape[1:]) if t is None else t
+            for t, part in zip(tensors, parts, strict=True)
         ]
         return torch.cat(full)
 

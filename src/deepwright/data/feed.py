@@ -6,6 +6,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from deepwright.core.errors import DataError
 from deepwright.data.pack import Packed
 from deepwright.draw import Draw
 from deepwright.fields import Batch
@@ -38,6 +39,8 @@ class Feed:
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
 
     def __post_init__(self) -> None:
+        if not len(self.rows):
+            raise DataError("There are no training rows to learn from.")
         self.size = max(1, min(self.size, len(self.rows)))
         self._epoch = (-1, torch.empty(0, dtype=torch.int64))
 

@@ -4,12 +4,15 @@ Plain columns of one data type (B, D) share one matrix, so that a batch costs on
 are. A table larger than a quarter of the memory goes to a file that is mapped, not read.
 """
 
+import errno
 import math
+import os
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import polars as pl
 import psutil
@@ -17,9 +20,10 @@ import torch
 from torch import Tensor
 
 from deepwright.core.files import place_errors
+from deepwright.data.table import scratch_folder
 from deepwright.fields import Batch, Field, Fields
 
-__all__ = ["Bank", "Packed", "pack"]
+__all__ = ["Bank", "Packed", "from_fields", "pack"]
 
 Key = tuple[str, str]  # ("input" | "target", column)
 
@@ -52,11 +56,13 @@ class Packed:
     Args:
         banks: the values. flags: masks and presence of the columns that have them, by (column key, "mask"|"present").
         rows: number of examples.
+        keep: what must live as long as the mapped file does.
     """
 
     rows: int
     banks: list[Bank]
     flags: dict[tuple[Key, str], Tensor] = field(default_factory=dict)
+    keep: Any = None
 
     @property
     def bytes(self) -> int:
@@ -102,7 +108,8 @@ def pack(
 
     Args:
         chunks: frames that hold the feature columns and the targets; together `rows` rows.
-        folder: where the mapped file goes when the data outgrows a quarter of the memory (default: a temporary one).
+        folder: where the mapped files go when the data outgrows a quarter of the memory (default: a temporary one,
+            which goes with the packed data).
 
     Raises:
         InputError: the disk is full or not writable.
@@ -161,17 +168,36 @@ class _Builder:
         for dtype, places in flat.items():
             banks.append(((max(place.stop for place in places.values()),), dtype, dict(places)))
         total = sum(self._rows * math.prod(shape) * dtype.itemsize for shape, dtype, _ in banks)
-        mapped = total > psutil.virtual_memory().total / 4
+        folder, keep = None, None
+        if total > psutil.virtual_memory().total / 4:
+            folder, keep = (self._folder, None) if self._folder is not None else scratch_folder()
+        spaces = [_space((self._rows, *shape), dtype, folder) for shape, dtype, _ in banks]
         return Packed(
-            self._rows, [Bank(self._space((self._rows, *shape), dtype, mapped), c) for shape, dtype, c in banks]
+            self._rows, [Bank(space, columns) for space, (_, _, columns) in zip(spaces, banks, strict=True)], keep=keep
         )
 
-    def _space(self, shape: tuple[int, ...], dtype: torch.dtype, mapped: bool) -> Tensor:
-        if not mapped or 0 in shape:
-            return torch.empty(shape, dtype=dtype)
-        folder = self._folder or Path(tempfile.mkdtemp(prefix="deepwright-"))
-        path = folder / f"packed-{len(list(folder.glob('packed-*')))}.bin"
-        with place_errors(path):
-            folder.mkdir(parents=True, exist_ok=True)
-            flat = torch.from_file(str(path), shared=True, size=math.prod(shape), dtype=dtype)
-        return flat.view(shape)
+
+def _space(shape: tuple[int, ...], dtype: torch.dtype, folder: Path | None) -> Tensor:
+    """An uninitialised tensor in memory, or mapped to a new file in a folder."""
+    if folder is None or 0 in shape:
+        return torch.empty(shape, dtype=dtype)
+    with place_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix="packed-", suffix=".bin", dir=folder)
+        with os.fdopen(handle, "wb") as file:
+            _reserve(file.fileno(), folder, math.prod(shape) * dtype.itemsize)
+        return torch.from_file(name, shared=True, size=math.prod(shape), dtype=dtype).view(shape)
+
+
+def _reserve(handle: int, folder: Path, size: int) -> None:
+    """Take the room on the disk now: writing to a mapped file that finds none later ends the process."""
+    if shutil.disk_usage(folder).free < size:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    try:
+        os.posix_fallocate(handle, 0, size)
+    except AttributeError:  # Windows and macOS have no such call
+        os.truncate(handle, size)
+    except OSError as error:
+        if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):
+            raise
+        os.truncate(handle, size)

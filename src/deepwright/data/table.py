@@ -105,6 +105,8 @@ class ScannedTable:
 
     def take(self, rows: Sequence[int] | np.ndarray, columns: Sequence[str] | None = None) -> pl.DataFrame:
         wanted = np.asarray(rows, dtype=np.int64)
+        if len(wanted) and not 0 <= wanted.min() <= wanted.max() < self._height:
+            raise IndexError(f"rows {wanted.min()} to {wanted.max()} of {self._height}")
         order = np.argsort(wanted, kind="stable")
         parts, start = [], 0
         for chunk in self.chunks(columns):
