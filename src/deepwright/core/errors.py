@@ -89,11 +89,14 @@ def did_you_mean(word: str, known: Sequence[str]) -> str:
     >>> did_you_mean("pirce", ["price", "year"])
     "Did you mean 'price'?"
     """
-    near = get_close_matches(word, known, n=1, cutoff=0.6)
+    if not known:
+        return ""
+    spelt = {name.casefold(): name for name in reversed(known)}  # of names that differ in case only, the first
+    near = get_close_matches(word, known, n=1, cutoff=0.6) or get_close_matches(word.casefold(), spelt, n=1, cutoff=0.6)
     if near:
-        return f"Did you mean '{near[0]}'?"
+        return f"Did you mean '{spelt.get(near[0], near[0]) if near[0] not in known else near[0]}'?"
     shown = ", ".join(sorted(known)[:30])
-    return f"Known: {shown}{', ...' if len(known) > 30 else ''}."
+    return f"Known: {shown}{', ...' if len(known) > 30 else '.'}"
 
 
 def need(module: str, extra: str) -> ModuleType:

@@ -5,7 +5,7 @@ import errno
 import hashlib
 import json
 import os
-import tempfile
+import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,9 @@ def place_errors(path: Path) -> Iterator[None]:
         errno.EPERM: "there is no permission to write there. Choose another place with --out",
         errno.EFBIG: "the file would be larger than this system allows",
         errno.ENOTDIR: "a part of the path is a file, not a folder",
+        errno.EEXIST: "a part of the path is a file, not a folder",
+        errno.EBUSY: "another program holds it",
+        errno.EIO: "the disk reported a fault",
         errno.EISDIR: "there is a folder with that name",
         errno.ENAMETOOLONG: "the name is too long for this file system",
     }
@@ -59,9 +62,8 @@ def write_atomic(path: Path, write: Callable[[Path], None]) -> None:
     """
     with place_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-        os.close(handle)
-        part = Path(name)
+        part = path.parent / f".{path.name}.{secrets.token_hex(4)}.part"
+        part.touch(exist_ok=False)  # with the permissions that the person's umask gives, unlike mkstemp
         try:
             write(part)
             with open(part, "rb+") as file:
