@@ -6,6 +6,7 @@ import os
 import select
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -18,6 +19,14 @@ _FLAGS = (
     "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--disable-extensions",
     "--hide-scrollbars", "--remote-debugging-pipe",
 )  # fmt: skip
+# The browser reads commands from 3 and writes answers to 4; this puts our pipes there and becomes the browser.
+_START = """
+import fcntl, os, sys
+commands, answers = (fcntl.fcntl(int(one), fcntl.F_DUPFD_CLOEXEC, 10) for one in sys.argv[1:3])
+os.dup2(commands, 3)
+os.dup2(answers, 4)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
 _PATIENCE = 60.0  # seconds for one answer
 
 
@@ -39,8 +48,7 @@ class Browser:
         self._home = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
         read_in, self._write = os.pipe()
         self._read, write_out = os.pipe()
-        # the browser reads commands from 3 and writes answers to 4; the shell puts our pipes there
-        command = ["sh", "-c", f'exec "$@" 3<&{read_in} 4>&{write_out}', "sh", self.path, *_FLAGS]
+        command = [sys.executable, "-c", _START, str(read_in), str(write_out), self.path, *_FLAGS]
         self._process = subprocess.Popen(
             [*command, f"--user-data-dir={self._home.name}", "about:blank"],
             pass_fds=(read_in, write_out),
@@ -50,11 +58,18 @@ class Browser:
         os.close(read_in)
         os.close(write_out)
         self._session: str | None = None
+        try:
+            self._attach()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def _attach(self) -> None:
         target = self._send("Target.createTarget", url="about:blank")["targetId"]
         self._session = self._send("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for part in ("Page", "Runtime", "Log", "Network"):
             self._send(f"{part}.enable")
-        return self
 
     def __exit__(self, *_: object) -> None:
         os.close(self._write)

@@ -221,7 +221,7 @@ class _Painter:
             known = [(value, x) for x, value in zip(one.x, one.y, strict=False) if _known(value)]
             if known:
                 most, where = max(known, key=lambda pair: pair[0])
-                ends = " to ".join(cut_inside(_line(show(x)), 20) for x in (known[0][1], known[-1][1]))
+                ends = " to ".join(cut_inside(_line(show(x)), 14) for x in (known[0][1], known[-1][1]))
                 self.say(f"{cut_inside(_line(one.name), 20):<12} {self._spark([y for y, _ in known], wide)} {ends}")
                 self.say(f"highest: {show(most)} at {cut_inside(_line(show(where)), 40)}", "dim")
 

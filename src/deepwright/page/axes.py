@@ -1,13 +1,14 @@
 """Axes: round tick values, their labels, and where a value lies on the drawing."""
 
 import math
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 __all__ = ["Axis", "finite", "linear", "logarithmic", "span", "tick_labels", "ticks"]
 
-_BIGGEST = 1.7e308
+_BIGGEST = sys.float_info.max
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,8 @@ class Axis:
     def at(self, value: float) -> float:
         """Where a finite value lies (a log axis needs a positive one)."""
         if self.log:
-            share = math.log10(value / self.low) / math.log10(self.high / self.low)
+            first, last = math.log10(self.low), math.log10(self.high)
+            share = (math.log10(value) - first) / (last - first)
         else:
             # halves, because high - low may be larger than the largest float
             share = (value / 2 - self.low / 2) / (self.high / 2 - self.low / 2)
@@ -116,7 +118,7 @@ def logarithmic(values: Sequence[float], start: float, end: float) -> Axis | Non
     every = max(1, -(-(last - first) // 6))
     factors = (1, 2, 5) if last - first <= 2 else (1,)
     marks = [m * 10.0**p for p in range(first, min(last, 308) + 1, every) if p >= -307 for m in factors]
-    marks = [mark for mark in marks if low * 0.999 <= mark <= high * 1.001]
+    marks = [mark for mark in marks if low * 0.999 <= mark <= min(high * 1.001, _BIGGEST)]
     if len(marks) < 2:
         marks = [mark for mark in ticks(low, high, 4) if mark > 0]
     low, high = min([low, *marks]), max([high, *marks])

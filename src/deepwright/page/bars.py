@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from deepwright.core.report import Chart, Series
 from deepwright.page.axes import Axis, finite, linear, span
-from deepwright.page.cells import show
+from deepwright.page.cells import cut_inside, show
 from deepwright.page.frame import number_frame, svg
 from deepwright.page.marks import FONT, WIDTH, Entry, colour, label, legend, marker
 from deepwright.page.markup import tag, text_width, words
@@ -101,7 +101,7 @@ def _lying(chart: Chart, names: Sequence[str], places: Sequence[Sequence[int]], 
     count = len(chart.series)
     each = 17.0 if count == 1 else 13.0
     slot = each * count + 7
-    left = 8 + max(text_width(name[:_LONGEST], FONT) for name in names)
+    left = 8 + max(text_width(cut_inside(name, _LONGEST), FONT) for name in names)
     valued = len(names) * count <= _VALUED and not any(one.low for one in chart.series)
     texts = [show(value) for one in chart.series for value in finite(one.y)]
     room = max((text_width(text, FONT) for text in texts), default=0.0) + 6 if valued else 10

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from deepwright.core.report import Chart
 from deepwright.page.axes import Axis
+from deepwright.page.cells import cut_inside
 from deepwright.page.marks import FONT, WIDTH, Entry, label, legend
 from deepwright.page.markup import tag, text_width, words
 
@@ -67,7 +68,7 @@ def names_below(names: Sequence[str], places: Sequence[float], y: float, left: f
         x = places[k] + 4
         text = label(names[k], 0, 0, anchor="end", longest=_LONGEST_TURNED)
         drawn.append(tag("g", text, transform=f"translate({x:.1f} {y + 12:.1f}) rotate(-{_TURN})"))
-        wide = text_width(names[k][:_LONGEST_TURNED], FONT)
+        wide = text_width(cut_inside(names[k], _LONGEST_TURNED), FONT)
         deep = max(deep, wide * math.sin(angle))
         reach = max(reach, wide * math.cos(angle) - (x - left))
     return Names("".join(drawn), deep + 18, reach)

@@ -4,7 +4,7 @@ import math
 
 from deepwright.core.report import Chart
 from deepwright.page.axes import finite
-from deepwright.page.cells import show
+from deepwright.page.cells import cut_inside, show
 from deepwright.page.colours import HEAT_LEVELS
 from deepwright.page.frame import names_below, svg
 from deepwright.page.marks import FONT, WIDTH, label
@@ -22,7 +22,7 @@ def draw_heat(chart: Chart) -> tuple[str, str]:
     rows, columns = len(chart.matrix), max((len(row) for row in chart.matrix), default=0)
     y_names = [*chart.y_names, *(str(k + 1) for k in range(len(chart.y_names), rows))][:rows]
     x_names = [*chart.x_names, *(str(k + 1) for k in range(len(chart.x_names), columns))][:columns]
-    left = 10 + max((text_width(name[:_LONGEST], FONT) for name in y_names), default=0.0)
+    left = 10 + max((text_width(cut_inside(name, _LONGEST), FONT) for name in y_names), default=0.0)
     width = max(WIDTH, left + columns * _CELL + 4) if columns > WIDE else WIDTH
     wide = (width - left - 4) / max(columns, 1)
     tall = min(wide, 64.0) if columns <= WIDE else 22.0
