@@ -7,7 +7,7 @@ Not handled: pictures of several pages (the first one is taken), transparency as
 import math
 import os
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import polars as pl
@@ -37,6 +37,8 @@ _SIDE = (16, 64)  # otherwise: bounds of the side, since larger ones are slow to
 _THUMBNAIL = 8
 _SHOWN = 160
 _LEAST_STD = 0.02  # pictures of one colour
+
+Side = Annotated[int, Setting(ge=1, le=4096)]
 
 _PRESETS: Mapping[str, Mapping[str, float]] = {
     "none": {},
@@ -72,7 +74,7 @@ class FittedImage(Config):
     """
 
     kind: Literal["image"] = "image"
-    size: tuple[int, int]
+    size: tuple[Side, Side]
     channels: Literal[1, 3]
     resize: Literal["crop", "pad", "stretch"] = "crop"
     mean: tuple[float, ...]
@@ -182,7 +184,7 @@ class Image(Config):
     """
 
     kind: Literal["image"] = "image"
-    size: tuple[int, int] | int | None = None
+    size: tuple[Side, Side] | Side | None = None
     channels: Literal[1, 3] | None = None
     resize: Literal["crop", "pad", "stretch"] = "crop"
     augment: Literal["auto", "none", "light", "rand"] = "auto"

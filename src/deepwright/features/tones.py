@@ -59,11 +59,11 @@ def equalized(values: Tensor) -> Tensor:
     counts = torch.zeros(len(values), 256, dtype=torch.int64, device=values.device)
     counts.scatter_add_(1, flat, torch.ones_like(flat))
     below = counts.cumsum(1) - counts
-    first = torch.gather(counts, 1, flat.amin(1, keepdim=True))
-    span = (flat.shape[1] - first).clamp_min(1)
-    spread = ((below + counts - first).clamp_min(0) * 255 + span // 2) // span
+    last = counts.gather(1, flat.amax(1, keepdim=True))
+    span = flat.shape[1] - last  # so that the brightest value becomes 255, as in Pillow
+    spread = ((below * 255 + span // 2) // span.clamp_min(1)).clamp_max(255)
     plain = torch.arange(256, device=values.device)
-    return torch.where(first == flat.shape[1], plain, spread).to(torch.uint8)
+    return torch.where(span == 0, plain, spread).to(torch.uint8)
 
 
 def _blended(values: Tensor, other: Tensor, factor: Tensor) -> Tensor:
