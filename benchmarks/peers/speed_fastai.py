@@ -2,6 +2,7 @@
 
 from functools import partial
 
+import fastai.callback.progress  # noqa: F401  (gives Learner its no_bar)
 import torch
 import torch.nn.functional as F
 from fastai.callback.core import Callback
