@@ -7,7 +7,7 @@ report.html environment.json
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ from deepwright.fields import Batch
 from deepwright.preparation import Data, Prepared, open_data
 from deepwright.recipe import Recipe
 
-__all__ = ["FORMAT", "Run", "new_folder"]
+__all__ = ["FORMAT", "Run", "new_folder", "refuse_existing"]
 
 FORMAT = 1
 CHUNK_ROWS = 8192
@@ -192,6 +192,19 @@ class Run:
         if not stopped or not (self.folder / "weights.safetensors").exists():
             return "unfinished"
         return "interrupted" if stopped[-1]["reason"] == "interrupted" else "finished"
+
+    def moved(self, source: str | None) -> "Run":
+        """The run with its training data at another place (unchanged where None)."""
+        if source is None:
+            return self
+        data = self.recipe.data.model_copy(update={"source": source})
+        environment = dict(self.environment)
+        opened = open_source(source)[1]
+        files = dict(zip(digests(opened), environment["data"]["files"].values(), strict=False))
+        environment["data"] = {**environment["data"], "files": files}
+        moved = replace(self, recipe=self.recipe.model_copy(update={"data": data}), data=None)
+        moved.__dict__["environment"] = environment
+        return moved
 
     def training_data(self) -> Data:
         """The data this run was trained on.

@@ -87,11 +87,7 @@ def resume(folder: Path, source: Any = None, watch: Watch | None = None) -> Run:
         )
     watch.run(run)
     watch.tell("reading")
-    if source is not None:
-        run = replace(
-            run,
-            recipe=run.recipe.model_copy(update={"data": run.recipe.data.model_copy(update={"source": str(source)})}),
-        )
+    run = run.moved(source)
     data = run.training_data()
     watch.tell("encoding")
     packed = run.pack(data.table)

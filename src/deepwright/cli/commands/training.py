@@ -1,0 +1,93 @@
+"""train, resume."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from deepwright.cli.options import Shared, build_draft, data_options, shared
+
+__all__ = ["COMMANDS"]
+
+
+@click.command()
+@click.argument("source")
+@data_options
+@click.option("--model", metavar="KIND", help="mlp, cnn, fusion …; chosen by the inputs otherwise.")
+@click.option("--budget", metavar="AMOUNT", help="60s, 5min, 20epochs, 2000steps (default 5min).")
+@click.option("--metric", metavar="NAME", help="The figure that decides.")
+@shared
+def train(source: str, shared: Shared, **flags: Any) -> None:
+    """Train a network on a table, a folder of pictures, or a recipe; evaluate it and write a report."""
+    draft = build_draft(source, shared, **flags)
+    budget = draft.get("train", "budget") or "5min"
+    shared.say(f"Budget: {budget} (--budget).")
+    from deepwright.verbs.train import train as work
+
+    _work(shared, lambda watch: work(draft, out=Path(shared.out or "runs"), watch=watch, began=0.0, command=_command()))
+
+
+@click.command()
+@click.argument("run")
+@click.option("--data", metavar="PATH", help="Where the training data is now, if it moved.")
+@shared
+def resume(run: str, data: str | None, shared: Shared) -> None:
+    """Go on with an interrupted training, bit for bit."""
+    from deepwright.verbs.train import resume as work
+
+    _work(shared, lambda watch: work(Path(run), source=data, watch=watch))
+
+
+def _command() -> str:
+    return "deepwright " + " ".join(sys.argv[1:])
+
+
+def _work(shared: Shared, work: Any) -> None:
+    """Train with progress, then evaluate, report and say what to do next."""
+    from deepwright.cli.progress import Progress
+    from deepwright.verbs.complete import complete
+    from deepwright.verbs.train import Watch
+
+    with Progress(shared.quiet) as progress:
+        run = work(Watch(progress.event, progress.tell, lambda run: _told(run, progress)))
+        progress.tell("comparing with baselines")
+        report, page = complete(run)
+    if shared.json:
+        import json
+
+        click.echo(
+            json.dumps({**report.data, "folder": str(run.folder), "report": str(page)}, ensure_ascii=False, indent=1)
+        )
+        return
+    shared.show(_short(report))
+    if not shared.quiet:
+        click.echo(f"\nRun:    {run.folder}\nReport: {page}")
+        if run.task is not None:
+            click.echo(f"Next:   deepwright predict {run.folder} NEW_DATA -o answers.csv")
+
+
+def _short(report: Any) -> Any:
+    """What fits on a screen: headlines, sentences and the first table; the page has the rest."""
+    from dataclasses import replace
+
+    from deepwright.core.report import Grid, Headline, Text
+
+    first = next((block for block in report.blocks if isinstance(block, Grid)), None)
+    kept = tuple(block for block in report.blocks if isinstance(block, Headline | Text) or block is first)
+    return replace(report, blocks=kept)
+
+
+def _told(run: Any, progress: Any) -> None:
+    """The run's place, warnings and decisions, before training starts."""
+    model, parts = run.recipe.model, run.parts
+    counts = [int((parts == code).sum()) for code in (0, 1, 2)]
+    progress.line(
+        f"Run {run.folder}: {model.kind} on {len(run.features)} inputs; {counts[0]} training, {counts[1]} validation, {counts[2]} test rows."
+    )
+    for finding in run.findings:
+        if finding.severity == "warning" or finding.code in ("choice", "task", "format", "no-header"):
+            progress.line(f"{'Warning' if finding.severity == 'warning' else 'Note'}: {finding.text}")
+
+
+COMMANDS = (train, resume)

@@ -1,0 +1,38 @@
+"""What follows every training: figures beside baselines, and the report page."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from deepwright.core.files import write_json
+from deepwright.core.report import Report
+from deepwright.verbs.evaluate import Evaluate
+from deepwright.verbs.learning import learning_report
+from deepwright.verbs.report import write_report
+
+if TYPE_CHECKING:
+    from deepwright.run import Run
+
+__all__ = ["complete", "store"]
+
+
+def complete(run: "Run") -> tuple[Report, Path]:
+    """Evaluate on the test rows (where there is a target), store it, write report.html."""
+    report = learning_report(run) if run.task is None else Evaluate()(run)
+    run.save_report(report)
+    return report, write_report(run)
+
+
+def store(run: "Run", report: Report, own: bool, out: str | None, force: bool) -> None:
+    """Keep a report: in the run and its page when it is about the run's own data; as JSON at `out` when asked for.
+
+    Raises:
+        OutputExists: `out` is there already.
+    """
+    from deepwright.run import refuse_existing
+
+    if out is not None:
+        refuse_existing(Path(out), force)
+        write_json(Path(out), report.to_dict())
+    if own:
+        run.save_report(report)
+        write_report(run)

@@ -1,0 +1,66 @@
+"""Inspect: what the data is and what is wrong with it, before anything is trained."""
+
+from typing import Any
+
+import polars as pl
+
+from deepwright.core.report import Block, Grid, Headline, Report, Text
+from deepwright.doctor import examine
+from deepwright.draft import Draft
+from deepwright.preparation import Prepared, prepare
+
+__all__ = ["inspect"]
+
+
+def inspect(draft: Draft, source: Any = None) -> Report:
+    """The doctor's report on a source.
+
+    Raises:
+        RecipeError, DataError: the data cannot be used for what is asked.
+    """
+    prepared = prepare(draft, source)
+    findings = [*prepared.findings, *examine(prepared)]
+    table = prepared.data.table
+    counts = {name: len(prepared.rows(name)) for name in ("train", "validation", "test")}
+    data = {
+        "version": 1, "rows": table.height, "columns": len(table.columns), "split": counts,
+        "inputs": {name: feature.kind for name, feature in prepared.features.items()},
+        "ignored": list(prepared.recipe.data.ignore), "task": None if prepared.task is None else prepared.task.kind,
+        "model": prepared.recipe.model.kind, "packed_bytes": prepared.packed.bytes,
+        "findings": [vars(finding) for finding in findings],
+    }  # fmt: skip
+    blocks: list[Block] = [
+        Headline(
+            "rows",
+            f"{table.height:,}".replace(",", " "),
+            f"{counts['train']} training, {counts['validation']} validation, {counts['test']} test",
+        ),
+        Headline("inputs", str(len(prepared.features)), f"of {len(table.columns)} columns"),
+        Headline(
+            "would train",
+            prepared.recipe.model.kind,
+            f"to {data['task'] or 'create'}; {prepared.packed.bytes / 2**20:.1f} MiB in memory",
+        ),
+    ]
+    warnings = [finding for finding in findings if finding.severity != "note"]
+    blocks += [Text(finding.text, "bad" if finding.severity == "error" else "warning") for finding in warnings]
+    if not warnings:
+        blocks.append(Text("Nothing wrong was found.", "good"))
+    notes = tuple((finding.column or "–", finding.text) for finding in findings if finding.severity == "note")
+    if notes:
+        blocks.append(Grid("Notes", ("column", "what"), notes))
+    blocks.append(_columns(prepared))
+    return Report("inspect", f"What {table.origin} is", data, tuple(blocks))
+
+
+def _columns(prepared: Prepared) -> Grid:
+    """Every input with what it is taken for, its gaps and some cells."""
+    rows = []
+    sample = prepared.rows("train")[:3].numpy()
+    for name, feature in prepared.features.items():
+        column = prepared.data.table.select([name]).to_series()
+        empty = column.null_count() + (int((column == "").sum()) if column.dtype == pl.String else 0)
+        shown = ["picture" if cell.startswith("data:") else cell for cell in feature.show(column.gather(sample))]
+        distinct = None if column.dtype.is_nested() or column.dtype == pl.Binary else column.n_unique()
+        rows.append((name, feature.kind, distinct, empty, ", ".join(shown)[:60]))
+    return Grid("Inputs", ("column", "taken as", "different", "empty", "for example"), tuple(rows), raw=True)

@@ -1,0 +1,41 @@
+"""Runs: what lies in a folder of runs."""
+
+from pathlib import Path
+
+from deepwright.core.errors import RunError
+from deepwright.core.files import read_json
+from deepwright.core.report import Grid, Report
+from deepwright.run import Run
+from deepwright.verbs.figures import shown
+
+__all__ = ["runs"]
+
+
+def runs(folder: Path) -> Report:
+    """Each run with its target, model, state and figure; damaged ones are listed as such.
+
+    Raises:
+        RunError: there is no such folder.
+    """
+    if not folder.is_dir():
+        raise RunError(f"There is no folder {folder}. Runs are written to 'runs' unless --out says otherwise.")
+    rows, data = [], []
+    for path in sorted(path for path in folder.iterdir() if (path / "recipe.yaml").exists()):
+        try:
+            run = Run.load(path)
+            figure = _figure(path)
+            row = (path.name, ", ".join(run.recipe.target) or "–", run.recipe.model.kind, run.state, figure)
+        except RunError as error:
+            row = (path.name, "–", "–", "damaged", str(error)[:80])
+        rows.append(row)
+        data.append(dict(zip(("run", "target", "model", "state", "figure"), row, strict=True)))
+    grid = Grid(f"Runs in {folder}", ("run", "target", "model", "state", "figure"), tuple(rows))
+    return Report("runs", "Runs", {"version": 1, "runs": data}, (grid,))
+
+
+def _figure(folder: Path) -> str:
+    path = folder / "reports" / "evaluate.json"
+    if not path.exists():
+        return "–"
+    data = read_json(path)["data"]
+    return f"{data['primary']} {shown(data['metrics'][data['primary']]['value'])} on {data['split']}"
