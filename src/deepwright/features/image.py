@@ -207,7 +207,7 @@ class Image(Config):
     def summarise(self, column: pl.Series) -> ImageSummary:
         return summarise_pictures(column)
 
-    def fit(self, summary: ImageSummary) -> FittedImage:
+    def fit(self, summary: ImageSummary, name: str = "") -> FittedImage:
         """Raises DataError: no picture of the training rows can be read."""
         if not summary.readable:
             raise DataError(_nothing_readable(summary))
