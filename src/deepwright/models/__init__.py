@@ -6,10 +6,11 @@ from deepwright.contracts import FittedFeature, Suits
 from deepwright.core.errors import Refused
 from deepwright.models.cnn import CNN
 from deepwright.models.fusion import Fusion
+from deepwright.models.gan import GAN
 from deepwright.models.mlp import MLP
 from deepwright.registries import models
 
-__all__ = ["CNN", "MLP", "Fusion", "infer_model"]
+__all__ = ["CNN", "GAN", "MLP", "Fusion", "infer_model"]
 
 
 def infer_model(features: Mapping[str, FittedFeature], heads: Mapping[str, int], rows: int) -> Suits:

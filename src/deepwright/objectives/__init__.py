@@ -1,5 +1,6 @@
 """Objectives: how a batch becomes a loss. Importing this folder registers its kinds."""
 
+from deepwright.objectives.adversarial import Adversarial
 from deepwright.objectives.supervised import Supervised
 
-__all__ = ["Supervised"]
+__all__ = ["Adversarial", "Supervised"]
