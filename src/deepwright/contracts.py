@@ -198,6 +198,18 @@ class FittedTask(Protocol):
         """(B,) the number explainers attribute and attackers lower; of the model's own answer without targets."""
         ...
 
+    @property
+    def score_name(self) -> str:
+        """What `score` is for the model's own answer, with its unit, for people."""
+        ...
+
+    def own(self, outputs: Fields) -> Fields | None:
+        """The answer as targets: with them `score` keeps asking about this answer, however the inputs change.
+
+        None where `score` without targets is the same question everywhere (a number).
+        """
+        ...
+
     def combine(self, outputs: Fields) -> Fields:
         """Members (B, K, D) → (B, D), by mean probability (or mean value)."""
         ...

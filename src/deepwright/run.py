@@ -280,6 +280,18 @@ class Run:
 
         return Evaluate(on=source)(self)
 
+    def explain(self, **settings: Any) -> Report:
+        """What moved the answers, beside a random order as a control; settings as in `IntegratedGradients`."""
+        from deepwright.verbs.explain import IntegratedGradients
+
+        return IntegratedGradients(**settings)(self)
+
+    def attack(self, **settings: Any) -> Report:
+        """How little must change to mislead the network, beside random changes; settings as in `PGD`."""
+        from deepwright.verbs.attack import PGD
+
+        return PGD(**settings)(self)
+
     def report(self) -> Path:
         """Write report.html and say where it is."""
         from deepwright.verbs.report import write_report

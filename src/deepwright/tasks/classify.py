@@ -211,6 +211,13 @@ class FittedClassify(Config):
         own = F.one_hot(label, logits.shape[1]).bool()
         return logits[own] - logits.masked_fill(own, -torch.inf).logsumexp(1)
 
+    @property
+    def score_name(self) -> str:
+        return f"log-odds of the answered {self.target}"
+
+    def own(self, outputs: Fields) -> dict[str, Field]:
+        return {self.target: Field(self.answer(outputs)["decision"][:, None])}
+
     def combine(self, outputs: Fields) -> dict[str, Field]:
         mean = outputs["logits"].values.log_softmax(-1).logsumexp(1) - math.log(outputs["logits"].values.shape[1])
         return {"logits": Field(mean)}

@@ -208,6 +208,14 @@ class FittedRegress(Config):
             return middle[:, 0]
         return -((middle - self._known(targets)).square() * self._present(targets)).mean(1)
 
+    @property
+    def score_name(self) -> str:
+        unit = "standard deviations of its logarithm" if self.scales[0].log else "standard deviations"
+        return f"predicted {self.names[0]} in {unit}"
+
+    def own(self, outputs: Fields) -> None:
+        """`score` without targets is the (first) number: the same question everywhere."""
+
     def _middle(self, value: Tensor) -> Tensor:
         if not self._quantiles:
             return value

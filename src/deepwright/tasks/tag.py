@@ -175,6 +175,13 @@ class FittedTag(Config):
         known = (logits > 0).float() if targets is None else targets[self._name].values
         return (logits * (2 * known - 1)).mean(1)
 
+    @property
+    def score_name(self) -> str:
+        return f"mean log-odds of the answered {self._name}"
+
+    def own(self, outputs: Fields) -> dict[str, Field]:
+        return {self._name: Field(self.answer(outputs)["decision"].float())}
+
     def combine(self, outputs: Fields) -> dict[str, Field]:
         probability = outputs["logits"].values.sigmoid().mean(1).clamp(1e-7, 1 - 1e-7)
         return {"logits": Field(probability.logit())}
