@@ -81,10 +81,13 @@ def test_axe_finds_no_serious_fault(browser, sample, axe, width, dark):
     browser.open(sample, width, dark=dark)
     browser.run("document.querySelectorAll('details').forEach((one, place) => one.open = place === 3)")
     browser.run(axe + ";0")
-    found = json.loads(browser.run(
-        "axe.run(document, {resultTypes: ['violations']}).then(found => JSON.stringify(found.violations.map("
-        "one => [one.impact, one.id, one.nodes.slice(0, 3).map(node => node.html.slice(0, 200) + node.failureSummary)])))"
-    ))  # fmt: skip
+    found = json.loads(
+        browser.run(
+            "axe.run(document, {resultTypes: ['violations']}).then(found => JSON.stringify(found.violations.map("
+            "one => [one.impact, one.id, one.nodes.slice(0, 3).map("
+            "node => node.html.slice(0, 200) + node.failureSummary)])))"
+        )
+    )
     assert [fault for fault in found if fault[0] in ("serious", "critical")] == []
 
 
@@ -149,8 +152,8 @@ def test_the_policy_stops_requests_and_other_scripts(browser, sample, tmp_path):
 def test_a_fragment_follows_the_notebook(browser, tmp_path):
     for theme, shade in (("true", "rgb(245, 246, 248)"), ("false", "rgb(16, 19, 23)")):
         path = tmp_path / f"notebook-{theme}.html"
-        html = f'<!doctype html><meta charset="utf-8"><body data-jp-theme-light="{theme}"><p id="p">x</p>{fragment(everything())}'
-        path.write_text(html, encoding="utf-8")
+        start = f'<!doctype html><meta charset="utf-8"><body data-jp-theme-light="{theme}"><p id="p">x</p>'
+        path.write_text(start + fragment(everything()), encoding="utf-8")
         browser.open(path, 900)
         assert browser.run("getComputedStyle(document.querySelector('.dw')).backgroundColor") == shade
         assert browser.run("getComputedStyle(document.getElementById('p')).fontFamily") == '"Times New Roman"'

@@ -35,7 +35,7 @@ CASES = {
     "names": (("a", "b", HOSTILE), (1.0, 2.0, 3.0)),
     "the same name twice": (("a", "a", "b"), (1.0, 2.0, 3.0)),
     "names and numbers": (("a", 2.0), (1.0, 2.0)),
-    "many long names": (tuple(f"a name that is quite long {k}" for k in range(300)), tuple(float(k) for k in range(300))),
+    "many long names": (tuple(f"a name that is quite long {k}" for k in range(300)), (3.0,) * 300),
 }  # fmt: skip
 
 
@@ -97,15 +97,18 @@ def test_any_matrix_is_drawn_and_told(rows):
 
 @pytest.mark.parametrize("report", [regression(), classification(), everything()], ids=lambda r: r.title)
 def test_the_page_shows_every_number_of_every_chart(report):
+    def bare(text: str) -> str:  # figures of a column may share grouping and decimals
+        return text.replace(",", "").rstrip("0").rstrip(".") if "." in text else text.replace(",", "")
+
     for chart in (block for block in report.blocks if isinstance(block, Chart)):
         root = ElementTree.fromstring(f"<div>{blocks_html([chart])}</div>")
-        cells = {"".join(cell.itertext()).rstrip("0").rstrip(".") for cell in root.iter() if cell.tag in ("td", "th")}
+        cells = {bare("".join(cell.itertext())) for cell in root.iter() if cell.tag in ("td", "th")}
         for one in chart.series:
             for value in (*one.y, *one.low, *one.high):
-                assert show(value).rstrip("0").rstrip(".") in cells
+                assert bare(show(value)) in cells
         for row in chart.matrix:
             for value in row:
-                assert show(value).rstrip("0").rstrip(".") in cells
+                assert bare(show(value)) in cells
 
 
 def test_missing_values_break_a_line():

@@ -42,9 +42,11 @@ def blocks_of(text: str) -> tuple:
     line = Series(text, (1.0, 2.0), (1.0, 2.0))
     bars = Series(text, (text, "b"), (1.0, 2.0))
     return (
-        Text(text), Text(text, "warning"), Headline(text, text, text), Grid(text, (text, "b"), ((text, 1), (None, text)), text),
+        Text(text), Text(text, "warning"), Headline(text, text, text),
+        Grid(text, (text, "b"), ((text, 1), (None, text)), text),
         Chart(text, text, "line", (line, line), text, text, note=text), Chart(text, text, "bar", (bars,), text, text),
-        Chart(text, text, "heat", matrix=((1.0, 2.0),), x_names=(text, text), y_names=(text,), x_label=text, y_label=text),
+        Chart(text, text, "heat", matrix=((1.0, 2.0),), x_names=(text, text), y_names=(text,),
+              x_label=text, y_label=text),
         Pictures(text, (PIXEL, text), (text, text), (text, text), text),
     )  # fmt: skip
 

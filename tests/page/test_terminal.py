@@ -44,8 +44,10 @@ def test_no_text_steers_the_terminal(text, encoding):
     bars = Series(text, (text, "b"), (1.0, 2.0))
     blocks = (
         Text(text), Text(text, "bad"), Headline(text, text, text), Grid(text, (text,), ((text,), (1,)), text),
-        Chart(text, text, "bar", (bars,), text, text), Chart(text, text, "line", (Series(text, (1.0, 2.0), (1.0, 2.0)),)),
-        Chart(text, text, "heat", matrix=((1.0,),), x_names=(text,), y_names=(text,)), Pictures(text, (text,), (text,), (text,)),
+        Chart(text, text, "bar", (bars,), text, text),
+        Chart(text, text, "line", (Series(text, (1.0, 2.0), (1.0, 2.0)),)),
+        Chart(text, text, "heat", matrix=((1.0,),), x_names=(text,), y_names=(text,)),
+        Pictures(text, (text,), (text,), (text,)),
     )  # fmt: skip
     out = printed(Report("v", text, {}, blocks), encoding)
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", out)

@@ -1,4 +1,4 @@
-"""Report blocks on a terminal: headlines first, tables that fit, charts in a line; on plain terminals in plain signs."""
+"""Report blocks on a terminal: headlines first, tables that fit, charts in a line; plain signs on plain terminals."""
 
 from __future__ import annotations
 

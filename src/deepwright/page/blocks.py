@@ -15,6 +15,7 @@ __all__ = ["blocks_html", "is_picture"]
 _PICTURE = re.compile(r"data:image/(?:png|jpeg|gif|webp);base64,[A-Za-z0-9+/]+={0,2}")
 _TONES = {"good": "✓ Good", "warning": "! Warning", "bad": "✕ Problem"}
 _LONG = re.compile(r"\S{28}")  # a word that must be broken
+_TALL = 20  # rows from which a table scrolls in its own box
 _SMALL = 96  # pixels up to which a picture is shown in clear squares, not blurred
 
 
@@ -62,7 +63,7 @@ def _note(*sentences: str) -> str:
 
 
 def _grid(block: Grid) -> str:
-    count = f"{len(block.rows):,} rows" if len(block.rows) > 20 else ""
+    count = f"{len(block.rows):,} rows" if len(block.rows) > _TALL else ""
     body = _table(block.title, block.columns, block.rows) if block.rows else _note("No rows.")
     return tag("div", _heading(block.title), body, _note(block.note, count), class_="card table-card")
 
@@ -83,7 +84,7 @@ def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -
         tag("tr", *_row(row, [texts[place] for texts in shown], heads, numeric)) for place, row in enumerate(rows)
     )
     table = tag("table", tag("thead", tag("tr", head)), tag("tbody", body))
-    kind = "scroll tall" if len(rows) > 12 else "scroll"
+    kind = "scroll tall" if len(rows) > _TALL else "scroll"
     return tag("div", table, class_=kind, tabindex="0", role="region", aria_label=f"Table: {title or 'values'}")
 
 

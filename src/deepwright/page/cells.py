@@ -1,6 +1,7 @@
 """Values as text for people: numbers rounded and grouped, hostile text made harmless."""
 
 import math
+import re
 import unicodedata
 from collections.abc import Sequence
 
@@ -86,10 +87,18 @@ def show(value: Cell) -> str:
 def column(values: Sequence[Cell]) -> list[str]:
     """The values of a column as text; decimals are filled up to the same number, within 4 significant digits.
 
-    >>> column([0.7267, 0.78, None, 12.5]), column([3.0, 4.0])
-    (['0.7267', '0.7800', '–', '12.50'], ['3', '4'])
+    Where one number is grouped, all are.
+
+    >>> column([0.7267, 0.78, None, 12.5]), column([2019, 2020]), column([4892, 15288])
+    (['0.7267', '0.7800', '–', '12.50'], ['2019', '2020'], ['4,892', '15,288'])
     """
     texts = [show(value) for value in values]
+    if any("," in text and is_number(value) for text, value in zip(texts, values, strict=True)):
+        whole = re.compile(r"-?\d{4}")
+        texts = [
+            f"{int(text):,}" if is_number(value) and whole.fullmatch(text) else text
+            for text, value in zip(texts, values, strict=True)
+        ]
     decimals = max((_decimals(text) for text, value in zip(texts, values, strict=True) if is_number(value)), default=0)
     if not decimals:
         return texts

@@ -10,13 +10,15 @@ HEAT_LEVELS = 10  # steps from nothing to most
 
 THEMES: dict[str, dict[str, str]] = {
     "light": {
-        "ground": "#f5f6f8", "card": "#ffffff", "ink": "#1b2027", "soft": "#545f6c", "rule": "#dde2e8", "accent": "#0a5ea8",
+        "ground": "#f5f6f8", "card": "#ffffff", "ink": "#1b2027", "soft": "#545f6c",
+        "rule": "#dde2e8", "accent": "#0a5ea8",
         "s0": "#0072b2", "s1": "#c75000", "s2": "#00835f", "s3": "#b4508e", "s4": "#4a525c", "s5": "#5c4a00",
         "good": "#0b6e45", "good-ground": "#e8f5ee", "warning": "#7a4f00", "warning-ground": "#fdf3dd",
         "bad": "#a4231b", "bad-ground": "#fdecea", "more": "#08488a", "less": "#9c3c00",
     },
     "dark": {
-        "ground": "#101317", "card": "#191d23", "ink": "#e7eaee", "soft": "#a6b0bc", "rule": "#333b46", "accent": "#7fc0fa",
+        "ground": "#101317", "card": "#191d23", "ink": "#e7eaee", "soft": "#a6b0bc",
+        "rule": "#333b46", "accent": "#7fc0fa",
         "s0": "#56b4e9", "s1": "#f08c42", "s2": "#2fc79b", "s3": "#e58fc3", "s4": "#8b95a1", "s5": "#f0e442",
         "good": "#66d6a3", "good-ground": "#14291f", "warning": "#f2bd57", "warning-ground": "#2d2412",
         "bad": "#ff9d94", "bad-ground": "#341a18", "more": "#8ccbff", "less": "#ffb07a",
