@@ -1,14 +1,16 @@
 """Classify: one label out of several."""
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import polars as pl
 import torch
 import torch.nn.functional as F
 from pydantic import Field as Setting
+from pydantic import field_validator
 from torch import Tensor
 
 from deepwright.contracts import Answer, Suits
@@ -28,11 +30,30 @@ MANY_CLASSES = 0.5  # of the rows: then a label is more likely an identifier
 
 
 def as_labels(column: pl.Series) -> pl.Series:
-    """Cells as label texts: without surrounding blanks, whole numbers without a point, empty ones missing."""
+    """Cells as label texts: without surrounding blanks, whole numbers without a point, empty ones missing.
+
+    Raises:
+        DataError: cells that are lists, pixels or bytes.
+    """
+    if column.dtype.is_nested() or column.dtype == pl.Binary:
+        raise DataError(f"The cells of '{column.name}' are no labels ({column.dtype}). If they are lists: --task tag.")
     if column.dtype.is_float():
-        whole = bool((column.drop_nulls() == column.drop_nulls().round()).all())
-        column = column.cast(pl.Int64, strict=False) if whole else column
+        values = column.cast(pl.Float64)
+        finite = pl.select(pl.when(values.is_finite()).then(values).otherwise(None)).to_series()
+        whole = (finite == finite.round()) & (finite.abs() < 2**53)
+        integers = finite.cast(pl.Int64, strict=False).cast(pl.String)
+        texts = pl.select(pl.when(whole).then(integers).otherwise(finite.cast(pl.String))).to_series()
+        return texts.alias(column.name)
     return blank_to_null(column)
+
+
+def _meaning(label: str) -> str | float:
+    """What two spellings of a label share: "1" and "1.0", "true" and "True"."""
+    try:
+        number = float(label)
+    except ValueError:
+        return label.casefold()
+    return number if math.isfinite(number) else label.casefold()
 
 
 @dataclass(frozen=True)
@@ -62,8 +83,16 @@ class Classify(Config):
     loss: Literal["cross_entropy", "focal"] = "cross_entropy"
     gamma: float = Setting(2.0, ge=0.0)
     label_smoothing: float = Setting(0.0, ge=0.0, lt=1.0)
-    class_weight: Literal["none", "balanced"] | dict[str, float] = "none"
-    threshold: Literal["auto"] | float = "auto"
+    class_weight: Literal["none", "balanced"] | dict[str, Annotated[float, Setting(ge=0.0)]] = "none"
+    threshold: Literal["auto"] | Annotated[float, Setting(ge=0.0, le=1.0)] = "auto"
+
+    @field_validator("class_weight", mode="before")
+    @classmethod
+    def _label_texts(cls, value: Any) -> Any:
+        """Labels that YAML reads as numbers or truth values are texts all the same."""
+        if not isinstance(value, dict):
+            return value
+        return {str(k).lower() if isinstance(k, bool) else str(k): weight for k, weight in value.items()}
 
     @classmethod
     def suits(cls, targets: pl.DataFrame) -> Suits | None:
@@ -72,8 +101,8 @@ class Classify(Config):
         column = targets.to_series()
         if not (
             column.dtype.is_numeric()
-            or column.dtype in (pl.String, pl.Boolean, pl.Null)
-            or column.dtype == pl.Categorical
+            or column.dtype in (pl.String, pl.Boolean, pl.Null, pl.Categorical)
+            or isinstance(column.dtype, pl.Enum)
         ):
             return None
         labels = as_labels(column).drop_nulls()
@@ -97,7 +126,7 @@ class Classify(Config):
         return Labels({str(label): int(count) for label, count in counts.iter_rows()})
 
     def fit(self, summary: Labels, targets: Sequence[str]) -> "FittedClassify":
-        """Raises DataError: no label, one label only, or nearly as many labels as rows."""
+        """Raises DataError: no label, one label only, nearly as many labels as rows, or a weight of an unknown label."""
         (target,) = targets
         rows = sum(summary.counts.values())
         if not rows:
@@ -134,20 +163,18 @@ class Classify(Config):
 
 
 def _natural(label: str) -> tuple[int, float, str]:
-    try:
-        return 0, float(label), label
-    except ValueError:
-        return 1, 0.0, label
+    meaning = _meaning(label)
+    return (0, meaning, label) if isinstance(meaning, float) else (1, 0.0, label)
 
 
 def _ordered(labels: Sequence[str]) -> bool:
     """Pairs whose order says which is the one looked for: 0/1, no/yes, false/true …"""
-    pair = tuple(label.lower() for label in labels)
+    pair = tuple(_meaning(label) for label in labels)
     return pair in {
-        ("0", "1"),
+        (0.0, 1.0),
         ("no", "yes"),
         ("false", "true"),
-        ("-1", "1"),
+        (-1.0, 1.0),
         ("n", "y"),
         ("f", "t"),
         ("nein", "ja"),
@@ -186,7 +213,13 @@ class FittedClassify(Config):
 
     def encode(self, frame: pl.DataFrame) -> dict[str, Field]:
         labels = as_labels(frame[self.target])
-        ids = labels.replace_strict(list(self.labels), list(range(len(self.labels))), default=-1, return_dtype=pl.Int64)
+        known = {label: place for place, label in enumerate(self.labels)}
+        new = set(labels.drop_nulls().unique()) - known.keys()
+        if new:  # the same label may be written otherwise in another file
+            meanings = Counter(map(_meaning, self.labels))
+            alike = {_meaning(label): place for label, place in known.items() if meanings[_meaning(label)] == 1}
+            known |= {label: alike[_meaning(label)] for label in new if _meaning(label) in alike}
+        ids = labels.replace_strict(list(known), list(known.values()), default=-1, return_dtype=pl.Int64)
         values = torch.from_numpy(ids.fill_null(-1).to_numpy().copy())
         present = values >= 0
         return {self.target: Field(values.clamp_min(0)[:, None], present=None if bool(present.all()) else present)}
@@ -196,7 +229,7 @@ class FittedClassify(Config):
         loss = F.cross_entropy(logits, label, reduction="none", label_smoothing=self.settings.label_smoothing)
         if self.settings.loss == "focal":
             probability = logits.softmax(1).gather(1, label[:, None])[:, 0]
-            loss = (1 - probability) ** self.settings.gamma * loss
+            loss = (1 - probability).clamp_min(1e-8) ** self.settings.gamma * loss  # a power below 1 is steep at 0
         return loss
 
     def weight(self, targets: Fields) -> Tensor:

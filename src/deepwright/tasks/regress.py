@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 import polars as pl
 import torch
 import torch.nn.functional as F
 from pydantic import Field as Setting
+from pydantic import field_validator
 from torch import Tensor
 
 from deepwright.contracts import Answer, Suits
@@ -25,32 +26,51 @@ __all__ = ["FittedRegress", "Numbers", "Regress"]
 SKEWED = 1.5  # skewness from which a positive target is learnt as its logarithm
 
 
+Way = tuple[str, str, tuple[str, str]]  # decimal sign, thousands sign, what stands around the number
+
+
 @dataclass(frozen=True)
 class Numbers:
-    """Moments of each target and of its logarithm: count, sums of powers 1 to 3, least and largest; they add up."""
+    """Moments of each target and of its logarithm, and how its numbers are written; they add up.
+
+    A row of `raw` and `log`: count, mean, sums of (y − mean)² and (y − mean)³, least and largest. Sums of plain powers
+    would lose small spreads around large values.
+    """
 
     raw: np.ndarray  # (T, 6)
     log: np.ndarray  # (T, 6), of log(y) for positive y
+    ways: tuple[Way | None, ...] = ()  # None where there was no text to judge by
 
     def merge(self, other: Self) -> "Numbers":
-        return Numbers(_add(self.raw, other.raw), _add(self.log, other.log))
+        ways = tuple(a or b for a, b in zip(self.ways, other.ways, strict=True))
+        return Numbers(_add(self.raw, other.raw), _add(self.log, other.log), ways)
 
 
 def _add(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    return np.concatenate([a[:, :4] + b[:, :4], np.minimum(a[:, 4:5], b[:, 4:5]), np.maximum(a[:, 5:], b[:, 5:])], 1)
+    """Moments of two pieces together (Pébay 2008, "Formulas for robust, one-pass parallel computation", eq. 1 to 3)."""
+    (n_a, mean_a, two_a, three_a), (n_b, mean_b, two_b, three_b) = a[:, :4].T, b[:, :4].T
+    n = np.maximum(n_a + n_b, 1)
+    gap = mean_b - mean_a
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean = mean_a + gap * n_b / n
+        two = two_a + two_b + gap**2 * n_a * n_b / n
+        three = three_a + three_b + gap**3 * n_a * n_b * (n_a - n_b) / n**2 + 3 * gap * (n_a * two_b - n_b * two_a) / n
+    low, high = np.minimum(a[:, 4], b[:, 4]), np.maximum(a[:, 5], b[:, 5])
+    return np.stack([n_a + n_b, mean, two, three, low, high], 1)
 
 
 def _moments(values: np.ndarray) -> list[float]:
     if not len(values):
         return [0.0, 0.0, 0.0, 0.0, np.inf, -np.inf]
-    return [len(values), values.sum(), (values**2).sum(), (values**3).sum(), values.min(), values.max()]
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean = values.mean()
+        apart = values - mean
+        return [len(values), mean, (apart**2).sum(), (apart**3).sum(), values.min(), values.max()]
 
 
-def _mean_deviation_skew(m: np.ndarray) -> tuple[float, float, float]:
-    mean = m[1] / m[0]
-    variance = max(m[2] / m[0] - mean**2, 0.0)
-    third = m[3] / m[0] - 3 * mean * m[2] / m[0] + 2 * mean**3
-    return float(mean), float(variance**0.5), float(third / variance**1.5) if variance > 0 else 0.0
+def _deviation_skew(m: np.ndarray) -> tuple[float, float]:
+    variance = float(m[2] / m[0])
+    return variance**0.5, float(m[3] / m[0]) / variance**1.5 if variance**1.5 > 0 else 0.0
 
 
 @tasks.register
@@ -68,8 +88,13 @@ class Regress(Config):
     fitted: ClassVar[type]
     loss: Literal["mse", "mae", "huber", "quantile"] = "mse"
     delta: float = Setting(1.0, gt=0.0)
-    quantiles: tuple[float, ...] = (0.05, 0.5, 0.95)
+    quantiles: tuple[Annotated[float, Setting(gt=0.0, lt=1.0)], ...] = Setting((0.05, 0.5, 0.95), min_length=1)
     transform: Literal["auto", "none", "log"] = "auto"
+
+    @field_validator("quantiles")
+    @classmethod
+    def _ascending(cls, value: tuple[float, ...]) -> tuple[float, ...]:
+        return tuple(sorted(set(value)))
 
     @classmethod
     def suits(cls, targets: pl.DataFrame) -> Suits | None:
@@ -79,49 +104,59 @@ class Regress(Config):
         return Suits(0.5 if targets.width == 1 else 0.6, cls(), f"{100 * min(shares):.1f} % of the cells are numbers")
 
     def summarise(self, targets: pl.DataFrame) -> Numbers:
-        columns = [parse_numbers(targets[name]).values.drop_nulls().to_numpy() for name in targets.columns]
-        return Numbers(
-            np.array([_moments(values) for values in columns]), np.array([_moments(np.log(v[v > 0])) for v in columns])
+        parsed = [parse_numbers(targets[name]) for name in targets.columns]
+        columns = [part.values.drop_nulls().to_numpy() for part in parsed]
+        ways = tuple(
+            (part.decimal, part.thousands, part.affix) if len(numbers) and not _is_number(targets[name]) else None
+            for name, part, numbers in zip(targets.columns, parsed, columns, strict=True)
         )
+        logs = [np.log(numbers[numbers > 0]) for numbers in columns]
+        return Numbers(np.array([_moments(v) for v in columns]), np.array([_moments(v) for v in logs]), ways)
 
     def fit(self, summary: Numbers, targets: Sequence[str]) -> "FittedRegress":
-        """Raises DataError: no numbers, or all the same."""
-        parts = []
-        for place, target in enumerate(targets):
-            raw, log = summary.raw[place], summary.log[place]
-            if not raw[0]:
-                raise DataError(
-                    f"The target '{target}' holds no number in any training row. Is it words? Use --task classify."
-                )
-            mean, deviation, skew = _mean_deviation_skew(raw)
-            if deviation <= 1e-12 * max(1.0, abs(mean)):
-                raise DataError(f"The target '{target}' is {mean:g} in all training rows; there is nothing to learn.")
-            positive = log[0] == raw[0]
-            if self.transform == "log" and not positive:
-                raise DataError(
-                    f"The target '{target}' has values of 0 or below, which have no logarithm; use transform: none."
-                )
-            as_log = positive and (
-                self.transform == "log" or (self.transform == "auto" and skew > SKEWED and self.loss != "mse")
+        """Raises DataError: no numbers, all the same, too large to square, or no logarithm where one is asked for."""
+        ways = summary.ways or (None,) * len(targets)
+        rows = zip(targets, summary.raw, summary.log, ways, strict=True)
+        return FittedRegress(settings=self, names=tuple(targets), scales=tuple(self._scale(*row) for row in rows))
+
+    def _scale(self, target: str, raw: np.ndarray, log: np.ndarray, way: Way | None) -> "Scale":
+        if not raw[0]:
+            raise DataError(
+                f"The target '{target}' holds no number in any training row. Is it words? Use --task classify."
             )
-            chosen = log if as_log else raw
-            mean, deviation, _ = _mean_deviation_skew(chosen)
-            low, high = float(chosen[4]), float(chosen[5])
-            parts.append(
-                Scale(
-                    log=bool(as_log),
-                    mean=mean,
-                    deviation=deviation,
-                    low=low,
-                    high=high,
-                    raw_mean=float(raw[1] / raw[0]),
-                )
+        if raw[4] == raw[5]:
+            raise DataError(f"The target '{target}' is {raw[1]:g} in all training rows; there is nothing to learn.")
+        if not np.isfinite(raw[1:3]).all():
+            raise DataError(f"The target '{target}' runs from {raw[4]:g} to {raw[5]:g}, too far to be learnt.")
+        positive = log[0] == raw[0]
+        if self.transform == "log" and not positive:
+            raise DataError(
+                f"The target '{target}' has values of 0 or below, which have no logarithm; use transform: none."
             )
-        return FittedRegress(settings=self, names=tuple(targets), scales=tuple(parts))
+        skewed = _deviation_skew(raw)[1] > SKEWED and self.loss != "mse"
+        as_log = bool(positive and (self.transform == "log" or (self.transform == "auto" and skewed)))
+        chosen = log if as_log else raw
+        return Scale(
+            log=as_log,
+            mean=float(chosen[1]),
+            deviation=max(_deviation_skew(chosen)[0], float(np.finfo(np.float64).tiny)),
+            low=float(chosen[4]),
+            high=float(chosen[5]),
+            raw_mean=float(raw[1]),
+            way=way,
+        )
+
+
+def _is_number(column: pl.Series) -> bool:
+    return column.dtype.is_numeric() or column.dtype == pl.Boolean
 
 
 class Scale(Config):
-    """How one target is standardised: (y or log y − mean) / deviation, with the range seen in training."""
+    """How one target is standardised: (y or log y − mean) / deviation, with the range seen in training.
+
+    Args:
+        way: how its numbers were written in training, so that "1,234" means the same later; None if they were no text.
+    """
 
     log: bool
     mean: float
@@ -129,6 +164,16 @@ class Scale(Config):
     low: float
     high: float
     raw_mean: float
+    way: Way | None = None
+
+
+def _numbers(column: pl.Series, way: Way | None) -> pl.Series:
+    """Numbers read as in training, or as they are written where that way reads none of them."""
+    if way is not None:
+        parsed = parse_numbers(column, *way)
+        if parsed.share > 0 or not parsed.bad:
+            return parsed.values
+    return parse_numbers(column).values
 
 
 class FittedRegress(Config):
@@ -163,7 +208,7 @@ class FittedRegress(Config):
     def encode(self, frame: pl.DataFrame) -> dict[str, Field]:
         fields = {}
         for name, scale in zip(self.names, self.scales, strict=True):
-            values = torch.from_numpy(parse_numbers(frame[name]).values.to_numpy().copy())
+            values = torch.from_numpy(_numbers(frame[name], scale.way).to_numpy().copy())
             if scale.log:
                 values = torch.where(values > 0, values, torch.nan).log()
             present = values.isfinite()

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import polars as pl
 import torch
@@ -22,22 +22,23 @@ from deepwright.tasks.thresholds import best_threshold
 
 __all__ = ["FittedTag", "Tag", "TagCounts"]
 
-_YES = ("1", "true", "yes", "y", "t", "x", "ja", "oui", "si")
-_NO = ("0", "false", "no", "n", "f", "nein", "non", "")
+_YES = ("1", "1.0", "true", "yes", "y", "t", "x", "ja", "oui", "si")
+_NO = ("0", "0.0", "false", "no", "n", "f", "nein", "non", "")
 _SIGNS = ("|", ";", ",")
 
 
 @dataclass(frozen=True)
 class TagCounts:
-    """Rows with each label, and rows in all."""
+    """Rows with each label, rows in all, and the separator of labels in one cell as found."""
 
     counts: Mapping[str, int]
     rows: int
+    separator: str | None = None
 
     def merge(self, other: Self) -> "TagCounts":
         names = self.counts.keys() | other.counts.keys()
         summed = {name: self.counts.get(name, 0) + other.counts.get(name, 0) for name in names}
-        return TagCounts(summed, self.rows + other.rows)
+        return TagCounts(summed, self.rows + other.rows, self.separator or other.separator)
 
 
 @tasks.register
@@ -52,10 +53,10 @@ class Tag(Config):
 
     kind: Literal["tag"] = "tag"
     fitted: ClassVar[type]
-    separator: str | None = None
+    separator: str | None = Setting(None, min_length=1)
     loss: Literal["bce", "focal"] = "bce"
     gamma: float = Setting(2.0, ge=0.0)
-    thresholds: Literal["auto"] | float = "auto"
+    thresholds: Literal["auto"] | Annotated[float, Setting(ge=0.0, le=1.0)] = "auto"
 
     @classmethod
     def suits(cls, targets: pl.DataFrame) -> Suits | None:
@@ -80,10 +81,20 @@ class Tag(Config):
         lists = self.lists(targets).drop_nulls()
         counts = lists.list.unique().explode().drop_nulls().value_counts()
         names = {name: 0 for name in targets.columns} if targets.width > 1 else {}
-        return TagCounts(names | {str(label): int(count) for label, count in counts.iter_rows()}, len(lists))
+        written = targets.width == 1 and not isinstance(targets.to_series().dtype, pl.List)
+        separator = self.separator or (self._found(targets.to_series()) if written else None)
+        return TagCounts(names | {str(label): int(count) for label, count in counts.iter_rows()}, len(lists), separator)
 
     def lists(self, targets: pl.DataFrame) -> pl.Series:
-        """Each row's labels; null where the target is missing."""
+        """Each row's labels; null where the target is missing.
+
+        Raises:
+            DataError: several columns that are not yes and no, or cells that hold no text.
+        """
+        for name, dtype in targets.schema.items():
+            plain = not dtype.is_nested() and dtype != pl.Binary
+            if not plain and not (targets.width == 1 and isinstance(dtype, pl.List)):
+                raise DataError(f"The cells of '{name}' are no labels ({dtype}).")
         if targets.width > 1:
             text = targets.select(pl.all().cast(pl.String).str.strip_chars().str.to_lowercase())
             missing = text.select(pl.all_horizontal(pl.all().is_null())).to_series()
@@ -92,15 +103,18 @@ class Tag(Config):
         else:
             column = targets.to_series()
             if not isinstance(column.dtype, pl.List):
-                column = column.cast(pl.String).str.split(self.separator or self._found(column))
+                column = blank_to_null(column).str.split(self.separator or self._found(column) or _SIGNS[0])
             missing = column.is_null()
             strings = column.cast(pl.List(pl.String))
             lists = strings.list.eval(pl.element().str.strip_chars()).list.eval(pl.element().filter(pl.element() != ""))
         return pl.select(pl.when(missing).then(None).otherwise(lists)).to_series()
 
-    def _found(self, column: pl.Series) -> str:
-        counts = {sign: column.drop_nulls().cast(pl.String).str.contains(sign, literal=True).sum() for sign in _SIGNS}
-        return max(counts, key=lambda sign: counts[sign])
+    def _found(self, column: pl.Series) -> str | None:
+        """The sign that most cells hold, None where no cell holds one."""
+        cells = column.drop_nulls().cast(pl.String)
+        counts = {sign: cells.str.contains(sign, literal=True).sum() for sign in _SIGNS}
+        best = max(counts, key=lambda sign: counts[sign])
+        return best if counts[best] else None
 
     def fit(self, summary: TagCounts, targets: Sequence[str]) -> "FittedTag":
         """Raises DataError: no label at all, or too many."""
@@ -113,10 +127,15 @@ class Tag(Config):
                 f"The target '{name}' has {len(labels)} different labels in {summary.rows} rows; too many to learn."
             )
         counts = tuple(summary.counts[label] for label in labels)
-        return FittedTag(settings=self, columns=tuple(targets), labels=labels, counts=counts, rows=summary.rows)
+        settings = self.model_copy(
+            update={"separator": summary.separator}
+        )  # one separator, whatever the next file holds
+        return FittedTag(settings=settings, columns=tuple(targets), labels=labels, counts=counts, rows=summary.rows)
 
 
 def _is_yes_no(column: pl.Series) -> bool:
+    if column.dtype.is_nested() or column.dtype == pl.Binary:
+        return False
     words = column.cast(pl.String).str.strip_chars().str.to_lowercase().drop_nulls().unique().to_list()
     return bool(words) and set(words) <= {*_YES, *_NO}
 
@@ -161,7 +180,7 @@ class FittedTag(Config):
         logits, known = outputs["logits"].values, targets[self._name].values
         loss = F.binary_cross_entropy_with_logits(logits, known, reduction="none")
         if self.settings.loss == "focal":
-            wrong = (logits.sigmoid() - known).abs()
+            wrong = (logits.sigmoid() - known).abs().clamp_min(1e-8)  # a power below 1 is steep at 0
             loss = wrong**self.settings.gamma * loss
         return loss.sum(1)
 
@@ -183,8 +202,8 @@ class FittedTag(Config):
         return {self._name: Field(self.answer(outputs)["decision"].float())}
 
     def combine(self, outputs: Fields) -> dict[str, Field]:
-        probability = outputs["logits"].values.sigmoid().mean(1).clamp(1e-7, 1 - 1e-7)
-        return {"logits": Field(probability.logit())}
+        logits = outputs["logits"].values  # the log-odds of the mean probability, exact where it is near 0 or 1
+        return {"logits": Field(F.logsigmoid(logits).logsumexp(1) - F.logsigmoid(-logits).logsumexp(1))}
 
     def answer(self, outputs: Fields) -> dict[str, Tensor]:
         return self._decided(outputs["logits"].values.float().sigmoid())
