@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from deepwright.core.report import Chart, Series
 from deepwright.page.axes import Axis, finite, linear, span
 from deepwright.page.cells import cut_inside, show
-from deepwright.page.frame import number_frame, svg
+from deepwright.page.frame import number_frame, numbers_below, svg
 from deepwright.page.marks import FONT, WIDTH, Entry, colour, label, legend, marker
 from deepwright.page.markup import tag, text_width, words
 
@@ -134,15 +134,11 @@ def _lying(chart: Chart, names: Sequence[str], places: Sequence[Sequence[int]], 
 
 
 def _uprights(axis: Axis, top: float, bottom: float) -> str:
-    parts, last = [], -1e9
-    for value, text in zip(axis.ticks, axis.labels, strict=True):
-        x, half = axis.at(value), text_width(text, FONT) / 2
-        parts.append(tag("path", d=f"M{x:.1f} {top:.1f}V{bottom:.1f}", class_="axis" if value == 0 else "grid"))
-        centre = min(x, WIDTH - half)
-        if centre - half > last + 6:
-            parts.append(label(text, centre, bottom + 15, anchor="middle"))
-            last = centre + half
-    return "".join(parts)
+    lines = (
+        tag("path", d=f"M{axis.at(value):.1f} {top:.1f}V{bottom:.1f}", class_="axis" if value == 0 else "grid")
+        for value in axis.ticks
+    )
+    return "".join(lines) + numbers_below(axis, bottom + 15)
 
 
 def _bar(one: Series, k: int, box: tuple[float, float, float, float]) -> str:

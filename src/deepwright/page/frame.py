@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from deepwright.core.report import Chart
 from deepwright.page.axes import Axis
@@ -10,7 +11,7 @@ from deepwright.page.cells import cut_inside
 from deepwright.page.marks import FONT, WIDTH, Entry, label, legend
 from deepwright.page.markup import tag, text_width, words
 
-__all__ = ["Frame", "Names", "names_below", "number_frame", "svg"]
+__all__ = ["Frame", "Names", "names_below", "number_frame", "numbers_below", "svg"]
 
 _TURN = 40  # degrees of turned labels
 _LONGEST_TURNED = 16  # characters
@@ -121,17 +122,19 @@ def _places(axis: Axis, count: int) -> list[float]:
 
 
 def _numbers(axis: Axis, bottom: float) -> Names:
-    drawn, last = [], -1e9
-    for value, text in zip(axis.ticks, axis.labels, strict=True):
-        half = text_width(text, FONT) / 2
-        x = axis.at(value)
-        drawn.append(tag("path", d=f"M{x:.1f} {bottom:.1f}v4", class_="axis"))
-        centre = min(x, WIDTH - half)
-        if centre - half < last + 6:
-            continue
-        drawn.append(label(text, centre, bottom + 16, anchor="middle"))
-        last = centre + half
-    return Names("".join(drawn), 20.0, 0.0)
+    marks = "".join(tag("path", d=f"M{axis.at(value):.1f} {bottom:.1f}v4", class_="axis") for value in axis.ticks)
+    return Names(marks + numbers_below(axis, bottom + 16), 20.0, 0.0)
+
+
+def numbers_below(axis: Axis, y: float) -> str:
+    """The labels of a level axis: every one, or every second, third … where they would touch."""
+    halves = [text_width(text, FONT) / 2 for text in axis.labels]
+    centres = [min(axis.at(value), WIDTH - half) for value, half in zip(axis.ticks, halves, strict=True)]
+    for every in range(1, len(centres) + 1):
+        kept = list(zip(centres, halves, axis.labels, strict=True))[::every]
+        if all(a[0] + a[1] + 6 <= b[0] - b[1] for a, b in pairwise(kept)):
+            return "".join(label(text, centre, y, anchor="middle") for centre, _, text in kept)
+    return ""
 
 
 def _lines(axis: Axis, left: float, right: float) -> str:
