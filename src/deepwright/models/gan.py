@@ -7,6 +7,7 @@ which are slow on CPUs. Shapes: B rows, H × W pixels, C channels; pictures are 
 
 import math
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -179,9 +180,7 @@ class Generator(nn.Module):
         nn.init.normal_(self.start.weight, std=settings.latent**-0.5)
         nn.init.zeros_(self.start.bias)
         self.blocks = nn.Sequential(*(Block(coarse) for _ in range(settings.blocks)))
-        self.up = nn.ModuleList(
-            nn.ConvTranspose2d(a, b, 4, 2, 1) for a, b in zip(plan.widths, plan.widths[1:], strict=False)
-        )
+        self.up = nn.ModuleList(nn.ConvTranspose2d(a, b, 4, 2, 1) for a, b in pairwise(plan.widths))
         for layer in self.up:
             nn.init.normal_(layer.weight, std=_GAIN / math.sqrt(4 * layer.in_channels))  # 4 taps reach a pixel
             nn.init.zeros_(layer.bias)
@@ -206,7 +205,7 @@ class Discriminator(nn.Module):
         top, left = plan.over[0] // 2, plan.over[1] // 2
         self._fill = (left, plan.over[1] - left, top, plan.over[0] - top)
         widths = (plan.channels, *reversed(plan.widths[:-1]))
-        self.down = nn.ModuleList(nn.Conv2d(a, b, 4, 2, 1) for a, b in zip(widths, widths[1:], strict=False))
+        self.down = nn.ModuleList(nn.Conv2d(a, b, 4, 2, 1) for a, b in pairwise(widths))
         for layer in self.down:
             nn.init.normal_(layer.weight, std=_GAIN / math.sqrt(16 * layer.in_channels))
             nn.init.zeros_(layer.bias)
