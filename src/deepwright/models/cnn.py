@@ -1,7 +1,7 @@
 """CNN for one picture: residual, or classic convolution and pooling."""
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 from pydantic import Field as Setting
@@ -40,7 +40,7 @@ class CNN(Config):
 
     kind: Literal["cnn"] = "cnn"
     style: Literal["residual", "classic"] = "residual"
-    widths: tuple[int, ...] | None = Setting(None, min_length=1)
+    widths: Annotated[tuple[Annotated[int, Setting(ge=1)], ...], Setting(min_length=1)] | None = None
     blocks: int = Setting(1, ge=1)
     norm: Literal["batch", "group", "none"] = "batch"
     activation: Literal["relu", "gelu", "silu"] = "relu"
@@ -59,7 +59,7 @@ class CNN(Config):
         batch = 128 if rows >= 10_000 else 64 if rows >= 2_000 else 32
         return {
             "batch": batch, "optimizer": {"kind": "adamw", "lr": 4e-3, "weight_decay": 0.05}, "ema": 0.995, "clip": None,
-            "schedule": {"kind": "one_cycle", "rise": 0.2}, "early_stopping": None, "longest": 100,
+            "schedule": {"kind": "one_cycle", "warmup": 0.2}, "early_stopping": None, "longest": 100,
         }  # fmt: skip
 
     def build(self, features: Mapping[str, FittedFeature], heads: Mapping[str, int], rows: int) -> "CNNNetwork":

@@ -110,12 +110,5 @@ class FusionNetwork(Network):
     def warm(self, batches: Callable[[], Iterator[Batch]], bias: Mapping[str, Tensor]) -> None:
         for name, start in bias.items():
             self.heads[name].bias.copy_(start)
-        if self.numbers is None:
-            return
-        parts, rows = [], 0
-        for batch in batches():
-            parts.append(torch.cat([batch.inputs[name].values.float() for name in self.inputs.boxes], 1))
-            rows += len(batch)
-            if rows >= WARM_ROWS:
-                break
-        self.numbers.warm(torch.cat(parts))
+        if self.numbers is not None:
+            self.numbers.warm(self.inputs.first_numbers(batches(), WARM_ROWS))

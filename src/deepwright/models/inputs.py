@@ -1,13 +1,13 @@
 """What networks see of features: the space of each column's `z`, and how stored values become `z`."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import torch
 from torch import Tensor, nn
 
 from deepwright.contracts import FittedFeature
 from deepwright.core.errors import Refused
-from deepwright.fields import Field, Fields
+from deepwright.fields import Batch, Field, Fields
 from deepwright.spaces import Box, Space, Tokens
 
 __all__ = ["Embed", "is_grid", "is_vector"]
@@ -58,16 +58,28 @@ class Embed(nn.Module):
             nn.init.normal_(self.table.weight, std=width**-0.5)
 
     def forward(self, inputs: Fields) -> dict[str, Field]:
-        z = {}
-        for name in (*self.grids, *self.boxes):
-            field, place = inputs[name], self._places[name]
-            values = self.embedders[place](field.values) if place in self.embedders else field.values.float()
-            z[name] = field.with_values(values)
+        z = {name: self._real(name, inputs[name]) for name in (*self.grids, *self.boxes)}
         if self.table is not None:
             ids = torch.cat([inputs[name].values.reshape(-1, 1) for name in self.ids], 1)
             looked = self.table(ids + self.starts)
             z |= {name: inputs[name].with_values(looked[:, place]) for place, name in enumerate(self.ids)}
         return z
+
+    def _real(self, name: str, field: Field) -> Field:
+        place = self._places[name]
+        return field.with_values(
+            self.embedders[place](field.values) if place in self.embedders else field.values.float()
+        )
+
+    def first_numbers(self, batches: Iterable[Batch], rows: int) -> Tensor:
+        """The number columns' `z` of at least `rows` rows, or of all: (B, numbers). Looks at no picture."""
+        parts, seen = [], 0
+        for batch in batches:
+            parts.append(self.number_matrix({name: self._real(name, batch.inputs[name]) for name in self.boxes}))
+            seen += len(batch)
+            if seen >= rows:
+                break
+        return torch.cat(parts)
 
     @property
     def numbers(self) -> int:

@@ -159,12 +159,5 @@ class MLPNetwork(Network):
     def warm(self, batches: Callable[[], Iterator[Batch]], bias: Mapping[str, Tensor]) -> None:
         for name, start in bias.items():
             self.heads[name].bias.copy_(start.expand_as(self.heads[name].bias))
-        if self.numbers is None:
-            return
-        parts, rows = [], 0
-        for batch in batches():
-            parts.append(self.inputs.number_matrix(self.embed(batch.inputs)))
-            rows += len(batch)
-            if rows >= WARM_ROWS:
-                break
-        self.numbers.warm(torch.cat(parts))
+        if self.numbers is not None:
+            self.numbers.warm(self.inputs.first_numbers(batches(), WARM_ROWS))

@@ -33,7 +33,7 @@ class PiecewiseLinear(nn.Module):
     def warm(self, values: Tensor) -> None:
         """Take the bins from training values (rows, N)."""
         columns, bins = self.slope.shape
-        levels = torch.linspace(0, 1, bins + 1, dtype=torch.float64)
+        levels = torch.linspace(0, 1, bins + 1, dtype=torch.float64, device=values.device)
         slope, shift = torch.zeros_like(self.slope), torch.zeros_like(self.shift)
         for column in range(columns):
             edges = torch.quantile(values[:, column].double(), levels).unique()

@@ -8,11 +8,22 @@ from torch import Tensor, nn
 __all__ = ["Classic", "Residual"]
 
 
+class _BatchNorm(nn.BatchNorm2d):
+    """Batch norm that uses its running statistics where a channel has one value only and so none of its own."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.training and x.numel() == x.shape[1]:
+            return nn.functional.batch_norm(
+                x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
+            )
+        return super().forward(x)
+
+
 def _norm(kind: str, width: int) -> nn.Module:
     if kind == "batch":
-        return nn.BatchNorm2d(width)
-    if kind == "group":
-        return nn.GroupNorm(next(g for g in (8, 4, 2, 1) if width % g == 0), width)
+        return _BatchNorm(width)
+    if kind == "group" and width > 1:  # at least two channels a group: one alone says nothing where one pixel is left
+        return nn.GroupNorm(next(g for g in (8, 4, 2, 1) if width % g == 0 and width >= 2 * g), width)
     return nn.Identity()
 
 
@@ -64,7 +75,7 @@ class _Block(nn.Module):
         self.first = _Convolution(width, width, settings)
         self.second = _Convolution(width, width, settings, active=False)
         self.activation = _activation(settings.activation)
-        if settings.norm != "none":
+        if not isinstance(self.second[1], nn.Identity):
             nn.init.zeros_(cast(Tensor, self.second[1].weight))
 
     def forward(self, x: Tensor) -> Tensor:

@@ -1,0 +1,75 @@
+"""CNN: one picture of any size."""
+
+import pytest
+import torch
+from pydantic import ValidationError
+
+from deepwright.core.errors import Refused
+from deepwright.fields import Field
+from deepwright.models.cnn import CNN
+from tests.models.checks import check_gradients, check_round_trip, check_rows_apart, check_shapes
+from tests.models.fakes import NUMBER, batch, picture
+
+HEADS = {"logits": 3, "value": 1}
+SETTINGS = [
+    CNN(widths=(4, 6)),
+    CNN(widths=(4, 6, 8), norm="group", blocks=2, activation="silu", summary="both", pool="average"),
+    CNN(widths=(5,), norm="none", activation="gelu"),
+    CNN(style="classic", widths=(4, 6), summary="max"),
+    CNN(style="classic", widths=(3, 4, 5), norm="group", pool="average", dropout=0.5),
+]
+SIZES = [(1, 1, 1), (5, 5, 1), (2, 9, 3), (17, 16, 4)]
+
+
+def built(settings, shape, seed=0):
+    torch.manual_seed(seed)
+    network = settings.build({"p.x": picture(*shape)}, HEADS, 100)
+    network.warm(lambda: iter([]), {"logits": torch.tensor([1.0, 2.0, 3.0])})
+    return network
+
+
+@pytest.mark.parametrize("settings", SETTINGS)
+@pytest.mark.parametrize("shape", SIZES)
+def test_promises(settings, shape):
+    network, data = built(settings, shape), batch({"p.x": picture(*shape)})
+    assert network.couples_rows == (settings.norm == "batch")
+    network.train()
+    check_shapes(network, data, HEADS)
+    network.eval()
+    check_shapes(network, data, HEADS)
+    check_rows_apart(network, data, training=False)
+    if not network.couples_rows:
+        check_rows_apart(network, data, training=True)
+    check_round_trip(network, built(settings, shape, seed=1), data)
+
+
+@pytest.mark.parametrize("settings", SETTINGS)
+def test_gradients_reach_every_parameter(settings):
+    check_gradients(built(settings, (9, 9, 2)), batch({"p.x": picture(9, 9, 2)}, 64))
+
+
+@pytest.mark.parametrize("settings", SETTINGS)
+@pytest.mark.parametrize("value", [0, 255])
+def test_constant_pictures_and_single_rows_stay_finite(settings, value):
+    network = built(settings, (1, 1, 1)).train()
+    for rows in (1, 8):
+        data = batch(
+            {"p.x": picture(1, 1)}, rows, **{"p.x": Field(torch.full((rows, 1, 1, 1), value, dtype=torch.uint8))}
+        )
+        check_shapes(network, data, HEADS)
+
+
+@pytest.mark.parametrize(("side", "stages"), [(5, 2), (28, 3), (64, 4), (224, 5)])
+def test_depth_follows_the_size(side, stages):
+    torch.manual_seed(0)
+    trunk = CNN().trunk((side, side, 3))
+    assert trunk.width == 32 * 2 ** (stages - 1)
+
+
+def test_what_does_not_fit_is_refused():
+    for features in ({"x": NUMBER}, {"p": picture(5, 5), "x": NUMBER}, {"p": picture(5, 5), "q": picture(5, 5)}):
+        with pytest.raises(Refused, match="exactly one picture column"):
+            CNN().build(features, HEADS, 10)
+    for wrong in ({"widths": ()}, {"widths": (0,)}, {"blocks": 0}, {"norm": "layer"}):
+        with pytest.raises(ValidationError):
+            CNN(**wrong)
