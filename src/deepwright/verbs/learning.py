@@ -52,8 +52,7 @@ def _curves(events: list[dict[str, Any]], checked: list[dict[str, Any]]) -> list
     steps = [event for event in events if event["event"] == "stepped"]
     if len(steps) < 2:
         return []
-    series = [Series("training", tuple(e["step"] for e in steps), tuple(e["loss"] for e in steps))]
-    alt = f"Loss over {steps[-1]['step']} steps: training falls from {shown(steps[0]['loss'])} to {shown(steps[-1]['loss'])}."
+    series, alt = _losses(steps)
     if checked:
         series.append(
             Series("validation", tuple(e["step"] for e in checked), tuple(e["figures"]["loss"] for e in checked))
@@ -62,20 +61,37 @@ def _curves(events: list[dict[str, Any]], checked: list[dict[str, Any]]) -> list
     blocks: list[Block] = [Chart("Learning curve", alt, "line", tuple(series), "step", "loss")]
     if checked:
         name = next(iter(checked[0]["figures"]))
-        points = [(e["step"], e["figures"][name]) for e in checked if e["figures"][name] is not None]
-        if len(points) > 1:
-            line = Series(name, tuple(p[0] for p in points), tuple(p[1] for p in points))
-            blocks.append(
-                Chart(
-                    f"Validation {name}",
-                    f"Validation {name} over training; it ends at {shown(points[-1][1])}.",
-                    "line",
-                    (line,),
-                    "step",
-                    name,
-                )
-            )
+        points = [(e["step"], e["figures"][name]) for e in checked]
+        blocks += _line(f"Validation {name}", f"Validation {name} over training", name, points)
+    for name in steps[0]["logs"]:
+        if not name.endswith("_loss"):
+            points = [(e["step"], e["logs"].get(name)) for e in steps]
+            words = name.replace("_", " ")
+            blocks += _line(words.capitalize(), f"The {words} over training", words, points)
     return blocks
+
+
+def _losses(steps: list[dict[str, Any]]) -> tuple[list[Series], str]:
+    """One curve, or one a player where several play against each other: then none has to fall."""
+    players = [name for name in steps[0]["logs"] if name.endswith("_loss")]
+    if not players:
+        line = Series("training", tuple(e["step"] for e in steps), tuple(e["loss"] for e in steps))
+        return [line], f"Loss over {line.x[-1]} steps: training falls from {shown(line.y[0])} to {shown(line.y[-1])}."
+    lines = []
+    for name in players:
+        known = [(e["step"], e["logs"][name]) for e in steps if e["logs"].get(name) is not None]
+        lines.append(Series(name.removesuffix("_loss"), tuple(s for s, _ in known), tuple(v for _, v in known)))
+    ends = "; ".join(f"{line.name} from {shown(line.y[0])} to {shown(line.y[-1])}" for line in lines)
+    return lines, f"Losses of players against each other over {steps[-1]['step']} steps: {ends}."
+
+
+def _line(title: str, alt: str, label: str, points: list[tuple[int, float | None]]) -> list[Block]:
+    """A chart of one figure over the steps at which it is known."""
+    known = [(step, value) for step, value in points if value is not None]
+    if len(known) < 2:
+        return []
+    line = Series(label, tuple(float(step) for step, _ in known), tuple(value for _, value in known))
+    return [Chart(title, f"{alt}; it ends at {shown(known[-1][1])}.", "line", (line,), "step", label)]
 
 
 def data_blocks(run: "Run") -> list[Block]:

@@ -1,6 +1,5 @@
 """explain, attack, generate: questions to a trained network."""
 
-from pathlib import Path
 from typing import Any
 
 import click
@@ -61,13 +60,7 @@ def attack(
 @shared
 def generate(run: str, n: int | None, shared: Shared) -> None:
     """New creations from a generative network; the same seed gives the same creations."""
-    from deepwright.run import Run, refuse_existing
-
-    out = Path(shared.out) if shared.out else Run.load(run).folder / "creations"
-    if out.exists() and any(out.iterdir() if out.is_dir() else [out]):
-        refuse_existing(out, shared.force)
-    _ask("generate", run, None, None, shared, n=n, out=str(out))
-    shared.say(f"Written to {out}.")
+    _ask("generate", run, None, None, shared, n=n, out=shared.out, force=shared.force)
 
 
 COMMANDS = (explain, attack, generate)
