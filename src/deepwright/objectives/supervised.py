@@ -13,6 +13,7 @@ from deepwright.core.errors import Refused
 from deepwright.draw import Draw
 from deepwright.fields import Batch, Field, Fields
 from deepwright.registries import objectives
+from deepwright.spaces import Box
 
 __all__ = ["Supervised", "fold_members"]
 
@@ -24,7 +25,8 @@ class Supervised(Config):
     Args:
         mixup: Beta(a, a) parameter of mixing two examples' inputs and losses (Zhang et al. 2018, arXiv 1710.09412);
             0 turns it off.
-        cutmix: the same for pasting a rectangle of another picture (Yun et al. 2019, arXiv 1905.04899).
+        cutmix: the same for pasting a rectangle of another picture (Yun et al. 2019, arXiv 1905.04899); with both, a
+            step does the one or the other.
         input_noise: Gaussian noise on plain inputs, in standard deviations of the training rows.
     """
 
@@ -40,6 +42,8 @@ class Supervised(Config):
             raise Refused("The objective 'supervised' needs a target: name one with --target.")
         if task.coupled and (self.mixup or self.cutmix):
             raise Refused(f"mixup and cutmix cannot be used with the task '{task.kind}', whose loss compares rows.")
+        if self.cutmix and not any(_picture_size(feature) for feature in features.values()):
+            raise Refused("cutmix needs a picture input; these are plain columns. Use mixup, or set cutmix: 0.")
         return BoundSupervised(self, task, dict(features), network)
 
 
@@ -59,6 +63,7 @@ class BoundSupervised(BoundObjective):
 
     def __init__(self, settings: Supervised, task: FittedTask, features: dict[str, FittedFeature], network: Network):
         self._settings, self._task, self._features, self._network = settings, task, features, network
+        self._sizes = {name: size for name, feature in features.items() if (size := _picture_size(feature))}
         self.coupled = task.coupled
         self.mates = settings.mixup > 0 or settings.cutmix > 0
 
@@ -82,8 +87,9 @@ class BoundSupervised(BoundObjective):
         outputs = {name: Field(value) for name, value in reps.items()}
         value = self._rows_loss(outputs, batch.targets)
         if batch.mate is not None:
-            share = self._share(draw, reps)[0]
-            value = share * value + (1 - share) * self._rows_loss(outputs, batch.mate.targets)
+            share, other = self._share(draw)[0], self._rows_loss(outputs, batch.mate.targets)
+            known = self._task.weight(batch.mate.targets) > 0  # a mate without a target teaches nothing
+            value = torch.where(known, share * value + (1 - share) * other, value)
         return Loss(value)
 
     def _rows_loss(self, outputs: Fields, targets: Fields) -> Tensor:
@@ -98,27 +104,38 @@ class BoundSupervised(BoundObjective):
         }
 
     def _noisy(self, name: str, field: Field, draw: Draw) -> Field:
-        if field.values.dim() != 2 or not field.values.is_floating_point():
-            return field
+        space = self._features[name].space
+        if not isinstance(space, Box) or len(space.shape) != 1:
+            return field  # pictures have augmentations of their own, categories have no scale
         noise = draw.at("noise", name).normal(*field.values.shape) * self._settings.input_noise
-        frozen = getattr(self._features[name].space, "frozen", None)
-        return field.with_values(field.values + (noise if frozen is None else noise.masked_fill(frozen, 0.0)))
+        return field.with_values(field.values + noise.masked_fill(space.frozen.to(noise.device), 0.0))
 
-    def _share(self, draw: Draw, z: Mapping[str, Any]) -> tuple[float, bool]:
-        """The share of an example's own input in this step, and whether a rectangle is pasted (one choice a step)."""
-        chance = Draw(draw.seed, draw.step, path=draw.path)
+    def _share(self, draw: Draw) -> tuple[float, float]:
+        """The share of an example's own input in this step, and the side of a pasted rectangle (0: none is pasted).
+
+        One choice a step, whatever rows are asked for. Under cutmix the share is the area that was not pasted over, to
+        the pixel (the mean of several pictures).
+        """
+        chance = Draw(draw.seed, draw.step, path=draw.path, device=draw.device)
         cut = self._settings.cutmix > 0 and (self._settings.mixup == 0 or bool(chance.at("cut").bernoulli(0.5, 1)[0]))
         a = self._settings.cutmix if cut else self._settings.mixup
         share = float(chance.at("share").beta(a, 1)[0])
         if not cut:
-            return share, False
-        # Exact whatever the picture's size, so that the loss needs no picture: the share snaps to a grid of 16ths.
-        side = round((1 - share) ** 0.5 * 16) / 16
-        return 1 - side * side, True
+            return share, 0.0
+        side = (1 - share) ** 0.5
+        pasted = [
+            round(side * height) * round(side * width) / (height * width) for height, width in self._sizes.values()
+        ]
+        return 1 - sum(pasted) / len(pasted), side
 
     def _mix(self, z: Mapping[str, Field], mate: Mapping[str, Field], draw: Draw) -> dict[str, Field]:
-        share, cut = self._share(draw, z)
-        return {name: _mixed(field, mate[name], share, cut, draw.of("paste", name)) for name, field in z.items()}
+        share, side = self._share(draw)
+        if not side:
+            return {name: _blended(field, mate[name], share) for name, field in z.items()}
+        return {
+            name: _pasted(field, mate[name], side, draw.of("paste", name)) if name in self._sizes else field
+            for name, field in z.items()
+        }
 
     def after_step(self, step: int, logs: Mapping[str, Any]) -> None:
         """Nothing adapts."""
@@ -133,18 +150,24 @@ class BoundSupervised(BoundObjective):
         """Nothing is learnt after training; the task's thresholds are the verb's business."""
 
 
-def _mixed(field: Field, mate: Field, share: float, cut: bool, draw: Draw) -> Field:
+def _picture_size(feature: FittedFeature) -> tuple[int, int] | None:
+    """(H, W) of a picture column, None of any other."""
+    space = feature.space
+    return (space.shape[0], space.shape[1]) if isinstance(space, Box) and len(space.shape) == 3 else None
+
+
+def _blended(field: Field, mate: Field, share: float) -> Field:
     if not field.values.is_floating_point():
-        return field
-    if not cut:
-        return field.with_values(field.values * share + mate.values * (1 - share))
-    if field.values.dim() != 4:
-        return field  # only pictures have rectangles
+        return field  # ids have nothing in between
+    return field.with_values(field.values * share + mate.values * (1 - share))
+
+
+def _pasted(field: Field, mate: Field, side: float, draw: Draw) -> Field:
+    """Pictures (B, H, W, C) with a rectangle of their mates, `side` of each axis long, at one place for all rows."""
     height, width = field.values.shape[1:3]
-    side = (1 - share) ** 0.5
-    top, left = Draw(draw.seed, draw.step, path=draw.path).at("corner").uniform(2).tolist()
-    rows = slice(round(top * (1 - side) * height), round((top * (1 - side) + side) * height))
-    columns = slice(round(left * (1 - side) * width), round((left * (1 - side) + side) * width))
+    high, wide = round(side * height), round(side * width)
+    corner = Draw(draw.seed, draw.step, path=draw.path).at("corner").uniform(2).tolist()
+    top, left = int(corner[0] * (height - high + 1)), int(corner[1] * (width - wide + 1))
     inside = torch.zeros(1, height, width, 1, dtype=torch.bool, device=field.values.device)
-    inside[:, rows, columns] = True
+    inside[:, top : top + high, left : left + wide] = True
     return field.with_values(torch.where(inside, mate.values, field.values))
