@@ -193,18 +193,21 @@ class Run:
             return "unfinished"
         return "interrupted" if stopped[-1]["reason"] == "interrupted" else "finished"
 
-    def moved(self, source: str | None) -> "Run":
-        """The run with its training data at another place (unchanged where None)."""
+    def moved(self, source: Any) -> "Run":
+        """The run with its training data from another place (a path, a frame); unchanged where None.
+
+        Raises:
+            RunError: it has another number of rows.
+        """
         if source is None:
             return self
-        data = self.recipe.data.model_copy(update={"source": source})
-        environment = dict(self.environment)
-        opened = open_source(source)[1]
-        files = dict(zip(digests(opened), environment["data"]["files"].values(), strict=False))
-        environment["data"] = {**environment["data"], "files": files}
-        moved = replace(self, recipe=self.recipe.model_copy(update={"data": data}), data=None)
-        moved.__dict__["environment"] = environment
-        return moved
+        data = open_data(self.recipe, source, examples=self.examples)[0]
+        if data.table.height != len(self.parts):
+            raise RunError(
+                f"{data.table.origin} has {data.table.height} rows, but this run was trained on {len(self.parts)}. "
+                "Give the data it was trained on, or evaluate on new data."
+            )
+        return replace(self, data=data)
 
     def training_data(self) -> Data:
         """The data this run was trained on.
