@@ -1,0 +1,145 @@
+"""The verbs as Python functions. Data is a path, a frame (polars, pandas, Arrow), NumPy arrays or a mapping of columns."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from deepwright.cli.progress import Progress
+from deepwright.core.clock import process_seconds
+from deepwright.core.errors import Interrupted
+from deepwright.core.report import Report
+from deepwright.draft import Draft, split_path
+from deepwright.recipe import Recipe, plain
+from deepwright.run import Run
+from deepwright.verbs import train as training
+from deepwright.verbs.complete import complete
+from deepwright.verbs.inspect import inspect as look
+
+__all__ = ["attack", "evaluate", "explain", "generate", "inspect", "load", "predict", "report", "resume", "train"]
+
+
+def train(
+    data: Any = None, target: str | Sequence[str] | None = None, *, budget: str | None = None, task: Any = None,
+    model: Any = None, recipe: Recipe | str | Path | Mapping[str, Any] | None = None, test: Any = None, seed: int | None = None,
+    out: str | Path = "runs", settings: Mapping[str, Any] | None = None, quiet: bool = False, **flags: Any,
+) -> Run:  # fmt: skip
+    """Train a network and evaluate it beside baselines.
+
+    Args:
+        data: what to learn from. target: the column or columns to be learnt.
+        recipe: a recipe, its file, or a mapping; other arguments win over it.
+        settings: dotted recipe keys and values, as `--set` takes them: {"train.batch": 64}.
+        flags: id, time, group, ignore, strict, metric, as on the command line.
+
+    Returns:
+        The run. After an interrupt: the best network so far; go on with `resume(run.folder)`.
+
+    Raises:
+        RecipeError, DataError: in sentences, before any training.
+    """
+    draft = _draft(data, target, budget, task, model, recipe, test, seed, settings, flags)
+    with Progress(quiet) as progress:
+        began = process_seconds()
+        frames = None if _is_path(data) else data
+        tests = None if test is None or _is_path(test) else test
+        started: list[Run] = []
+        watch = training.Watch(progress.event, progress.tell, started.append)
+        try:
+            run = training.train(draft, frames, tests, Path(out), watch, began, "deepwright.train")
+        except Interrupted as stop:
+            progress.line(str(stop))
+            return started[-1]
+        progress.tell("comparing with baselines")
+        complete(run)
+    return run
+
+
+def resume(folder: str | Path, data: Any = None, *, quiet: bool = False) -> Run:
+    """Go on with an interrupted training, bit for bit; `data` where the source moved or was in memory.
+
+    Raises:
+        RunError: it is finished, or its data is gone or changed.
+    """
+    with Progress(quiet) as progress:
+        run = training.resume(Path(folder), data, training.Watch(progress.event, progress.tell))
+        complete(run)
+    return run
+
+
+def load(folder: str | Path) -> Run:
+    """A run from its folder. Raises RunError."""
+    return Run.load(folder)
+
+
+def inspect(data: Any, target: str | Sequence[str] | None = None, **flags: Any) -> Report:
+    """What the data is and what is wrong with it. Trains nothing."""
+    draft = _draft(data, target, None, flags.pop("task", None), None, None, None, None, None, flags)
+    return look(draft, None if _is_path(data) else data)
+
+
+def evaluate(run: Run | str | Path, data: Any = None) -> Report:
+    """Figures with intervals beside baselines, on the stored test rows or on new data."""
+    return _run(run).evaluate(data)
+
+
+def predict(run: Run | str | Path, data: Any, with_inputs: bool = False) -> Any:
+    """Answers for new rows, one row an example: a frame."""
+    return _run(run).predict(data, with_inputs)
+
+
+def explain(run: Run | str | Path, data: Any = None, **settings: Any) -> Report:
+    """Which columns and pixels mattered, checked against a random order."""
+    return _run(run).explain(on=data, **settings)
+
+
+def attack(run: Run | str | Path, data: Any = None, **settings: Any) -> Report:
+    """How small a change fools the network, beside random changes of the same size."""
+    return _run(run).attack(on=data, **settings)
+
+
+def generate(run: Run | str | Path, n: int = 16, **settings: Any) -> Report:
+    """New creations; the same seed gives the same ones."""
+    return _run(run).generate(n=n, **settings)
+
+
+def report(run: Run | str | Path) -> Path:
+    """Write report.html and say where it is."""
+    return _run(run).report()
+
+
+def _run(run: Run | str | Path) -> Run:
+    return run if isinstance(run, Run) else Run.load(run)
+
+
+def _is_path(data: Any) -> bool:
+    return data is None or isinstance(data, str | Path)
+
+
+def _draft(
+    data: Any, target: Any, budget: Any, task: Any, model: Any, recipe: Any, test: Any, seed: Any, settings: Any, flags: Any
+) -> Draft:
+    """What was given, as a draft of a recipe."""
+    place = "the call"
+    if isinstance(recipe, str | Path):
+        draft = Draft.read(Path(recipe))
+    else:
+        value = plain(recipe.model_dump(exclude_unset=True)) if isinstance(recipe, Recipe) else plain(dict(recipe or {}))
+        draft = Draft(value)
+    given = {
+        ("data", "source"): str(data) if data is not None and _is_path(data) else None,
+        ("data", "test"): str(test) if test is not None and _is_path(test) else None,
+        ("target",): [target] if isinstance(target, str) else None if target is None else list(target),
+        ("train", "budget"): budget, ("task",): _plain(task), ("model",): _plain(model), ("seed",): seed,
+        ("evaluate", "metric"): flags.pop("metric", None),
+    }  # fmt: skip
+    given |= {("data", name): plain(value) for name, value in flags.items()}
+    for path, value in given.items():
+        if value is not None:
+            draft.put(path, value, place)
+    for name, value in (settings or {}).items():
+        draft.put(split_path(name), plain(value), place)
+    return draft
+
+
+def _plain(kind: Any) -> Any:
+    return plain(kind.model_dump()) if hasattr(kind, "model_dump") else kind
