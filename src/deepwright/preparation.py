@@ -97,6 +97,11 @@ def prepare(
         raise RecipeError("There is no data: give a file or folder, or 'data: {source: …}' in the recipe.")
     tell("reading")
     learns_target = recipe.model is None or recipe.model.learns == "target"
+    if not learns_target and recipe.target:
+        raise RecipeError(
+            f"{draft.place(('target',))}: the model '{recipe.model.kind}' creates inputs and answers nothing; "
+            f"leave the target {_quoted(recipe.target)} out."
+        )
     if learns_target:
         _name_target(draft, recipe, source)
         recipe = Recipe.from_draft(draft)

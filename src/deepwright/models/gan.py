@@ -80,6 +80,8 @@ class GAN(Config):
         }  # fmt: skip
 
     def build(self, features: Mapping[str, FittedFeature], heads: Mapping[str, int], rows: int) -> "GANNetwork":
+        if heads:
+            raise Refused("The model 'gan' creates and answers nothing: train it without a target.")
         names = self.takes({name: feature.space for name, feature in features.items()})
         if len(features) > 1:
             rest = ", ".join(name for name in features if name not in names)

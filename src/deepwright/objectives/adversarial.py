@@ -14,6 +14,7 @@ from torch import Tensor
 
 from deepwright.contracts import BoundObjective, FittedFeature, FittedTask, Loss, Network, Player
 from deepwright.core.config import Config
+from deepwright.core.errors import Refused
 from deepwright.draw import Draw
 from deepwright.fields import Batch, Field, Fields
 from deepwright.objectives.shift import shifted
@@ -47,6 +48,9 @@ class Adversarial(Config):
     def bind(
         self, task: FittedTask | None, features: Mapping[str, FittedFeature], network: Network
     ) -> "BoundAdversarial":
+        parts = {name.split(".")[0] for name, _ in network.named_parameters()}
+        if not {"generator", "discriminator"} <= parts:
+            raise Refused("The objective 'adversarial' needs a generator and a discriminator: choose the model gan.")
         return BoundAdversarial(self, {name: feature.space for name, feature in features.items()})
 
 

@@ -1,0 +1,92 @@
+"""GAN: pictures of any size, one creation a key."""
+
+import pytest
+import torch
+
+from deepwright.core.errors import Refused
+from deepwright.draw import Draw
+from deepwright.fields import Field
+from deepwright.models import infer_model
+from deepwright.models.gan import GAN
+from tests.models.checks import check_gradients, check_round_trip, check_rows_apart, check_shapes
+from tests.models.fakes import CATEGORY, NUMBER, batch, picture
+
+SIZES = [(1, 1, 1), (5, 5, 1), (2, 9, 3), (13, 12, 3), (28, 28, 1)]
+SMALL = GAN(latent=6, width=4)
+
+
+def built(shape, settings=SMALL, seed=0):
+    torch.manual_seed(seed)
+    return settings.build({"p.x": picture(*shape)}, {}, 100)
+
+
+def created(network, keys, seed=3):
+    with torch.no_grad():
+        return network.sample(len(keys), Draw(seed).keyed(keys))["p.x"].values
+
+
+@pytest.mark.parametrize("settings", [SMALL, GAN(latent=1, width=2, blocks=0), GAN(width=3, blocks=2)])
+@pytest.mark.parametrize("shape", SIZES)
+def test_promises(settings, shape):
+    network, data = built(shape, settings), batch({"p.x": picture(*shape)})
+    assert not network.couples_rows
+    check_shapes(network, data, {"score": 1})
+    check_rows_apart(network, data, training=False)
+    check_round_trip(network, built(shape, settings, seed=1), data)
+    values = created(network, torch.arange(4))
+    assert values.shape == (4, *shape)
+    assert float(values.abs().max()) <= 3 + 1e-5  # the bounds of the space
+
+
+def test_every_weight_belongs_to_one_player_and_is_used():
+    network = built((13, 12, 3))
+    names = [name for name, _ in network.named_parameters()]
+    assert {name.split(".")[0] for name in names} == {"generator", "discriminator"}
+    check_gradients(network, batch({"p.x": picture(13, 12, 3)}, 32), without=("generator.", "discriminator.score.bias"))
+    network.sample(32, Draw(1))["p.x"].values.square().sum().backward()
+    for name, parameter in network.generator.named_parameters():
+        assert parameter.grad is not None, name
+        assert float(parameter.grad.abs().sum()) > 0, name
+
+
+def test_a_creation_is_the_same_in_any_company():
+    network = built((9, 9, 1))
+    whole = created(network, torch.arange(8))
+    torch.testing.assert_close(created(network, torch.arange(4)), whole[:4])
+    torch.testing.assert_close(created(network, torch.tensor([6, 2])), whole[[6, 2]])
+    assert float((whole[1:] - whole[:1]).abs().flatten(1).amax(1).min()) > 1e-3  # and all differ
+    assert not torch.allclose(created(network, torch.arange(8), seed=4), whole)
+
+
+def test_the_score_is_of_pictures_from_minus_one_to_one_whatever_the_bounds():
+    network = built((9, 9, 1))
+    z = {"p.x": Field(torch.full((1, 9, 9, 1), 3.0))}
+    unit = network.discriminator(torch.ones(1, 1, 9, 9))
+    torch.testing.assert_close(network.body(z)["score"].values, unit)
+
+
+@pytest.mark.parametrize(
+    ("features", "words"),
+    [
+        ({"a": NUMBER, "b": CATEGORY}, "no column here is a picture: a, b"),
+        ({"a": picture(9, 9), "b": picture(8, 8)}, "here are 2: a, b. Leave all but one out with --ignore"),
+    ],
+)
+def test_what_it_cannot_create_is_refused(features, words):
+    with pytest.raises(Refused, match=words):
+        SMALL.takes({name: feature.space for name, feature in features.items()})
+
+
+def test_other_columns_targets_and_conditions_are_refused():
+    spaces = {"a": NUMBER.space, "p": picture(9, 9).space}
+    assert SMALL.takes(spaces) == ("p",)
+    with pytest.raises(Refused, match=r"creates 'p' alone\. Leave out with --ignore: a"):
+        SMALL.build({"a": NUMBER, "p": picture(9, 9)}, {}, 10)
+    with pytest.raises(Refused, match="without a target"):
+        SMALL.build({"p": picture(9, 9)}, {"logits": 2}, 10)
+    with pytest.raises(Refused, match="without conditions; it cannot take label"):
+        built((9, 9, 1)).sample(2, Draw(0), {"label": Field(torch.zeros(2, 1))})
+
+
+def test_nobody_gets_a_gan_unasked():
+    assert infer_model({"p": picture(9, 9)}, {"logits": 2}, 1000).settings.kind != "gan"

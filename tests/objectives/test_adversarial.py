@@ -1,0 +1,196 @@
+"""Adversarial learning: the loss against formulas, gradients against splitting, resuming and another process."""
+
+import os
+import socket
+from math import log1p
+
+import pytest
+import torch
+import torch.multiprocessing as mp
+from torch import nn
+
+from deepwright.contracts import Network
+from deepwright.core.errors import Refused
+from deepwright.data.feed import Feed
+from deepwright.data.pack import from_fields
+from deepwright.draw import Draw
+from deepwright.fields import Batch, Field
+from deepwright.models.gan import GAN
+from deepwright.models.mlp import MLP
+from deepwright.objectives.adversarial import Adversarial
+from deepwright.objectives.shift import shifted
+from deepwright.training.checkpoint import Checkpoints
+from deepwright.training.distributed import joined
+from deepwright.training.loop import Trainer
+from deepwright.training.optimizers import Adam
+from deepwright.training.pace import Pace
+from deepwright.training.schedules import Cosine
+from deepwright.training.settings import Train
+from tests.models.fakes import NUMBER, batch, picture
+
+FEATURES = {"p": picture(6, 6)}
+
+
+class Line(Network):
+    """Scores w·x of points in R²; creations are a point plus keyed noise: everything can be worked out by hand."""
+
+    def __init__(self):
+        super().__init__()
+        self.generator = nn.Linear(1, 2)
+        self.discriminator = nn.Linear(2, 1)
+
+    def embed(self, inputs):
+        return dict(inputs)
+
+    def body(self, z, draw=None):
+        x = z["x"].values
+        return {"score": Field(self.discriminator(x) * x.square().sum(1, keepdim=True))}  # a slope that depends on x
+
+    def sample(self, n, draw, condition=None):
+        return {"x": Field(self.generator(draw.at("latent").normal(n, 1)))}
+
+
+def bound(network=None, **settings):
+    from tests.models.fakes import PAIR  # half its range is 3
+
+    return Adversarial(**settings).bind(None, {"x": PAIR}, network or Line())
+
+
+def points(rows=5):
+    x = torch.randn(rows, 2, generator=torch.Generator().manual_seed(1))
+    return Batch({"x": Field(x)}, {}, torch.arange(rows), torch.arange(rows))
+
+
+def test_slopes_are_those_of_autograd_row_by_row_in_units_of_the_range():
+    torch.manual_seed(0)
+    network, data = Line(), points()
+    draw = Draw(2).keyed(data.position)
+    reps = bound(network).represent("discriminator", network, data, draw)
+    fake = network.sample(5, draw.of("sample"))["x"].values.detach()
+    w, b = network.discriminator.weight[0], network.discriminator.bias
+    for side, x in (("real", data.inputs["x"].values), ("fake", fake)):
+        square = x.square().sum(1, keepdim=True)
+        slope = w * square + 2 * x * (x @ w + b)[:, None]  # d/dx of (w·x + b)|x|²
+        torch.testing.assert_close(reps[side], ((x @ w + b) * square[:, 0]))
+        torch.testing.assert_close(reps[f"{side}_slope"], (3 * slope).square().sum(1))
+
+
+def test_the_penalty_teaches_the_weights_as_second_derivatives_say():
+    torch.manual_seed(0)
+    network, data = Line(), points(1)
+    reps = bound(network).represent("discriminator", network, data, Draw(2).keyed(data.position))
+    (taught,) = torch.autograd.grad(reps["real_slope"].sum(), network.discriminator.weight)
+    x = data.inputs["x"].values[0]
+    w, b, square = network.discriminator.weight[0].detach(), network.discriminator.bias.detach(), x @ x
+    slope = w * square + 2 * x * (x @ w + b)
+    jacobian = torch.eye(2) * square + 2 * torch.outer(x, x)  # of the slope with respect to w
+    torch.testing.assert_close(taught[0], 2 * 9 * slope @ jacobian)
+
+
+def test_losses_are_those_of_the_papers():
+    reps = {"real": torch.tensor([1.0, -2.0]), "fake": torch.tensor([0.5, 3.0]), "real_slope": torch.tensor([2.0, 0.0]),
+            "fake_slope": torch.tensor([4.0, 6.0])}  # fmt: skip
+    softplus = lambda x: max(x, 0) + log1p(2.718281828459045 ** -abs(x))  # noqa: E731
+    pairs, each = bound(gamma=0.2), bound(gamma=0.2, loss="nonsaturating")
+    found = pairs.loss("discriminator", reps, points(2), Draw(0))
+    assert found.value.tolist() == pytest.approx([softplus(-0.5) + 0.1 * 6, softplus(5.0) + 0.1 * 6], abs=1e-6)
+    assert float(found.logs["accuracy"]) == 0.5
+    assert float(found.logs["penalty"]) == pytest.approx(0.6)
+    assert pairs.loss("generator", reps, points(2), Draw(0)).value.tolist() == pytest.approx([softplus(0.5), softplus(-5.0)])
+    wanted = [softplus(-1.0) + softplus(0.5) + 0.6, softplus(2.0) + softplus(3.0) + 0.6]
+    assert each.loss("discriminator", reps, points(2), Draw(0)).value.tolist() == pytest.approx(wanted, abs=1e-6)
+    assert each.loss("generator", reps, points(2), Draw(0)).value.tolist() == pytest.approx([softplus(-0.5), softplus(-3.0)])
+
+
+def test_gamma_grows_with_the_values_and_zero_needs_no_slopes():
+    assert Adversarial().bind(None, {"p": picture(28, 28)}, Line()).gamma == pytest.approx(0.1)
+    assert Adversarial().bind(None, {"p": picture(14, 14)}, Line()).gamma == pytest.approx(0.025)
+    data = points()
+    network = Line()
+    reps = bound(network, gamma=0.0).represent("discriminator", network, data, Draw(2).keyed(data.position))
+    assert reps.keys() == {"real", "fake"}
+
+
+def test_rows_with_a_missing_part_weigh_nothing():
+    data = points(3)
+    field = Field(data.inputs["x"].values, None, torch.tensor([True, False, True]))
+    missing = Batch({"x": field}, {}, data.row, data.position, torch.tensor([2.0, 2.0, 1.0]))
+    assert bound().weight("generator", missing).tolist() == [2.0, 0.0, 1.0]
+
+
+def test_a_network_without_two_players_is_refused():
+    network = MLP(width=4).build({"a": NUMBER}, {"y": 1}, 10)
+    with pytest.raises(Refused, match="choose the model gan"):
+        Adversarial().bind(None, {"a": NUMBER}, network)
+
+
+def test_shifts_move_rows_by_whole_units_repeat_the_edge_and_pass_gradients():
+    x = torch.arange(2 * 4 * 5.0).view(2, 4, 5, 1).requires_grad_()
+    moved = shifted(x, 0.4, Draw(1).keyed(torch.tensor([3, 9])))
+    columns = [x[0, :, [min(4, max(0, c + s)) for c in range(5)]] for s in range(-2, 3)]
+    rows = [c[[min(3, max(0, r + s)) for r in range(4)]] for c in columns for s in range(-2, 3)]
+    assert any(torch.equal(moved[0], candidate) for candidate in rows)
+    alone = shifted(x[1:], 0.4, Draw(1).keyed(torch.tensor([9])))
+    assert torch.equal(alone[0], moved[1])
+    moved.sum().backward()
+    assert float(x.grad.sum()) == 40.0
+    some = [shifted(x.detach()[:1], 0.4, Draw(seed)) for seed in range(20)]
+    assert len({tuple(one.flatten().tolist()) for one in some}) > 5
+
+
+def trainer(micro=None, rank=0, ranks=None, steps=6, checkpoints=None, **settings):
+    torch.manual_seed(5)
+    network = GAN(latent=4, width=4).build(FEATURES, {}, 40)
+    objective = Adversarial(shift=0.2, **settings).bind(None, FEATURES, network)
+    packed = from_fields(batch(FEATURES, 40).inputs, {})
+    feed = Feed(packed, torch.arange(40), 16, seed=3, rank=rank, ranks=ranks.count if ranks else 1)
+    made = Train(budget=f"{steps}steps", micro_batch=micro, optimizer=Adam(lr=1e-3, betas=(0.0, 0.9)), schedule=Cosine(), ema=0.9)
+    pace = Pace(made.budget, feed.steps_per_epoch, clock=lambda: 0.0)
+    pace.plan()
+    return Trainer(network, objective, feed, made, pace, None, checkpoints, **({"ranks": ranks} if ranks else {}))
+
+
+def finished(made):
+    for _ in made.run():
+        pass
+    return {name: value.clone() for name, value in made.network.state_dict().items()}
+
+
+def assert_close(found, wanted):
+    for name, value in wanted.items():
+        torch.testing.assert_close(found[name], value, rtol=1e-3, atol=1e-4, msg=lambda m, name=name: f"{name}: {m}")
+
+
+def test_a_batch_in_pieces_trains_the_same_weights():
+    assert_close(finished(trainer(micro=5)), finished(trainer()))
+
+
+def test_killed_and_resumed_is_bit_for_bit_the_same(tmp_path):
+    whole = finished(trainer(micro=7))
+    first = trainer(micro=7, checkpoints=Checkpoints(tmp_path))
+    for _ in range(3):
+        first.advance()
+    first.checkpoints.save(first.checkpoint())
+    first.advance()  # lost
+    second = trainer(micro=7)
+    second.resume(Checkpoints(tmp_path).latest())
+    resumed = finished(second)
+    assert all(torch.equal(resumed[name], value) for name, value in whole.items())
+
+
+def _one_rank(rank, port, folder):
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2", "RANK": str(rank)}
+    torch.set_num_threads(1)
+    with joined() as ranks:
+        torch.save(finished(trainer(micro=5, rank=rank, ranks=ranks)), folder / f"{rank}.pt")
+
+
+@pytest.mark.slow
+def test_two_ranks_with_accumulation_train_the_network_of_one(tmp_path):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    mp.spawn(_one_rank, args=(port, tmp_path), nprocs=2)
+    both = [torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in (0, 1)]
+    assert all(torch.equal(both[0][name], both[1][name]) for name in both[0])
+    assert_close(both[0], finished(trainer()))
