@@ -113,6 +113,8 @@ def test_labels_that_differ_in_case_only_stay_apart():
     task = fitted(["a", "A", "b", "a", "A"])
     field = task.encode(pl.DataFrame({"t": ["a", "A", "b", "B"]}))["t"]
     assert [task.labels[k] for k in field.values[:, 0]] == ["a", "A", "b", "b"]
+    unclear = fitted(["yes", "Yes", "no"]).encode(pl.DataFrame({"t": ["YES", "NO"]}))["t"]
+    assert unclear.present.tolist() == [False, True]
 
 
 def test_cross_entropy_is_that_of_torch_and_scikit_learn():
