@@ -61,6 +61,16 @@ class Ranks:
         dist.broadcast(shared, 0)
         return float(shared)
 
+    def word(self, text: str) -> str:
+        """Rank 0's text (at most 255 bytes), everywhere."""
+        if self.count == 1:
+            return text
+        shared = torch.zeros(256, dtype=torch.uint8)
+        data = text.encode()[:255]
+        shared[: len(data)] = torch.frombuffer(bytearray(data or b" "), dtype=torch.uint8)[: len(data)]
+        dist.broadcast(shared, 0)
+        return bytes(shared.tolist()).rstrip(b"\0").decode()
+
 
 @contextmanager
 def joined() -> Iterator[Ranks]:

@@ -96,7 +96,7 @@ class Trainer:
                 if self._stop_early():
                     reason = "early stopping"
                     break
-                if asked.is_set():
+                if self.ranks.agree(float(asked.is_set())):
                     reason = "interrupted"
                     break
                 if self.ranks.agree(float(self.pace.overdue(self.reserve))):

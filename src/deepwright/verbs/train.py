@@ -1,45 +1,19 @@
 """Train and resume: from a draft of a recipe to a run."""
 
-import copy
-import json
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from deepwright.contracts import BoundObjective, Network
 from deepwright.core.clock import process_seconds
-from deepwright.core.errors import DataError, Interrupted, RunError
-from deepwright.core.files import place_errors
-from deepwright.core.seeds import derive
-from deepwright.data.feed import Feed
-from deepwright.data.pack import Packed
+from deepwright.core.errors import DataError, RunError
 from deepwright.doctor import examine
 from deepwright.draft import Draft
-from deepwright.draw import Draw
-from deepwright.preparation import prepare
+from deepwright.preparation import Prepared, prepare
 from deepwright.run import Run, new_folder
-from deepwright.training.checkpoint import Checkpoint, Checkpoints
-from deepwright.training.distributed import Ranks
-from deepwright.training.events import Event, Planned, Stopped, to_dict
-from deepwright.training.loop import Trainer
-from deepwright.training.pace import Pace, Segment
+from deepwright.training.distributed import Ranks, joined
 from deepwright.verbs.environment import environment, pick_device
-from deepwright.verbs.probe import probe, threads_by_work
-from deepwright.verbs.validation import answers_and_truth, validation
+from deepwright.verbs.session import Session, Watch
 
 __all__ = ["Watch", "resume", "train"]
-
-
-@dataclass
-class Watch:
-    """Who looks on: `event` gets the loop's events, `tell` what is being done, `run` the run as soon as it has a folder."""
-
-    event: Callable[[Event], None] = lambda event: None
-    tell: Callable[[str], None] = lambda text: None
-    run: Callable[[Run], None] = lambda run: None
 
 
 def train(
@@ -66,11 +40,23 @@ def train(
         errors += [f.text for f in prepared.findings if f.code in ("bad-values", "bad-target", "unreadable", "ragged")]
     if errors:
         raise DataError(" ".join(errors))
-    device = pick_device()
-    folder = new_folder(out, Path(prepared.data.table.origin.split(".")[0] or "run").name)
-    run = Run.create(folder, prepared, environment(prepared.data.table, prepared.recipe.seed, device, command))
-    watch.run(run)
-    return _Session(run, prepared.packed, device, watch).start(began)
+    with joined() as ranks:
+        run = _new_run(prepared, out, command, ranks)
+        watch = watch if ranks.rank == 0 else Watch()
+        watch.run(run)
+        return Session(run, prepared.packed, pick_device(), watch, ranks).start(began)
+
+
+def _new_run(prepared: Prepared, out: Path, command: str, ranks: Ranks) -> Run:
+    """The first rank makes the folder, the others open it."""
+    name = ""
+    if ranks.rank == 0:
+        folder = new_folder(out, Path(prepared.data.table.origin.split(".")[0] or "run").name)
+        circumstances = environment(prepared.data.table, prepared.recipe.seed, pick_device(), command)
+        run = Run.create(folder, prepared, circumstances)
+        name = folder.name
+    name = ranks.word(name)
+    return run if ranks.rank == 0 else Run.load(out / name)
 
 
 def resume(folder: Path, source: Any = None, watch: Watch | None = None) -> Run:
@@ -85,159 +71,11 @@ def resume(folder: Path, source: Any = None, watch: Watch | None = None) -> Run:
         raise RunError(
             f"The run {folder} is finished. Train a new one from its recipe: deepwright train {folder}/recipe.yaml"
         )
-    watch.run(run)
-    watch.tell("reading")
-    run = run.moved(source)
-    data = run.training_data()
-    watch.tell("encoding")
-    packed = run.pack(data.table)
-    return _Session(run, packed, pick_device(), watch).go_on()
-
-
-class _Session:
-    """One life of a training: builds the trainer, writes events, leaves the run complete."""
-
-    def __init__(self, run: Run, packed: Packed, device: torch.device, watch: Watch):
-        self.run, self.packed, self.device, self.watch = run, packed, device, watch
-        self.settings = run.recipe.train
-        self.prepared = _rows(run)
-        self.log = run.folder / "events.jsonl"
-
-    def start(self, began: float) -> Run:
-        """From the first step."""
-        torch.manual_seed(derive(self.run.recipe.seed, "weights"))
-        self.watch.tell("building the network")
-        network = self.run.fresh_network()
-        self._warm(network)
-        pace = self._pace(lambda: process_seconds() - began)
-        trainer = self._trainer(network.to(self.device), pace)
-        self._plan(trainer, pace)
-        return self._train(trainer)
-
-    def go_on(self) -> Run:
-        """From the last checkpoint; from the start where there is none."""
-        checkpoint = Checkpoints(self.run.folder / "checkpoints").latest()
-        if checkpoint is None:
-            self.log.unlink(missing_ok=True)
-            return self.start(process_seconds())
-        replans = self._cut_log(checkpoint)
-        offset = float(checkpoint.values["pace"]["seconds"]) - process_seconds()
-        network = self.run.fresh_network().to(self.device)
-        pace = self._pace(lambda: process_seconds() + offset, replans)
-        trainer = self._trainer(network, pace)
-        trainer.resume(checkpoint)
-        torch.set_num_threads(int(trainer.choices.get("threads", torch.get_num_threads())))
-        return self._train(trainer)
-
-    def _pace(self, clock: Callable[[], float], recorded: tuple[Segment, ...] = ()) -> Pace:
-        rows = len(self.prepared["train"])
-        per_epoch = rows / max(1, min(self.settings.batch or 1, rows))
-        most = None if self.settings.longest is None else max(1, round(self.settings.longest * per_epoch))
-        return Pace(self.settings.budget, per_epoch, clock, most=most, recorded=recorded)
-
-    def _warm(self, network: Network) -> None:
-        """Data-dependent start values, from training rows."""
-        task, rows = self.run.task, self.prepared["train"]
-        targets = self.packed.take(rows[: min(len(rows), 50_000)]).targets
-        bias: Mapping[str, Any] = {} if task is None else task.bias(targets)
-        order = Draw(self.run.recipe.seed).at("warm").permutation(len(rows))
-        network.warm(lambda: self.packed.batches(rows[order], 2048), bias)
-
-    def _trainer(self, network: Network, pace: Pace, disk: bool = True) -> Trainer:
-        recipe, task = self.run.recipe, self.run.task
-        objective: BoundObjective = recipe.objective.bind(task, self.run.features, network)
-        feed = Feed(self.packed, self.prepared["train"], self.settings.batch or 1, derive(recipe.seed, "feed"),
-                    order=objective.order, mates=objective.mates, device=self.device)  # fmt: skip
-        judged = None
-        if task is not None:
-            judged = validation(
-                network, task, self.packed, self.prepared["validation"], recipe.evaluate.metric, self.device
-            )
-        checkpoints = Checkpoints(self.run.folder / "checkpoints") if disk else None
-        return Trainer(network, objective, feed, self.settings, pace, judged, checkpoints, Ranks())
-
-    def _plan(self, trainer: Trainer, pace: Pace) -> None:
-        """Turn a wall-clock budget into steps, choose threads, and record both."""
-        budget = self.settings.budget
-        if budget.unit == "seconds":
-            self.watch.tell("measuring the pace")
-            probed = probe(lambda: self._copy(trainer), budget.amount)
-            trainer.choices |= probed.choices(budget.amount, self.settings.validations, self.settings.longest)
-            pace.plan(probed.step_seconds + self._validation_share(trainer, probed.validation_seconds), trainer.reserve)
-            self._tell(Planned(0, pace.total, pace.clock(), probed.step_seconds))
-        else:
-            pace.plan()
-            threads = threads_by_work(trainer)
-            epochs = max(1, int(pace.total / trainer.feed.steps_per_epoch))
-            trainer.choices |= {"threads": threads, "validations": min(self.settings.validations, epochs)}
-            self._tell(Planned(0, pace.total, pace.clock(), 0.0))
-        torch.set_num_threads(int(trainer.choices["threads"]))
-
-    def _validation_share(self, trainer: Trainer, seconds: float) -> float:
-        """Seconds of validation that fall on each step."""
-        left = max(1.0, self.settings.budget.amount - trainer.pace.clock() - trainer.reserve)
-        share = min(0.5, trainer.choices["validations"] * seconds / left)
-        return share / (1 - share) * 1e-3
-
-    def _copy(self, trainer: Trainer) -> Trainer:
-        pace = Pace(self.settings.budget, trainer.feed.steps_per_epoch, lambda: 0.0)
-        pace.segments = [Segment(0, 0.0, 1_000_000)]
-        return self._trainer(copy.deepcopy(trainer.network), pace, disk=False)
-
-    def _tell(self, event: Event) -> None:
-        with place_errors(self.log), open(self.log, "a", encoding="utf-8") as file:
-            file.write(json.dumps(to_dict(event), allow_nan=False, default=float) + "\n")
-        self.watch.event(event)
-
-    def _cut_log(self, checkpoint: Checkpoint) -> tuple[Segment, ...]:
-        """Drop events after the checkpoint; its re-plans will be followed again."""
-        events = self.run.events()
-        kept = [event for event in events if event["step"] <= checkpoint.step and event["event"] != "stopped"]
-        later = [event for event in events if event["event"] == "replanned" and event["step"] > checkpoint.step]
-        text = "".join(json.dumps(event) + "\n" for event in kept)
-        self.log.write_text(text, encoding="utf-8")
-        return tuple(Segment(event["step"], event["fraction"], event["total"]) for event in later)
-
-    def _train(self, trainer: Trainer) -> Run:
-        reason = "budget"
-        for event in _finite(trainer.run()):
-            self._tell(event)
-            if isinstance(event, Stopped):
-                reason = event.reason
-        self._finish(trainer)
-        if reason == "interrupted":
-            raise Interrupted(
-                f"Stopped at step {trainer.step} of {trainer.pace.total}; nothing is lost. Go on with: deepwright resume {self.run.folder}"
-            )
-        return self.run
-
-    def _finish(self, trainer: Trainer) -> None:
-        """Weights to keep, and what only validation answers can teach the task."""
-        trainer.objective.finish(
-            trainer.network,
-            lambda: trainer.feed.packed.batches(self.prepared["train"], 1024),
-            Draw(self.run.recipe.seed).of("finish"),
-        )
-        self.run.save_weights(trainer.network)
-        if self.run.task is not None:
-            answer, truth, _ = answers_and_truth(
-                trainer.network, self.run.task, self.packed, self.prepared["validation"], self.device
-            )
-            self.run.task = self.run.task.finish(answer, truth)
-            self.run.save_task()
-
-
-def _rows(run: Run) -> dict[str, torch.Tensor]:
-    parts = torch.from_numpy(run.parts)
-    return {name: (parts == code).nonzero()[:, 0] for name, code in (("train", 0), ("validation", 1), ("test", 2))}
-
-
-def _finite(events: Iterator[Event]) -> Iterator[Event]:
-    """Figures that are not numbers become None on their way to JSON."""
-    for event in events:
-        changes: dict[str, Any] = {}
-        for name in ("figures", "logs"):
-            inner = getattr(event, name, None)
-            if inner is not None:
-                changes[name] = {key: (None if value != value else value) for key, value in inner.items()}
-        yield replace(event, **changes) if changes else event
+    with joined() as ranks:
+        watch = watch if ranks.rank == 0 else Watch()
+        watch.run(run)
+        watch.tell("reading")
+        run = run.moved(source)
+        data = run.training_data()
+        watch.tell("encoding")
+        return Session(run, run.pack(data.table), pick_device(), watch, ranks).go_on()

@@ -1,5 +1,6 @@
 """train, resume."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -49,8 +50,11 @@ def _work(shared: Shared, work: Any) -> None:
     from deepwright.verbs.complete import complete
     from deepwright.verbs.train import Watch
 
-    with Progress(shared.quiet) as progress:
+    follower = int(os.environ.get("RANK", "0")) > 0  # of several processes the first one speaks
+    with Progress(shared.quiet or follower) as progress:
         run = work(Watch(progress.event, progress.tell, lambda run: _told(run, progress)))
+        if follower:
+            return
         progress.tell("comparing with baselines")
         report, page = complete(run)
     if shared.json:

@@ -1,0 +1,198 @@
+"""One life of a training: builds the trainer, writes events, leaves the run complete. Shared by train and resume."""
+
+import copy
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+
+from deepwright.contracts import BoundObjective, Network
+from deepwright.core.clock import process_seconds
+from deepwright.core.errors import Interrupted
+from deepwright.core.files import place_errors
+from deepwright.core.seeds import derive
+from deepwright.data.feed import Feed
+from deepwright.data.pack import Packed
+from deepwright.draw import Draw
+from deepwright.run import Run
+from deepwright.training.checkpoint import Checkpoint, Checkpoints
+from deepwright.training.distributed import Ranks
+from deepwright.training.events import Event, Planned, Stopped, to_dict
+from deepwright.training.loop import Trainer
+from deepwright.training.pace import Pace, Segment
+from deepwright.verbs.probe import probe, threads_by_work
+from deepwright.verbs.validation import answers_and_truth, validation
+
+__all__ = ["Session", "Watch"]
+
+
+@dataclass
+class Watch:
+    """Who looks on: `event` gets the loop's events, `tell` what is being done, `run` the run as soon as it has a folder."""
+
+    event: Callable[[Event], None] = lambda event: None
+    tell: Callable[[str], None] = lambda text: None
+    run: Callable[[Run], None] = lambda run: None
+
+
+class Session:
+    """A run with its encoded examples, about to be trained.
+
+    Args:
+        ranks: this process among those that train together; only the first one writes.
+    """
+
+    def __init__(self, run: Run, packed: Packed, device: torch.device, watch: Watch, ranks: Ranks):
+        self.run, self.packed, self.device, self.watch, self.ranks = run, packed, device, watch, ranks
+        self.settings = run.recipe.train
+        self.prepared = _rows(run)
+        self.log = run.folder / "events.jsonl"
+
+    def start(self, began: float) -> Run:
+        """From the first step."""
+        torch.manual_seed(derive(self.run.recipe.seed, "weights"))
+        self.watch.tell("building the network")
+        network = self.run.fresh_network()
+        self._warm(network)
+        pace = self._pace(lambda: process_seconds() - began)
+        trainer = self._trainer(network.to(self.device), pace)
+        self._plan(trainer, pace)
+        return self._train(trainer)
+
+    def go_on(self) -> Run:
+        """From the last checkpoint; from the start where there is none."""
+        checkpoint = Checkpoints(self.run.folder / "checkpoints").latest()
+        if checkpoint is None:
+            self.log.unlink(missing_ok=True)
+            return self.start(process_seconds())
+        replans = self._cut_log(checkpoint)
+        offset = float(checkpoint.values["pace"]["seconds"]) - process_seconds()
+        network = self.run.fresh_network().to(self.device)
+        pace = self._pace(lambda: process_seconds() + offset, replans)
+        trainer = self._trainer(network, pace)
+        trainer.resume(checkpoint)
+        torch.set_num_threads(int(trainer.choices.get("threads", torch.get_num_threads())))
+        return self._train(trainer)
+
+    def _pace(self, clock: Callable[[], float], recorded: tuple[Segment, ...] = ()) -> Pace:
+        rows = len(self.prepared["train"])
+        per_epoch = rows / max(1, min(self.settings.batch or 1, rows))
+        most = None if self.settings.longest is None else max(1, round(self.settings.longest * per_epoch))
+        return Pace(self.settings.budget, per_epoch, clock, most=most, recorded=recorded)
+
+    def _warm(self, network: Network) -> None:
+        """Data-dependent start values, from training rows."""
+        task, rows = self.run.task, self.prepared["train"]
+        targets = self.packed.take(rows[: min(len(rows), 50_000)]).targets
+        bias: Mapping[str, Any] = {} if task is None else task.bias(targets)
+        order = Draw(self.run.recipe.seed).at("warm").permutation(len(rows))
+        network.warm(lambda: self.packed.batches(rows[order], 2048), bias)
+
+    def _trainer(self, network: Network, pace: Pace, alone: bool = False) -> Trainer:
+        """A trainer of a network; `alone` for the probe, which neither writes nor waits for other ranks."""
+        recipe, task = self.run.recipe, self.run.task
+        objective: BoundObjective = recipe.objective.bind(task, self.run.features, network)
+        feed = Feed(self.packed, self.prepared["train"], self.settings.batch or 1, derive(recipe.seed, "feed"),
+                    order=objective.order, mates=objective.mates,
+                    rank=self.ranks.rank, ranks=self.ranks.count, device=self.device)  # fmt: skip
+        judged = None
+        if task is not None:
+            judged = validation(
+                network, task, self.packed, self.prepared["validation"], recipe.evaluate.metric, self.device
+            )
+        checkpoints = None if alone else Checkpoints(self.run.folder / "checkpoints")
+        ranks = Ranks() if alone else self.ranks
+        return Trainer(network, objective, feed, self.settings, pace, judged, checkpoints, ranks)
+
+    def _plan(self, trainer: Trainer, pace: Pace) -> None:
+        """Turn a wall-clock budget into steps, choose threads, and record both."""
+        budget = self.settings.budget
+        if budget.unit == "seconds":
+            self.watch.tell("measuring the pace")
+            probed = probe(lambda: self._copy(trainer), budget.amount)
+            chosen = probed.choices(budget.amount, self.settings.validations, self.settings.longest)
+            trainer.choices |= {name: type(value)(self.ranks.agree(float(value))) for name, value in chosen.items()}
+            checking = trainer.choices["validations"] * probed.validation_seconds
+            pace.plan(probed.step_seconds, trainer.reserve + checking)
+            pace.segments = [Segment(0, 0.0, int(self.ranks.agree(float(pace.total))))]
+            self._tell(Planned(0, pace.total, pace.clock(), probed.step_seconds))
+        else:
+            pace.plan()
+            threads = threads_by_work(trainer)
+            epochs = max(1, int(pace.total / trainer.feed.steps_per_epoch))
+            trainer.choices |= {"threads": threads, "validations": min(self.settings.validations, epochs)}
+            self._tell(Planned(0, pace.total, pace.clock(), 0.0))
+        torch.set_num_threads(int(trainer.choices["threads"]))
+
+    def _copy(self, trainer: Trainer) -> Trainer:
+        pace = Pace(self.settings.budget, trainer.feed.steps_per_epoch, lambda: 0.0)
+        pace.segments = [Segment(0, 0.0, 1_000_000)]
+        return self._trainer(copy.deepcopy(trainer.network), pace, alone=True)
+
+    def _tell(self, event: Event) -> None:
+        if self.ranks.rank:
+            return
+        with place_errors(self.log), open(self.log, "a", encoding="utf-8") as file:
+            file.write(json.dumps(to_dict(event), allow_nan=False, default=float) + "\n")
+        self.watch.event(event)
+
+    def _cut_log(self, checkpoint: Checkpoint) -> tuple[Segment, ...]:
+        """Drop events after the checkpoint; its re-plans will be followed again."""
+        events = self.run.events()
+        kept = [event for event in events if event["step"] <= checkpoint.step and event["event"] != "stopped"]
+        later = [event for event in events if event["event"] == "replanned" and event["step"] > checkpoint.step]
+        self.ranks.agree(0.0)  # all have read it
+        if self.ranks.rank:
+            return tuple(Segment(event["step"], event["fraction"], event["total"]) for event in later)
+        text = "".join(json.dumps(event) + "\n" for event in kept)
+        self.log.write_text(text, encoding="utf-8")
+        return tuple(Segment(event["step"], event["fraction"], event["total"]) for event in later)
+
+    def _train(self, trainer: Trainer) -> Run:
+        reason = "budget"
+        for event in _finite(trainer.run()):
+            self._tell(event)
+            if isinstance(event, Stopped):
+                reason = event.reason
+        self._finish(trainer)
+        if reason == "interrupted":
+            raise Interrupted(
+                f"Stopped at step {trainer.step} of {trainer.pace.total}; nothing is lost. Go on with: deepwright resume {self.run.folder}"
+            )
+        return self.run
+
+    def _finish(self, trainer: Trainer) -> None:
+        """Weights to keep, and what only validation answers can teach the task."""
+        trainer.objective.finish(
+            trainer.network,
+            lambda: trainer.feed.packed.batches(self.prepared["train"], 1024),
+            Draw(self.run.recipe.seed).of("finish"),
+        )
+        if self.ranks.rank == 0:
+            self.run.save_weights(trainer.network)
+        self.run.__dict__["network"] = trainer.network.eval()
+        if self.run.task is not None:
+            answer, truth, _ = answers_and_truth(
+                trainer.network, self.run.task, self.packed, self.prepared["validation"], self.device
+            )
+            self.run.task = self.run.task.finish(answer, truth)
+            if self.ranks.rank == 0:
+                self.run.save_task()
+
+
+def _rows(run: Run) -> dict[str, torch.Tensor]:
+    parts = torch.from_numpy(run.parts)
+    return {name: (parts == code).nonzero()[:, 0] for name, code in (("train", 0), ("validation", 1), ("test", 2))}
+
+
+def _finite(events: Iterator[Event]) -> Iterator[Event]:
+    """Figures that are not numbers become None on their way to JSON."""
+    for event in events:
+        changes: dict[str, Any] = {}
+        for name in ("figures", "logs"):
+            inner = getattr(event, name, None)
+            if inner is not None:
+                changes[name] = {key: (None if value != value else value) for key, value in inner.items()}
+        yield replace(event, **changes) if changes else event
