@@ -35,7 +35,8 @@ clean:
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # One line a downloaded package: the first time takes minutes, and silence looks like a hang.
-progress = awk '/^ *(Downloading|Installing collected)/ {print "  " $$1, $$2; fflush()}'
+progress = 2> >(grep -v '^WARNING: Location' >&2) \
+	| awk '/^ *Downloading/ {print "  " $$2; fflush()} /^Installing collected/ {print "  unpacking"; fflush()}'
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -45,10 +46,10 @@ progress = awk '/^ *(Downloading|Installing collected)/ {print "  " $$1, $$2; ff
 
 .venv/.installed: pyproject.toml | .venv/bin/python
 	@echo "Installing Deepwright (the first time takes a few minutes)"
-	@set -o pipefail; $(BIN)/python -m pip install --disable-pip-version-check -e . | $(progress)
+	@set -o pipefail; $(BIN)/python -m pip install --disable-pip-version-check -e . $(progress)
 	@touch $@
 
 .venv/.developed: .venv/.installed
 	@echo "Installing the developers' tools"
-	@set -o pipefail; $(BIN)/python -m pip install --disable-pip-version-check -e '.[dev]' | $(progress)
+	@set -o pipefail; $(BIN)/python -m pip install --disable-pip-version-check -e '.[dev]' $(progress)
 	@touch $@
