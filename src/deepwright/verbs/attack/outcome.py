@@ -1,0 +1,163 @@
+"""What an attack did, for people and programs: figures over ε beside random changes, and examples."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from torch import Tensor
+
+from deepwright.contracts import Answer
+from deepwright.core.report import Block, Chart, Grid, Headline, Series, Text
+from deepwright.fields import Fields
+from deepwright.spaces import Box
+from deepwright.verbs.attack.examples import examples
+from deepwright.verbs.attack.room import movable
+from deepwright.verbs.attack.target import Target
+from deepwright.verbs.figures import Figure, Judged, difference, shown
+from deepwright.verbs.rows import Chosen
+
+if TYPE_CHECKING:
+    from deepwright.run import Run
+
+__all__ = ["Outcome", "attack_blocks", "verdict"]
+
+SURE = 0.05
+_LINES = {"attack": "attack", "written": "attack, as cells can hold it", "random": "random changes"}
+
+
+@dataclass
+class Outcome:
+    """Answers to clean and to changed rows.
+
+    Args:
+        z: the clean rows. clean: the answers to them.
+        points: ε → the attacked values. attacked, written, random: ε → the answers to them, to what is left of them
+            when they are written down as raw cells, and to random changes of the same size.
+    """
+
+    chosen: Chosen
+    z: Fields
+    clean: Answer
+    truth: Answer
+    sizes: tuple[float, ...]
+    points: dict[float, dict[str, Tensor]] = field(default_factory=dict)
+    attacked: dict[float, Answer] = field(default_factory=dict)
+    written: dict[float, Answer] = field(default_factory=dict)
+    random: dict[float, Answer] = field(default_factory=dict)
+    judged: Mapping[str, Judged] = field(default_factory=dict)
+
+    def competitors(self) -> dict[str, Answer]:
+        """All answers by name: "clean", "attack 0.01" …"""
+        found = {"clean": self.clean}
+        for kind, answers in (("attack", self.attacked), ("written", self.written), ("random", self.random)):
+            found |= {f"{kind} {epsilon}": answer for epsilon, answer in answers.items()}
+        return found
+
+    def figure(self, name: str, kind: str, epsilon: float) -> Figure:
+        return self.judged[f"{kind} {epsilon}"].figures[name]
+
+    def sizes_data(self, name: str) -> list[dict[str, Any]]:
+        return [
+            {"epsilon": size, **{kind: self.figure(name, kind, size).to_dict() for kind in _LINES}}
+            for size in self.sizes
+        ]
+
+
+def verdict(name: str, outcome: Outcome) -> tuple[str, float | None]:
+    """A plain sentence, and the smallest ε at which the attack does more harm than chance."""
+    clean = outcome.judged["clean"].figures[name]
+    for epsilon in outcome.sizes:
+        gap = difference(name, outcome.judged[f"random {epsilon}"], outcome.judged[f"attack {epsilon}"])
+        if gap is None or gap.p >= SURE or gap.value <= 0:
+            continue
+        attack, random = (outcome.figure(name, kind, epsilon).value for kind in ("attack", "random"))
+        return (
+            f"Changes of at most {epsilon:.1%} of a column's range, made by someone who knows the network, take {name} from "
+            f"{shown(clean.value)} to {shown(attack)}; random changes of the same size leave it at {shown(random)} "
+            f"(p = {gap.p:.2g})."
+        ), epsilon
+    last = outcome.sizes[-1]
+    return (
+        f"The attack found nothing up to {last:.1%} of a column's range that misleads the network more than random changes "
+        f"do: {name} {shown(clean.value)} before, {shown(outcome.figure(name, 'attack', last).value)} attacked, "
+        f"{shown(outcome.figure(name, 'random', last).value)} at random."
+    ), None
+
+
+def attack_blocks(run: "Run", target: Target, outcome: Outcome, name: str) -> list[Block]:
+    """All blocks."""
+    text, found = verdict(name, outcome)
+    middle = outcome.sizes[len(outcome.sizes) // 2]
+    tone: Literal["good", "warning"] = "good" if found is None else "warning"
+    blocks: list[Block] = [
+        _headline(f"{name}, untouched", outcome.judged["clean"].figures[name], outcome.chosen.words),
+        _headline(f"{name}, attacked", outcome.figure(name, "attack", middle), f"changes of at most {middle:.1%}"),
+        _headline(f"{name}, at random", outcome.figure(name, "random", middle), "changes of the same size"),
+        Text(text, tone),
+        _chart(outcome, name),
+        _figures(outcome, name),
+        _reach(run, outcome, middle),
+        Text(_what_stays(run)),
+    ]
+    return blocks + examples(run, target, outcome)
+
+
+def _headline(label: str, figure: Figure, detail: str) -> Headline:
+    interval = "" if figure.low is None else f"95 % interval {shown(figure.low)} to {shown(figure.high)}, "
+    return Headline(label, shown(figure.value), interval + detail)
+
+
+def _chart(outcome: Outcome, name: str) -> Block:
+    x = (0.0, *outcome.sizes)
+    series, told = [], []
+    for kind, line in _LINES.items():
+        figures = [outcome.judged["clean"].figures[name], *(outcome.figure(name, kind, size) for size in outcome.sizes)]
+        y, low, high = (tuple(_number(getattr(one, side)) for one in figures) for side in ("value", "low", "high"))
+        series.append(Series(line, x, y, low, high))
+        told.append(f"{line} {shown(figures[-1].value)}")
+    alt = f"{name} over the size of the changes; at {outcome.sizes[-1]:.1%}: {', '.join(told)}."
+    label = "largest change, share of the range in training"
+    return Chart(f"{name} under attack", alt, "band", tuple(series), label, name)
+
+
+def _number(value: float | None) -> float:
+    return float("nan") if value is None else value
+
+
+def _figures(outcome: Outcome, name: str) -> Block:
+    rows = []
+    for size in outcome.sizes:
+        cells = [outcome.figure(name, kind, size) for kind in _LINES]
+        rows.append((f"{size:.2%}", *(f"{shown(f.value)} [{shown(f.low)}, {shown(f.high)}]" for f in cells)))
+    note = (
+        "95 % bootstrap intervals in brackets, all on the same rows. “As cells can hold it”: the attacked values rounded to "
+        "whole numbers, days and pixel values where the column holds such, and read again."
+    )
+    return Grid(f"{name} by size of the changes", ("largest change", *_LINES.values()), tuple(rows), note)
+
+
+def _reach(run: "Run", outcome: Outcome, epsilon: float) -> Block:
+    """What ε means in the columns' own units, through Box.scale."""
+    rows = []
+    for name, feature in run.features.items():
+        free, space = movable(feature.space), feature.space
+        if free is None or not isinstance(space, Box):
+            continue
+        largest = (epsilon * (space.high - space.low) / space.scale).expand(space.shape)[free].max()
+        moved = (outcome.points[epsilon][name] - outcome.z[name].values).abs().flatten(1)
+        rows.append((name, float(largest), float((moved > 0).float().mean())))
+    note = (
+        "In the column's own units near its middle; far out, where values are bent together, the same step is a longer "
+        "way. The last column: the share of its coordinates that the attack moved."
+    )
+    return Grid(f"What {epsilon:.1%} of the range is", ("column", "largest change", "moved"), tuple(rows[:40]), note)
+
+
+def _what_stays(run: "Run") -> str:
+    left = [name for name, feature in run.features.items() if movable(feature.space) is None]
+    stays = f" Left as they are: {', '.join(left[:20])}{' …' if len(left) > 20 else ''}." if left else ""
+    return (
+        "Numbers are moved as if every value between two others were possible; whole numbers and days therefore also have "
+        "a line of what is left after rounding. Labels, flags and missing cells are never touched, and a date keeps its "
+        f"place in the year and the week.{stays}"
+    )

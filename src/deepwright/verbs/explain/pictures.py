@@ -1,0 +1,182 @@
+"""What a person sees of an explanation: columns, examples, and the control."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from torch import Tensor
+
+from deepwright.core.report import Block, Chart, Grid, Headline, Pictures, Series, Text
+from deepwright.verbs.explain.faithfulness import Control, parts_of
+from deepwright.verbs.explain.question import Question
+from deepwright.verbs.figures import shown
+from deepwright.verbs.heatmaps import overlay, pixels_of, whereabouts
+from deepwright.verbs.means import Mean
+from deepwright.verbs.rows import Chosen, said, shown_cells, truths
+
+if TYPE_CHECKING:
+    from deepwright.run import Run
+
+__all__ = ["explanation_blocks"]
+
+BARS = 20
+EXAMPLES = 8  # pictures
+ROWS = 12
+TOP = 3  # contributions a row
+LOOSE = 0.05  # share of the score that may be unaccounted for before it is said
+
+
+def explanation_blocks(
+    run: "Run", chosen: Chosen, question: Question, folded: Mapping[str, Tensor], sizes: Sequence[Mean],
+    checked: Control | None, gap: float,
+) -> list[Block]:  # fmt: skip
+    """All blocks. `folded`: column → (B, units…) attributions."""
+    assert run.task is not None
+    blocks = _head(run.task.score_name, chosen, checked, gap)
+    if len(folded) > 1:
+        blocks += _columns(run.task.score_name, folded, sizes)
+    answers = said(run.task, run.answer(iter([piece for piece in chosen.batch.split(256)])))
+    for name, values in folded.items():
+        if values.ndim == 3:
+            blocks += _grids(run, chosen, question, name, values, answers)
+    plain = {name: values for name, values in folded.items() if values.ndim == 1}
+    if plain:
+        blocks.append(_rows(run, chosen, plain, answers))
+    return blocks + ([] if checked is None else _control(run.task.score_name, checked))
+
+
+def _head(score: str, chosen: Chosen, checked: Control | None, gap: float) -> list[Block]:
+    blocks: list[Block] = []
+    if checked is None:
+        blocks.append(Text("There is one input only, so there is no order of inputs that could be put to the test.", "warning"))  # fmt: skip
+    else:
+        area = checked.areas["deletion"]["attribution"]
+        other = checked.areas["deletion"]["random"].value
+        detail = (
+            f"95 % interval {shown(area.low)} to {shown(area.high)}; a random order {shown(other)}; lower is better"
+        )
+        blocks += [
+            Headline("deletion area", shown(area.value), detail),
+            Text(checked.verdict, "good" if checked.better else "warning"),
+        ]
+    blocks.append(
+        Text(
+            f"Explained is the {score}, for {chosen.words}: how it differs from that of an input that says nothing, "
+            "shared out among the inputs by integrated gradients."
+        )
+    )
+    text = f"The contributions add up to the whole difference but for {gap:.1%} of it."
+    more = " More steps make the gap smaller." if gap > LOOSE else ""
+    return [*blocks, Text(text + more, "warning" if gap > LOOSE else "plain")]
+
+
+def _columns(score: str, folded: Mapping[str, Tensor], sizes: Sequence[Mean]) -> list[Block]:
+    """Mean size of each column's contribution, as bars and as a table."""
+    names = list(folded)
+    order = sorted(range(len(names)), key=lambda k: -(sizes[k].figure.value or 0.0))
+    first = [(names[k], sizes[k].figure) for k in order[:BARS]]
+    low, high = (tuple(getattr(figure, side) or 0.0 for _, figure in first) for side in ("low", "high"))
+    bars = Series("contribution", tuple(n for n, _ in first), tuple(f.value or 0.0 for _, f in first), low, high)
+    listed = ", ".join(f"{name} {shown(figure.value)}" for name, figure in first[:3])
+    table = []
+    for k in order:
+        values, figure = folded[names[k]], sizes[k].figure
+        signed = float((values.flatten(1).sum(1) if values.ndim > 1 else values).mean())
+        table.append((names[k], figure.value, figure.low, figure.high, signed))
+    note = f"The first {BARS} of {len(names)} columns." if len(names) > BARS else ""
+    return [
+        Chart("What moved the answers", f"Mean size of the columns' contributions; the largest: {listed}.", "bar", (bars,),
+              "column", f"mean |contribution| to the {score}", note=note),
+        Grid("Contributions by column", ("column", "mean size", "low", "high", "mean"), tuple(table),
+             "95 % bootstrap intervals of the mean size. The last figure keeps the sign: above 0 the column spoke for the answers."),
+    ]  # fmt: skip
+
+
+def _grids(
+    run: "Run", chosen: Chosen, question: Question, name: str, values: Tensor, answers: Sequence[str]
+) -> list[Block]:
+    """Where in a column of grids (B, H, W): the mean map, and examples as the network saw them beside their maps."""
+    assert run.task is not None
+    feature, first = run.features[name], slice(0, EXAMPLES)
+    seen = feature.show(feature.decode(question.z[name][first]))
+    known = truths(run.task, chosen)
+    images, captions, alts = [], [], []
+    for place, (text, signed) in enumerate(zip(seen, values[first].cpu().numpy(), strict=True)):
+        below = pixels_of(text, signed.shape)
+        row = int(chosen.rows[place]) + 1
+        truth = f" (truth: {known[place]})" if known else ""
+        if below is not None:
+            images.append(text)
+            captions.append(f"row {row}: {answers[place]}{truth}")
+            alts.append(f"The {name} of row {row} as the network saw it, answered as {answers[place]}{truth}.")
+        images.append(overlay(below, signed))
+        captions.append(f"what spoke for {answers[place]}")
+        alts.append(f"Map over row {row}: most of what spoke for {answers[place]} lies in {whereabouts(signed)}.")
+    note = "Blue spoke for the answer, orange against it; stronger colour, larger contribution. Each map has its own scale."
+    maps = Pictures(f"Where it looked: {name}", tuple(images), tuple(captions), tuple(alts), note, raw=True)
+    return [_mean_map(name, values), maps]
+
+
+def _mean_map(name: str, values: Tensor) -> Block:
+    """The mean size of the contribution of each patch, over all rows."""
+    parts = parts_of({name: values})
+    place = parts.places[name]
+    width = int(place[0].max()) + 1
+    mean = parts.fold({name: values}).abs().mean(0).reshape(-1, width)
+    where = whereabouts(mean.numpy())
+    names = tuple(str(k + 1) for k in range(width)), tuple(str(k + 1) for k in range(len(mean)))
+    return Chart(
+        f"Where it looked on average: {name}", f"Mean size of the contributions of patches of {name}; the largest lie in {where}.",
+        "heat", matrix=tuple(tuple(row) for row in mean.tolist()), x_names=names[0], y_names=names[1],
+        x_label="patch, left to right", y_label="patch, top to bottom",
+    )  # fmt: skip
+
+
+def _rows(run: "Run", chosen: Chosen, plain: Mapping[str, Tensor], answers: Sequence[str]) -> Block:
+    """A few rows with the columns that contributed most, and what stood in them."""
+    assert run.task is not None
+    frame = chosen.frame(list(plain))
+    cells = {name: shown_cells(run, name, frame[name]) for name in plain}
+    known = truths(run.task, chosen)
+    table = []
+    for place in range(min(ROWS, len(chosen.rows))):
+        top = sorted(plain, key=lambda name: -abs(float(plain[name][place])))[:TOP]
+        told = [f"{name} = {cells[name][place]} ({float(plain[name][place]):+.2g})" for name in top]
+        told += ["–"] * (min(TOP, len(plain)) - len(told))
+        truth = (known[place],) if known else ()
+        table.append((int(chosen.rows[place]) + 1, answers[place], *truth, *told))
+    heads = ("largest", "second", "third")[: min(TOP, len(plain))]
+    columns = ("row", "answer", *(("truth",) if known else ()), *heads)
+    note = "In brackets the contribution: above 0 it spoke for the answer (or raised the number), below 0 against it."
+    return Grid("What moved single answers", columns, tuple(table), note, raw=True)
+
+
+_NAMES = {"attribution": "order of the explanation", "random": "random order", "reverse": "reverse order"}
+
+
+def _control(score: str, checked: Control) -> list[Block]:
+    """Both curves and the areas under them."""
+    curves = {name: curve.double().mean(0).tolist() for name, curve in checked.curves.items()}
+    back = {"attribution": curves["reverse"][::-1], "random": curves["random"][::-1], "reverse": curves["attribution"][::-1]}  # fmt: skip
+    blocks: list[Block] = []
+    titles = {
+        "deletion": ("Deletion: parts taken away", "lower is better", curves, "share of the parts taken away"),
+        "insertion": ("Insertion: parts put back", "higher is better", back, "share of the parts put back"),
+    }
+    for kind, (title, better, lines, label) in titles.items():
+        areas = ", ".join(f"{_NAMES[order]} {shown(f.value)}" for order, f in checked.areas[kind].items())
+        series = tuple(Series(_NAMES[order], checked.shares, tuple(line)) for order, line in lines.items())
+        alt = f"{kind.capitalize()} curves; areas: {areas}; {better}."
+        blocks.append(Chart(title, alt, "line", series, label, f"mean {score}", note=f"{better.capitalize()} under the curve."))  # fmt: skip
+    rows = tuple(
+        (f"{kind} ({titles[kind][1]})", _NAMES[order], figure.value, figure.low, figure.high)
+        for kind, areas in checked.areas.items()
+        for order, figure in areas.items()
+    )
+    note = (
+        f"Mean area under the curves over {checked.parts} parts with 95 % bootstrap intervals; a part is a column, or a "
+        "patch of it. Parts are replaced by the input that says nothing."
+    )
+    return [
+        *blocks,
+        Grid("The explanation beside a random order", ("area", "order", "mean", "low", "high"), rows, note),
+    ]
