@@ -22,11 +22,15 @@ def path_changes(first_rows: pl.DataFrame, base: Path) -> list[pl.Expr]:
         if dtype != pl.String:
             continue
         sample = first_rows[name].head(LOOKED_AT).drop_nulls().head(20).to_list()
-        if sample and all(cell.strip().lower().endswith(PICTURES) for cell in sample):
+        if sample and all(_names_a_picture(cell.strip().lower()) for cell in sample):
             path = pl.col(name).str.strip_chars()
             joined = pl.lit(str(base.resolve()) + "/") + path
             changes.append(pl.when(path.str.contains(_ABSOLUTE)).then(path).otherwise(joined).alias(name))
     return changes
+
+
+def _names_a_picture(cell: str) -> bool:
+    return cell.endswith(PICTURES) and cell not in PICTURES  # ".png" alone is a format
 
 
 def absolute_paths(frame: pl.DataFrame, base: Path) -> pl.DataFrame:
