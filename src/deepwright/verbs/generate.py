@@ -26,6 +26,7 @@ __all__ = ["Generate"]
 SHOWN = 64
 TRAIN_ROWS = 50_000  # that creations are compared with
 FEW = 20  # rows below which nothing is measured
+SURE = 0.05
 
 
 @registries.verbs.register
@@ -43,7 +44,7 @@ class Generate(Config):
     n: int = Setting(16, ge=1, le=100_000)
     seed: int = Setting(0, ge=0)
     out: Path | None = None
-    measure: int = Setting(1000, ge=0, le=5000)
+    measure: int = Setting(2000, ge=0, le=5000)
     force: bool = False
 
     def check(self, run: "Run") -> None:
@@ -113,7 +114,7 @@ def _figures(measured: Resemblance) -> dict[str, Any]:
     return {
         "n": {"made": measured.made, "held_out": measured.held, "training": measured.train},
         "distance": {name: figure.to_dict() for name, figure in measured.distance.items()},
-        "excess": measured.excess.to_dict(), "near": measured.near.to_dict(),
+        "chance": dict(measured.chance), "near": measured.near.to_dict(),
         "nearest": {name: figure.to_dict() for name, figure in measured.nearest.items()},
     }  # fmt: skip
 
@@ -142,12 +143,16 @@ def _with_interval(figure: Interval, percent: bool = False) -> str:
 
 def _distance_words(measured: Resemblance) -> tuple[str, Literal["good", "warning"]]:
     made, real, mean = (measured.distance[name] for name in ("made", "real", "mean"))
-    figures = f"(distance {shown(made.value)}; real from real {shown(real.value)}; mean {shown(mean.value)})"
-    if measured.excess.low <= 0:
-        return f"On these coarse figures the creations cannot be told from real examples {figures}.", "good"
+    figures = f"distance {shown(made.value)}; real from real {shown(real.value)}; mean {shown(mean.value)}"
     if made.low >= mean.high:
-        return f"The creations are no better than the mean of all examples, repeated {figures}.", "warning"
-    return f"The creations can be told from real examples {figures}.", "warning"
+        return f"The creations are no better than the mean of all examples, repeated ({figures}).", "warning"
+    if measured.chance["made"] < SURE:
+        chance = f"p = {measured.chance['made']:.2g}"
+        return f"The creations can be told from real examples ({figures}; {chance}).", "warning"
+    if measured.nearest["made"].low > measured.nearest["held"].high:
+        further = " against ".join(shown(measured.nearest[name].value) for name in ("made", "held"))
+        return f"The creations lie further from training examples than real ones do ({further}; {figures}).", "warning"
+    return f"On these coarse figures the creations cannot be told from real examples ({figures}).", "good"
 
 
 def _copy_words(measured: Resemblance) -> tuple[str, Literal["good", "warning"]]:
@@ -164,6 +169,8 @@ def _judged(measured: Resemblance) -> list[Block]:
     rows = (
         ("distance: creations from held-out examples", _with_interval(distance["made"])),
         ("distance: training examples from held-out ones (the floor)", _with_interval(distance["real"])),
+        ("chance of such a distance within one population: creations (p)", shown(measured.chance["made"])),
+        ("chance of such a distance within one population: training examples (p)", shown(measured.chance["real"])),
         ("distance: the mean example, repeated", _with_interval(distance["mean"])),
         ("nearest training example, median: creations", _with_interval(near["made"])),
         ("nearest training example, median: held-out examples", _with_interval(near["held"])),

@@ -15,7 +15,7 @@ from torch import Tensor
 from deepwright.contracts import FittedFeature
 from deepwright.core.seeds import derive
 
-__all__ = ["Interval", "Resemblance", "Scale", "kernel_distances", "nearest", "resemblance"]
+__all__ = ["Interval", "Resemblance", "Scale", "by_lot", "kernel_distances", "nearest", "resemblance"]
 
 DRAWS = 300
 NEAR = 0.05  # quantile of the held-out distances that "near" means
@@ -41,7 +41,8 @@ class Resemblance:
     Args:
         distance: kernel distance to held-out examples: of "made", of as many "real" training examples (the floor), and of
             the "mean" of all training examples, repeated.
-        excess: distance of "made" less that of "real", under the same weightings.
+        chance: how often examples of one population, divided by lot, are as far apart as "made" and "real" each are from
+            held-out ones (permutation test): below 0.05 they can be told apart.
         near: share of creations that lie nearer to a training example than 95 % of held-out examples do; 0.05 is natural.
         nearest: median distance to the nearest training example, of "made" and of "held" examples.
     """
@@ -50,7 +51,7 @@ class Resemblance:
     held: int
     train: int
     distance: Mapping[str, Interval]
-    excess: Interval
+    chance: Mapping[str, float]
     near: Interval
     nearest: Mapping[str, Interval]
 
@@ -92,7 +93,7 @@ def resemblance(made: Tensor, held: Tensor, train: Tensor, seed: int) -> Resembl
     others = {"made": made, "real": floor, "mean": train.mean(0, keepdim=True).expand(len(made), -1)}
     values, draws = kernel_distances(held, others, generator)
     distance = {name: interval(values[name], draws[name]) for name in others}
-    excess = interval(values["made"] - values["real"], draws["made"] - draws["real"])
+    chance = {name: by_lot(held, others[name], generator) for name in ("made", "real")}
     near = {"made": nearest(made, train), "held": nearest(held, train)}
 
     def resampled(figure: Callable[[Mapping[str, Tensor]], Tensor]) -> Interval:
@@ -103,7 +104,7 @@ def resemblance(made: Tensor, held: Tensor, train: Tensor, seed: int) -> Resembl
 
     share = resampled(lambda d: (d["made"] < d["held"].quantile(NEAR)).double().mean())
     medians = {name: resampled(lambda d, name=name: d[name].quantile(0.5)) for name in near}  # type: ignore[misc]
-    return Resemblance(len(made), len(held), len(train), distance, excess, share, medians)
+    return Resemblance(len(made), len(held), len(train), distance, chance, share, medians)
 
 
 def interval(value: float, draws: Tensor) -> Interval:
@@ -130,6 +131,20 @@ def kernel_distances(
         squared = own.means + theirs.means - 2 * both
         values[name], draws[name] = float(squared[0]), squared[1:]
     return values, draws
+
+
+def by_lot(a: Tensor, b: Tensor, generator: torch.Generator) -> float:
+    """The p-value of a permutation test with the kernel distance (Gretton et al. 2012, JMLR 13): small where they differ."""
+    kernel = _kernel(pooled := torch.cat([a, b]), pooled).fill_diagonal_(0.0)
+    order = [torch.arange(len(pooled)), *(torch.randperm(len(pooled), generator=generator) for _ in range(DRAWS))]
+    first = torch.stack([(places < len(a)).double() for places in order])  # (R + 1, n + m), the true division first
+    second = 1 - first
+    toward = first @ kernel
+    apart = kernel.sum(0) - toward
+    n, m = len(a), len(b)
+    within = (toward * first).sum(1) / (n * (n - 1)) + (apart * second).sum(1) / (m * (m - 1))
+    squared = within - 2 * (toward * second).sum(1) / (n * m)
+    return float((squared >= squared[0] - 1e-12).double().mean())
 
 
 class _Within:

@@ -1,0 +1,322 @@
+"""Generate: from a folder of digits to creations that resemble them, the same for ever, with their record."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+from sklearn.datasets import load_digits
+
+from deepwright.core.errors import DataError, Interrupted, OutputExists, RecipeError, Refused, RunError
+from deepwright.core.report import Grid, Pictures, Report, Text
+from deepwright.draft import Draft
+from deepwright.fields import Field
+from deepwright.run import Run
+from deepwright.training.checkpoint import Checkpoints
+from deepwright.training.events import Event, Started
+from deepwright.verbs.creations import create, decode, read_record, sheet, with_record, write_creations
+from deepwright.verbs.generate import Generate, _copy_words
+from deepwright.verbs.learning import learning_report
+from deepwright.verbs.report import write_report
+from deepwright.verbs.resemblance import Scale, by_lot, kernel_distances, nearest, resemblance
+from deepwright.verbs.train import Watch, resume, train
+
+
+def draft(source: Path, **settings: Any) -> Draft:
+    made = Draft()
+    for name, value in {"data.source": str(source), "model.kind": "gan", "train.budget": "20steps", **settings}.items():
+        made.put(tuple(name.split(".")), value, "test")
+    return made
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """1,797 handwritten digits of 8 × 8 pixels (Alpaydin & Kaynak 1998), with labels."""
+    real = load_digits()
+    path = tmp_path_factory.mktemp("digits") / "digits.npz"
+    np.savez(path, image=(real.images * 255 / 16).round().astype(np.uint8), label=real.target)
+    return path
+
+
+@pytest.fixture(scope="module")
+def run(digits: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return train(draft(digits, **{"train.budget": "300steps"}), out=tmp_path_factory.mktemp("runs"))
+
+
+def bits(frame: pl.DataFrame) -> list[bytes]:
+    return frame["image"].to_list()
+
+
+def test_the_recipe_needs_no_target_and_leaves_the_labels_out(run: Run) -> None:
+    assert run.task is None
+    assert run.recipe.objective.kind == "adversarial"
+    assert list(run.features) == ["image"]
+    assert any(finding.text == "'gan' learns 'image'; 'label' is left out." for finding in run.findings)
+
+
+def test_creations_are_made_by_the_averaged_weights(run: Run) -> None:
+    last = Checkpoints(run.folder / "checkpoints").latest()
+    assert last is not None
+    average = last.under("average")
+    assert all(torch.equal(value, average[name]) for name, value in run.network.state_dict().items())
+    assert not torch.equal(average["generator.out.weight"], last.under("weights")["generator.out.weight"])
+
+
+def test_creations_are_nearer_to_real_digits_than_noise_and_an_untrained_network(run: Run) -> None:
+    table = run.training_data().table
+    train_rows, held = (table.take(np.flatnonzero(run.parts == part), ["image"]) for part in (0, 2))
+    scale = Scale(run.features, train_rows)
+    torch.manual_seed(1)
+    untrained = run.fresh_network().eval()
+    noise = np.random.default_rng(0).integers(0, 256, (300, 8, 8, 1), dtype=np.uint8)
+    field = run.features["image"].encode(pl.Series("image", noise[..., 0]))
+    others = {
+        "made": decode(run, create(run.network, 0, 0, 300)), "untrained": decode(run, create(untrained, 0, 0, 300)),
+        "noise": decode(run, {"image": Field(run.network.embed({"image": field})["image"].values)}),
+    }  # fmt: skip
+    flat = {name: scale(frame) for name, frame in others.items()}
+    flat["mean"] = torch.zeros_like(flat["made"])
+    found, _ = kernel_distances(scale(held), flat, torch.Generator().manual_seed(0))
+    assert found["made"] < 0.05 * min(found["noise"], found["untrained"]), found
+    assert found["made"] < 0.6 * found["mean"], found
+
+
+def test_the_report_has_pictures_figures_and_their_floor(run: Run, tmp_path: Path) -> None:
+    before = {name: value.clone() for name, value in run.network.state_dict().items()}
+    report = run.generate(n=5, seed=7, out=tmp_path / "new")
+    assert all(torch.equal(value, before[name]) for name, value in run.network.state_dict().items())
+    assert Report.from_dict(report.to_dict()) == report
+    data = report.data
+    assert data["version"] == 1
+    assert data["files"] == [*(f"seed7-{k:04d}.png" for k in range(5)), "sheet.png"]
+    measured = data["measured"]
+    assert measured["n"] == {"made": 359, "held_out": 359, "training": 1168}
+    distance = measured["distance"]
+    assert abs(distance["real"]["value"]) < 0.05 < distance["made"]["value"] < distance["mean"]["value"]
+    assert all(figure["low"] <= figure["value"] <= figure["high"] for figure in measured["nearest"].values())
+    assert measured["chance"]["made"] < 0.05 < measured["chance"]["real"]
+    (pictures,) = (block for block in report.blocks if isinstance(block, Pictures))
+    assert len(pictures.images) == 5
+    assert pictures.alts[3] == "Creation 3 of seed 7"
+    assert any(isinstance(block, Grid) and "floor" in str(block.rows) for block in report.blocks)
+    assert data["verdict"].startswith("The creations can be told from real examples")
+
+
+def test_a_creation_has_the_same_bytes_however_many_are_made(run: Run, tmp_path: Path) -> None:
+    for n in (4, 8, 70):
+        run.generate(n=n, seed=3, out=tmp_path / str(n), measure=0)
+    for k in range(4):
+        name = f"seed3-{k:04d}.png"
+        assert len({(tmp_path / str(n) / name).read_bytes() for n in (4, 8, 70)}) == 1
+    whole = bits(decode(run, create(run.network, 3, 0, 70)))
+    assert bits(decode(run, create(run.network, 3, 30, 37))) == whole[30:67]
+    assert len(set(whole)) == 70
+    assert bits(decode(run, create(run.network, 4, 0, 70))) != whole
+
+
+def test_files_carry_their_record_and_are_whole_pictures(run: Run, tmp_path: Path) -> None:
+    run.generate(n=3, seed=2, out=tmp_path / "new", measure=0)
+    record = read_record(tmp_path / "new" / "seed2-0001.png")
+    assert (record["run"], record["seed"], record["number"]) == (run.name, 2, 1)
+    assert record["deepwright"]
+    assert str(tmp_path) not in str(record)
+    with Image.open(tmp_path / "new" / "seed2-0001.png") as picture:
+        picture.verify()
+        assert picture.size == (8, 8)
+    plain = bits(decode(run, create(run.network, 2, 0, 2)))[1]
+    assert with_record(plain, record) == (tmp_path / "new" / "seed2-0001.png").read_bytes()
+    assert read_record(tmp_path / "new" / "sheet.png")["numbers"] == 3
+    (tmp_path / "plain.png").write_bytes(plain)
+    with pytest.raises(DataError, match="carries no record"):
+        read_record(tmp_path / "plain.png")
+    (tmp_path / "text.png").write_text("no picture")
+    with pytest.raises(DataError, match="cannot be read as a PNG"):
+        read_record(tmp_path / "text.png")
+
+
+def test_records_hold_any_sign(run: Run, tmp_path: Path) -> None:
+    plain = bits(decode(run, create(run.network, 2, 0, 1)))[0]
+    (tmp_path / "a.png").write_bytes(with_record(plain, {"run": "Möwe 鳥"}))
+    assert read_record(tmp_path / "a.png") == {"run": "Möwe 鳥"}
+
+
+def test_without_a_place_each_call_gets_a_folder_of_its_own(run: Run) -> None:
+    first, second = (Path(run.generate(n=1, measure=0).data["folder"]) for _ in range(2))
+    assert first.parent == second.parent == run.folder / "creations"
+    assert int(second.name) == int(first.name) + 1
+
+
+def test_a_taken_place_is_kept(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(OutputExists, match=r"nothing was written\. Use --force"):
+        run.generate(n=1, out=tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+    run.generate(n=1, out=tmp_path, force=True, measure=0)
+    assert (tmp_path / "mine.txt").read_text() == "mine"
+    assert (tmp_path / "sheet.png").exists()
+
+
+def test_without_the_training_data_there_are_creations_and_a_note(run: Run, tmp_path: Path, monkeypatch: Any) -> None:
+    def gone() -> None:
+        raise RunError("The data this run was trained on is gone.")
+
+    monkeypatch.setattr(run, "training_data", gone)
+    report = run.generate(n=2, out=tmp_path / "new")
+    assert report.data["measured"] is None
+    assert report.data["notes"] == ["Nothing could be measured: The data this run was trained on is gone."]
+    assert (tmp_path / "new" / "seed0-0001.png").exists()
+
+
+def test_a_run_that_answers_is_refused() -> None:
+    answering = SimpleNamespace(name="cars-1", recipe=SimpleNamespace(model=SimpleNamespace(learns="target")))
+    with pytest.raises(Refused, match=r"The run cars-1 answers, it does not create\. Train one .* --model gan\."):
+        Generate().check(answering)  # type: ignore[arg-type]
+
+
+def test_a_target_and_a_table_without_pictures_are_refused_before_training(digits: Path, tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="creates inputs and answers nothing; leave the target 'label' out"):
+        train(draft(digits, target=["label"]), out=tmp_path)
+    pl.DataFrame({"a": [str(k) for k in range(40)], "b": ["x", "y"] * 20}).write_csv(tmp_path / "plain.csv")
+    with pytest.raises(Refused, match="no column here is a picture"):
+        train(draft(tmp_path / "plain.csv"), out=tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["plain.csv"]
+
+
+@pytest.mark.parametrize("step", [1, 13])
+def test_an_interrupted_training_goes_on_to_the_same_bits(
+    digits: Path, tmp_path: Path, step: int, monkeypatch: Any
+) -> None:
+    whole = train(draft(digits), out=tmp_path / "whole")
+    with monkeypatch.context() as patch:
+        patch.setattr("deepwright.training.loop.interrupts", lambda: _Stop(step))
+        with pytest.raises(Interrupted) as stop:
+            train(draft(digits), out=tmp_path / "parts")
+    assert f"Stopped at step {step} of 20" in str(stop.value)
+    resumed = resume(next((tmp_path / "parts").iterdir()))
+    wanted, found = (load_file(one.folder / "weights.safetensors") for one in (whole, resumed))
+    assert wanted.keys() == found.keys()
+    assert all(torch.equal(found[name], value) for name, value in wanted.items())
+
+
+@dataclass
+class _Stop:
+    """What the loop asks after every step; says yes after some."""
+
+    after: int
+
+    def __enter__(self) -> "_Stop":
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def is_set(self) -> bool:
+        self.after -= 1
+        return self.after <= 0
+
+
+def test_the_report_of_a_training_shows_every_player(run: Run) -> None:
+    titles = {block.title: block for block in learning_report(run).blocks if hasattr(block, "title")}
+    assert [line.name for line in titles["Learning curve"].series] == ["discriminator", "generator"]  # type: ignore[union-attr]
+    assert {"Discriminator accuracy", "Discriminator penalty"} <= titles.keys()
+    page = write_report(run).read_text(encoding="utf-8")
+    assert "Discriminator accuracy" in page
+
+
+def test_no_budget_means_ten_minutes(digits: Path, tmp_path: Path) -> None:
+    made = draft(digits)
+    made.value["train"] = {}
+    seen: list[Run] = []
+
+    class Enough(BaseException): ...
+
+    def enough(event: Event) -> None:
+        if isinstance(event, Started):
+            raise Enough
+
+    with pytest.raises(Enough):
+        train(made, out=tmp_path, watch=Watch(enough, run=seen.append))
+    assert str(seen[0].recipe.train.budget) == "10min"
+
+
+def test_columns_of_cells_become_a_table(tmp_path: Path, run: Run) -> None:
+    cells = pl.DataFrame({"age": [31.5, 40.0], "town": ["Bern", None]})
+    assert write_creations(tmp_path, cells, {"seed": 1}) == ["creations.csv"]
+    assert pl.read_csv(tmp_path / "creations.csv").equals(cells)
+    two = pl.DataFrame({"a": bits(decode(run, create(run.network, 1, 0, 2))), "b": [None, None], "c": [1, 2]},
+                       schema_overrides={"b": pl.Binary})  # fmt: skip
+    names = ["seed1-0000-0.png", "seed1-0001-0.png", "sheet-0.png", "sheet-1.png", "creations.csv"]
+    assert write_creations(tmp_path / "two", two, {"seed": 1}) == names
+
+
+def test_a_sheet_shows_pictures_in_reading_order(tmp_path: Path) -> None:
+    def plain(shade: int) -> bytes:
+        out = tmp_path / "one.png"
+        Image.new("L", (4, 4), shade).save(out)
+        return out.read_bytes()
+
+    (tmp_path / "sheet.png").write_bytes(sheet([plain(10), None, plain(30)]))
+    with Image.open(tmp_path / "sheet.png") as whole:
+        assert whole.size == (2 * 66 + 2, 2 * 66 + 2)
+        assert [whole.getpixel((30 + 66 * x, 30 + 66 * y)) for y in (0, 1) for x in (0, 1)] == [10, 128, 30, 128]
+
+
+def test_kernel_distance_is_that_of_the_double_sum() -> None:
+    generator = torch.Generator().manual_seed(2)
+    a, b = (torch.randn(rows, 3, dtype=torch.float64, generator=generator) for rows in (6, 8))
+    kernel = lambda x, y: float((x @ y / 3 + 1) ** 3)  # noqa: E731
+    within = [
+        sum(kernel(s[i], s[j]) for i in range(len(s)) for j in range(len(s)) if i != j) / (len(s) * (len(s) - 1))
+        for s in (a, b)
+    ]
+    cross = sum(kernel(x, y) for x in a for y in b) / 48
+    values, draws = kernel_distances(a, {"b": b}, generator)
+    assert values["b"] == pytest.approx(sum(within) - 2 * cross)
+    assert draws["b"].shape == (300,)
+
+
+def test_distances_and_chances_tell_samples_apart() -> None:
+    generator = torch.Generator().manual_seed(3)
+
+    def normal(rows: int, shift: float = 0.0) -> torch.Tensor:
+        return torch.randn(rows, 5, dtype=torch.float64, generator=generator) + shift
+
+    chances = [by_lot(normal(60), normal(80), generator) for _ in range(40)]
+    assert 0.3 < sum(chances) / 40 < 0.7
+    assert sum(p < 0.1 for p in chances) < 12
+    assert by_lot(normal(60), normal(80, 0.6), generator) < 0.02
+
+
+def test_copies_are_noticed() -> None:
+    generator = torch.Generator().manual_seed(4)
+    train_rows, held, others = (torch.randn(n, 4, dtype=torch.float64, generator=generator) for n in (400, 200, 200))
+    assert torch.allclose(
+        nearest(held[:3], train_rows), (held[:3, None] - train_rows).square().mean(2).min(1).values.sqrt()
+    )
+    honest = resemblance(others, held, train_rows, seed=0)
+    assert honest.near.low <= 0.05 <= honest.near.high
+    copied = torch.cat([train_rows[:60], others[:140]])
+    found = resemblance(copied, held, train_rows, seed=0)
+    assert 0.2 < found.near.low < 0.3 < found.near.value < 0.45
+    assert _copy_words(found)[0].startswith("They may be copies, or only the most ordinary examples: 30.5 % of them")
+    assert _copy_words(honest)[1] == "good"
+
+
+def test_missing_cells_are_the_mean_and_constant_columns_do_no_harm() -> None:
+    class Plain:
+        def baseline_columns(self, column: pl.Series) -> pl.DataFrame:
+            return column.cast(pl.Float64).fill_null(float("nan")).to_frame()
+
+    frame = pl.DataFrame({"a": [1.0, 3.0, None], "b": [5.0, 5.0, 5.0]})
+    flat = Scale({"a": Plain(), "b": Plain()}, frame)(frame)  # type: ignore[dict-item]
+    assert flat.tolist() == [[-1.0, 0.0], [1.0, 0.0], [0.0, 0.0]]
+
+
+def test_tone_of_notes_stands_out(run: Run, tmp_path: Path) -> None:
+    texts = [block for block in run.generate(n=1, out=tmp_path / "x").blocks if isinstance(block, Text)]
+    assert [text.tone for text in texts] == ["plain", "warning", "good"]
