@@ -165,25 +165,24 @@ def _copy_words(measured: Resemblance) -> tuple[str, Literal["good", "warning"]]
 
 
 def _judged(measured: Resemblance) -> list[Block]:
-    distance, near = measured.distance, measured.nearest
+    distance = {name: _with_interval(figure) for name, figure in measured.distance.items()}
+    near = {name: _with_interval(figure) for name, figure in measured.nearest.items()}
     rows = (
-        ("distance: creations from held-out examples", _with_interval(distance["made"])),
-        ("distance: training examples from held-out ones (the floor)", _with_interval(distance["real"])),
-        ("chance of such a distance within one population: creations (p)", shown(measured.chance["made"])),
-        ("chance of such a distance within one population: training examples (p)", shown(measured.chance["real"])),
-        ("distance: the mean example, repeated", _with_interval(distance["mean"])),
-        ("nearest training example, median: creations", _with_interval(near["made"])),
-        ("nearest training example, median: held-out examples", _with_interval(near["held"])),
-        ("creations nearer than 95 % of held-out examples (5 % is natural)", _with_interval(measured.near, True)),
+        ("creations", distance["made"], shown(measured.chance["made"]), near["made"]),
+        ("training examples", distance["real"], shown(measured.chance["real"]), "–"),
+        ("held-out examples", "–", "–", near["held"]),
+        ("their mean, repeated", distance["mean"], "–", "–"),
     )
     note = (
         f"{measured.made} creations, {measured.held} held-out and {measured.train} training examples; 95 % bootstrap "
-        "intervals in brackets. Kernel distance on the flat columns that baselines use; fine detail does not count."
+        "intervals in brackets. Distance: squared kernel distance from held-out examples, on the flat columns that baselines "
+        "use; fine detail does not count. p: the chance of such a distance between two parts of one population. Nearest: the "
+        f"median distance to the nearest training example. Nearer than 95 % of held-out examples: "
+        f"{_with_interval(measured.near, True)} of the creations; 5 % is natural."
     )
-    floor = distance["real"]
     return [
-        Headline("distance from real", shown(distance["made"].value), f"real from real: {_with_interval(floor)}"),
+        Headline("distance from real", shown(measured.distance["made"].value), f"real from real: {distance['real']}"),
         Text(*_distance_words(measured)),
         Text(*_copy_words(measured)),
-        Grid("Creations beside real examples", ("figure", "value"), rows, note),
+        Grid("Creations beside real examples", ("", "distance", "p", "nearest"), rows, note),
     ]
