@@ -1,5 +1,6 @@
 """Date: a moment, as days since a start and as places in the year, the week and the day."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, Self
 
@@ -70,11 +71,13 @@ class DateSummary:
     high: float = -np.inf
     timed: bool = False
     bad: BadValues = field(default_factory=BadValues)
+    forms: Mapping[str, int] = field(default_factory=dict)  # how texts are written, and how many cells were read so
 
     def merge(self, other: Self) -> "DateSummary":
         return DateSummary(
             self.rows + other.rows, self.missing + other.missing, min(self.low, other.low), max(self.high, other.high),
             self.timed or other.timed, self.bad.merge(other.bad, self.rows),
+            {form: self.forms.get(form, 0) + other.forms.get(form, 0) for form in {**self.forms, **other.forms}},
         )  # fmt: skip
 
 
@@ -83,7 +86,7 @@ class Date(Config):
     """A date or a date with time.
 
     Args:
-        form: how it is written, in strftime's signs; "" for columns that are dates already.
+        form: how it is written, in strftime's signs; "" for columns that are dates already, and to find it out.
     """
 
     kind: Literal["date"] = "date"
@@ -115,6 +118,13 @@ class Date(Config):
         return parse_dates(column, self.form)
 
     def summarise(self, column: pl.Series) -> DateSummary:
+        form = self.form
+        if not form and column.dtype == pl.String:
+            text = blank_to_null(column).drop_nulls().head(2000)
+            form = _form(text)[0] if len(text) else ""
+        return self.model_copy(update={"form": form})._summary(column)
+
+    def _summary(self, column: pl.Series) -> DateSummary:
         parsed = self.parse(column)
         seconds = parsed.dt.epoch("us").drop_nulls().to_numpy() / 1e6
         if not len(seconds):
@@ -127,6 +137,7 @@ class Date(Config):
             float(seconds.max()),
             timed,
             self.bad(column, parsed),
+            {self.form: len(seconds)} if self.form else {},
         )
 
     def bad(self, column: pl.Series, parsed: pl.Series) -> BadValues:
@@ -141,8 +152,15 @@ class Date(Config):
     def fit(self, summary: DateSummary, name: str) -> "FittedDate":
         known = summary.low <= summary.high
         low, high = (summary.low, summary.high) if known else (0.0, _DAY)
+        form = max(summary.forms, key=lambda form: (summary.forms[form], form), default=self.form)
+        settings = self.model_copy(update={"form": form})
         return FittedDate(
-            name=name, settings=self, low=low, high=high, timed=summary.timed, flagged=summary.missing > 0 or not known
+            name=name,
+            settings=settings,
+            low=low,
+            high=high,
+            timed=summary.timed,
+            flagged=summary.missing > 0 or not known,
         )
 
 

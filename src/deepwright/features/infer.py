@@ -31,14 +31,14 @@ def infer_features(columns: Mapping[str, pl.Series], given: Mapping[str, Any]) -
     """The feature settings of each column.
 
     Args:
-        columns: the input columns (all rows, or a sample). given: settings the person named; they are taken as they are.
+        columns: the input columns (all rows, or a sample). given: settings the person named; what they leave open is found out.
     """
     settings: dict[str, Any] = {}
     left_out: list[str] = []
     findings: list[Finding] = []
     for name, column in columns.items():
         if name in given:
-            settings[name] = given[name]
+            settings[name] = _filled(given[name], column)
             continue
         useless = _useless(column)
         if useless is not None:
@@ -55,6 +55,14 @@ def infer_features(columns: Mapping[str, pl.Series], given: Mapping[str, Any]) -
         settings[name] = best.settings
         findings += [Finding("note", "choice", note, name) for note in best.notes]
     return Inferred(settings, tuple(left_out), tuple(findings))
+
+
+def _filled(given: Any, column: pl.Series) -> Any:
+    """What a person named, with what they left open (how numbers and dates are written) as the cells tell it."""
+    suits = type(given).suits(column)
+    if suits is None:
+        return given
+    return suits.settings.model_copy(update={name: getattr(given, name) for name in given.model_fields_set})
 
 
 def _useless(column: pl.Series) -> Finding | None:

@@ -1,6 +1,6 @@
 """Number: a robustly scaled quantity, with a flag where it is missing."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, Self
 
@@ -21,8 +21,11 @@ from deepwright.spaces import Box
 __all__ = ["FittedNumber", "Number", "NumberSummary"]
 
 SAMPLE = 65_536  # values kept for quantiles: exact up to so many rows
+_FARTHEST = 1e100  # scaled values are cut here, so that their squares stay numbers
 ENOUGH = 0.9  # share of cells that must be numbers
 SENTINELS = tuple(sign * value for value in (99, 999, 9999, 99999, 999999) for sign in (1, -1))
+
+Way = tuple[str, str, tuple[str, str]]
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,7 @@ class NumberSummary:
     Args:
         sample: (priority, value) rows, the lowest priorities seen: a uniform sample, the same in whatever order chunks
             are merged.
+        ways: how numbers in text are written (decimal sign, thousands sign, affix), and how many were read so.
     """
 
     rows: int = 0
@@ -40,6 +44,7 @@ class NumberSummary:
     high: float = -np.inf
     bad: BadValues = field(default_factory=BadValues)
     sample: np.ndarray = field(default_factory=lambda: np.empty((0, 2)))
+    ways: Mapping[Way, int] = field(default_factory=dict)
 
     def merge(self, other: Self) -> "NumberSummary":
         sample = np.concatenate([self.sample, other.sample])
@@ -47,7 +52,7 @@ class NumberSummary:
             sample = sample[np.lexsort((sample[:, 1], sample[:, 0]))[:SAMPLE]]
         return NumberSummary(
             self.rows + other.rows, self.missing + other.missing, min(self.low, other.low), max(self.high, other.high),
-            self.bad.merge(other.bad, self.rows), sample,
+            self.bad.merge(other.bad, self.rows), sample, _summed(self.ways, other.ways),
         )  # fmt: skip
 
 
@@ -103,18 +108,30 @@ class Number(Config):
         empty = NumberSummary(len(column), parsed.values.null_count(), bad=bad)
         if not len(values):
             return empty
-        full = NumberSummary(len(column), empty.missing, float(values.min()), float(values.max()), bad, sample)
+        written = {} if column.dtype.is_numeric() else {(parsed.decimal, parsed.thousands, parsed.affix): len(values)}
+        full = NumberSummary(len(column), empty.missing, float(values.min()), float(values.max()), bad, sample, written)
         return NumberSummary().merge(full)
 
     def fit(self, summary: NumberSummary, name: str) -> "FittedNumber":
-        values = summary.sample[:, 1]
+        values, settings = summary.sample[:, 1], self._settled(summary)
         if not len(values):
-            return FittedNumber(name=name, settings=self, centre=0.0, scale=1.0, low=0.0, high=0.0, flagged=True)
+            return FittedNumber(name=name, settings=settings, centre=0.0, scale=1.0, low=0.0, high=0.0, flagged=True)
         centre, scale = _robust(values)
         return FittedNumber(
-            name=name, settings=self, centre=centre, scale=scale, low=summary.low, high=summary.high,
+            name=name, settings=settings, centre=centre, scale=scale, low=summary.low, high=summary.high,
             flagged=summary.missing > 0, whole=bool((values == np.round(values)).all()),
         )  # fmt: skip
+
+    def _settled(self, summary: NumberSummary) -> "Number":
+        """With the way most numbers were written, so that a later cell means the same whatever stands beside it."""
+        if not summary.ways:
+            return self
+        decimal, thousands, affix = max(summary.ways, key=lambda way: (summary.ways[way], way))
+        return self.model_copy(update={"decimal": decimal, "thousands": thousands, "affix": affix})
+
+
+def _summed(a: Mapping[Way, int], b: Mapping[Way, int]) -> dict[Way, int]:
+    return {way: a.get(way, 0) + b.get(way, 0) for way in {**a, **b}}
 
 
 def _notes(name: str, parsed: Parsed, sentinels: Sequence[float]) -> tuple[str, ...]:
@@ -181,7 +198,8 @@ class FittedNumber(FittedPlain):
                    torch.tensor(scale).float())  # fmt: skip
 
     def _scaled(self, values: np.ndarray) -> np.ndarray:
-        x = (values - self.centre) / self.scale
+        with np.errstate(over="ignore"):
+            x = np.clip((values - self.centre) / self.scale, -_FARTHEST, _FARTHEST)
         return x / np.sqrt(1.0 + (x / self.settings.clip) ** 2)
 
     def encode(self, column: pl.Series) -> Field:
