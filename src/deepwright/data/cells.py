@@ -47,7 +47,10 @@ class Parsed:
 
 
 def blank_to_null(column: pl.Series) -> pl.Series:
-    """Text without surrounding blanks; empty cells are missing."""
+    """Text without surrounding blanks; empty cells are missing. What has no text (lists, bytes) becomes the type's name."""
+    if column.dtype.is_nested() or column.dtype in (pl.Binary, pl.Object):
+        named = pl.when(column.is_not_null()).then(pl.lit(f"({column.dtype.base_type()})")).otherwise(None)
+        return pl.select(named).to_series().alias(column.name)
     text = column.cast(pl.String).str.strip_chars()
     return pl.select(pl.when(text == "").then(None).otherwise(text)).to_series().alias(column.name)
 
