@@ -135,7 +135,7 @@ class FittedImage(Config):
         side, parts = _THUMBNAIL, []
         for start in range(0, max(len(column), 1), 4096):
             values, good = read_column(column.slice(start, 4096), self._frame)
-            means = area_means(values, side, side).reshape(len(values), -1) / np.float32(255)
+            means = area_means(values, side, side).reshape(len(values), side * side * self.channels) / np.float32(255)
             means[~good] = np.nan
             parts.append(means)
         names = [f"{y}_{x}_{c}" for y in range(side) for x in range(side) for c in range(self.channels)]

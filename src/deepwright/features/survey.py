@@ -146,16 +146,23 @@ _SHELF = _Shelf(_KEPT)
 
 def area_means(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
     """Means (n, height, width, C) float32 over equal areas of pictures (n, h, w, C), whatever their size."""
+    down, across = (_areas(size, n) / size for size, n in zip(pixels.shape[1:3], (height, width), strict=True))
+    parts = (down.astype(np.float32), pixels.astype(np.float32), across.astype(np.float32))
+    return np.einsum("yh,nhwc,xw->nyxc", *parts, optimize=True)
+
+
+def _area_sums(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
+    """The means times h · w: whole numbers, exact in float64 in whatever order they are added up."""
     down, across = _areas(pixels.shape[1], height), _areas(pixels.shape[2], width)
-    return np.einsum("yh,nhwc,xw->nyxc", down, pixels.astype(np.float32), across, optimize=True)
+    return np.einsum("yh,nhwc,xw->nyxc", down, pixels.astype(np.float64), across, optimize=True)
 
 
 def _areas(size: int, pieces: int) -> np.ndarray:
-    """(pieces, size) shares of each pixel in each piece; rows sum to 1."""
-    edges = np.linspace(0, size, pieces + 1)
-    place = np.arange(size)
-    overlap = np.minimum(edges[1:, None], place + 1) - np.maximum(edges[:-1, None], place)
-    return (np.clip(overlap, 0, 1) * (pieces / size)).astype(np.float32)
+    """(pieces, size) how much of each pixel lies in each piece, in whole 1/pieces of a pixel; rows sum to `size`."""
+    edges = np.arange(pieces + 1) * size
+    place = np.arange(size) * pieces
+    overlap = np.minimum(edges[1:, None], place + pieces) - np.maximum(edges[:-1, None], place)
+    return np.clip(overlap, 0, pieces).astype(np.float64)
 
 
 def picture_hashes(pixels: np.ndarray) -> np.ndarray:
@@ -170,9 +177,9 @@ def picture_hashes(pixels: np.ndarray) -> np.ndarray:
     step = 1 / 8 if max(pixels.shape[1:3]) >= _SMALL.width else 1 / 16
     total = np.zeros(len(grey), np.uint64)
     for axis, shape in ((2, (8, 9)), (1, (9, 8))):
-        means = area_means(grey, *shape)[..., 0].astype(np.float64)
-        clear = np.maximum(np.ptp(means, axis=(1, 2)) * step, 1e-3)[:, None, None]
-        difference = np.diff(means, axis=axis)
+        sums = _area_sums(grey, *shape)[..., 0]  # exact: a picture's hash is the same in any company
+        clear = (np.ptp(sums, axis=(1, 2)) * step)[:, None, None]
+        difference = np.diff(sums, axis=axis)
         for bits in (difference > clear, difference < -clear):
             total = mixed(total) ^ np.packbits(bits.reshape(-1, 64), axis=1).view(">u8")[:, 0].astype(np.uint64)
     flat = grey.reshape(len(grey), -1)
