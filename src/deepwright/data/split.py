@@ -1,11 +1,12 @@
 """Splits: which rows train, which validate, which test. Fixed by the seed, stored in the run."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import polars as pl
 from pydantic import Field as Setting
+from pydantic import model_validator
 
 from deepwright.core.config import Config
 from deepwright.core.errors import DataError
@@ -29,11 +30,24 @@ class _Split(Config):
     validation: float = Setting(0.15, gt=0.0, lt=1.0)
     test: float = Setting(0.2, ge=0.0, lt=1.0)
 
+    @model_validator(mode="after")
+    def _room_to_train(self) -> Self:
+        if self.validation + self.test >= 1.0:
+            raise ValueError("validation and test together must leave rows to train on: their sum must be below 1")
+        return self
+
     def _sizes(self, rows: int) -> tuple[int, int]:
-        """Validation and test rows."""
-        test = round(self.test * rows)
-        validation = min(MOST_VALIDATION, round(self.validation * rows))
-        return max(1, validation), max(1, test) if self.test else 0
+        """Validation and test rows; at least one row is left to train on.
+
+        Raises:
+            DataError: there are too few rows.
+        """
+        if rows < 2 + (self.test > 0):
+            asked = "training, validation and test" if self.test else "training and validation"
+            raise DataError(f"{rows} rows with a target are too few: {asked} need at least one each.")
+        test = min(max(1, round(self.test * rows)), rows - 2) if self.test else 0
+        validation = min(max(1, round(self.validation * rows)), MOST_VALIDATION, rows - test - 1)
+        return validation, test
 
 
 @splits.register
@@ -56,10 +70,6 @@ class Random(_Split):
 
 def _cut(order: np.ndarray, validation: int, test: int) -> np.ndarray:
     """First places of the order test, next ones validation, the others training."""
-    if len(order) < 3:
-        raise DataError(
-            f"{len(order)} rows with a target are too few: training, validation and test need at least one each."
-        )
     parts = np.zeros(len(order), np.int8)
     parts[order[:test]] = PARTS["test"]
     parts[order[test : test + validation]] = PARTS["validation"]
@@ -68,7 +78,10 @@ def _cut(order: np.ndarray, validation: int, test: int) -> np.ndarray:
 
 @splits.register
 class Stratified(_Split):
-    """By chance, each part with the same shares of the target's labels (of its tenths, where it is a quantity)."""
+    """By chance, each part with the same shares of the target's labels (of its tenths, where it is a quantity).
+
+    A label keeps a training row as long as there are others to take: an answer nobody was taught cannot be right.
+    """
 
     kind: Literal["stratified"] = "stratified"
 
@@ -78,32 +91,58 @@ class Stratified(_Split):
     def assign(
         self, columns: Mapping[str, pl.Series], target: pl.Series | None, rows: np.ndarray, seed: int
     ) -> np.ndarray:
-        shuffled = np.random.default_rng(derive(seed, "split")).permutation(len(rows))
-        if target is None:
-            return _cut(shuffled, *self._sizes(len(rows)))
-        strata = _strata(target)[rows]
+        chance = np.random.default_rng(derive(seed, "split"))
+        shuffled = chance.permutation(len(rows))
         validation, test = self._sizes(len(rows))
-        # Within a stratum rows stand in chance order at even distances; sorted by distance all strata are spread alike.
-        place = np.empty(len(rows))
-        for stratum in np.unique(strata):
-            own = shuffled[strata[shuffled] == stratum]
-            shift = np.random.default_rng(derive(seed, "stratum", int(stratum))).random()
-            place[own] = (np.arange(len(own)) + shift) / len(own)
-        return _cut(np.argsort(place, kind="stable"), validation, test)
+        if target is None:
+            return _cut(shuffled, validation, test)
+        _, stratum = np.unique(_strata(target.gather(rows)), return_inverse=True)
+        counts = np.bincount(stratum)
+        room = counts - 1 if (counts - 1).sum() >= validation + test else counts
+        ties = chance.random(len(counts))
+        tests = _quota(counts, test, room, ties)
+        validations = _quota(counts, validation, room - tests, ties)
+        order = shuffled[np.argsort(stratum[shuffled], kind="stable")]
+        own = stratum[order]
+        place = np.arange(len(rows)) - (np.cumsum(counts) - counts)[own]  # within the stratum, in chance order
+        parts = np.zeros(len(rows), np.int8)
+        parts[order[place < tests[own]]] = PARTS["test"]
+        parts[order[(place >= tests[own]) & (place < (tests + validations)[own])]] = PARTS["validation"]
+        return parts
+
+
+def _quota(counts: np.ndarray, take: int, room: np.ndarray, ties: np.ndarray) -> np.ndarray:
+    """How many of each stratum to take: its share rounded down, the rest by the largest remainders, never above `room`."""
+    exact = take * counts / counts.sum()
+    quota = np.minimum(np.floor(exact).astype(np.int64), room)
+    while (left := take - int(quota.sum())) > 0:
+        free = np.flatnonzero(quota < room)
+        order = free[np.lexsort((ties[free], (quota - exact)[free]))]
+        quota[order[:left]] += 1
+    return quota
 
 
 def _strata(target: pl.Series) -> np.ndarray:
-    text = target.cast(pl.String) if not target.dtype.is_nested() else target.list.join("|")
-    if text.n_unique() <= STRATA:
-        return text.fill_null("").rank("dense").to_numpy().astype(np.int64)
-    numbers = parse_numbers(target) if not target.dtype.is_nested() else None
-    if numbers is None or numbers.share < 0.9:
-        common = text.value_counts(sort=True).head(STRATA).to_series().to_list()
-        ids = text.replace_strict(common, list(range(len(common))), default=STRATA, return_dtype=pl.Int64)
-        return ids.fill_null(STRATA).to_numpy()
-    values = numbers.values.to_numpy()
-    edges = np.nanquantile(values, np.linspace(0, 1, 11)[1:-1])
-    return np.where(np.isnan(values), -1, np.searchsorted(edges, values))
+    """(N,) int64: rows with equal numbers belong together."""
+    text = _as_text(target)
+    counts = text.value_counts(name="rows").sort("rows", text.name, descending=[True, False])
+    if counts.height > STRATA:
+        numbers = parse_numbers(target)
+        if numbers.share >= 0.9:
+            values = numbers.values.to_numpy()
+            edges = np.nanquantile(values, np.linspace(0, 1, 11)[1:-1])
+            return np.where(np.isnan(values), -1, np.searchsorted(edges, values))
+    common = counts[text.name].head(STRATA).to_list()
+    return text.replace_strict(common, list(range(len(common))), default=STRATA, return_dtype=pl.Int64).to_numpy()
+
+
+def _as_text(target: pl.Series) -> pl.Series:
+    """Labels as text, lists of labels joined; what has no text falls into one stratum."""
+    if isinstance(target.dtype, pl.List):
+        target = target.list.eval(pl.element().cast(pl.String, strict=False)).list.join("|", ignore_nulls=True)
+    elif target.dtype.is_nested() or target.dtype in (pl.Binary, pl.Object):
+        return pl.Series("target", [""] * len(target))
+    return target.cast(pl.String).fill_null("").alias("target")
 
 
 @splits.register
@@ -119,29 +158,43 @@ class Group(_Split):
     def assign(
         self, columns: Mapping[str, pl.Series], target: pl.Series | None, rows: np.ndarray, seed: int
     ) -> np.ndarray:
-        """Raises DataError: there are fewer than three groups."""
-        groups = columns[self.by].cast(pl.String).fill_null("(empty)").gather(rows)
-        names, counts = np.unique(groups.to_numpy().astype(str), return_counts=True)
-        if len(names) < 3:
-            raise DataError(
-                f"--group {self.by}: {len(names)} groups cannot be divided into training, validation and test."
-            )
-        order = np.random.default_rng(derive(seed, "split")).permutation(len(names))
+        """Raises DataError: there are fewer groups than parts."""
+        groups = columns[self.by].cast(pl.String).fill_null("(empty)").gather(rows).alias("group")
+        table = groups.value_counts(name="rows").sort("group")
+        names, counts = table["group"].to_list(), table["rows"].to_numpy()
+        wanted = [PARTS["train"], PARTS["validation"], *([PARTS["test"]] if self.test else [])]
+        if len(names) < len(wanted):
+            asked = "training, validation and test" if self.test else "training and validation"
+            raise DataError(f"--group {self.by}: {len(names)} groups cannot be divided into {asked}.")
         validation, test = self._sizes(len(rows))
-        part, filled = {}, 0
-        for number, place in enumerate(order):
-            left = len(order) - number
-            name = names[place]
-            if (filled < test and left > 2) or (not filled and test):
-                part[name] = PARTS["test"]
-            elif filled < test + validation and left > 1:
-                part[name] = PARTS["validation"]
-            else:
-                part[name] = PARTS["train"]
-            filled += int(counts[place])
-        if PARTS["validation"] not in part.values():
-            part[names[order[-2]]] = PARTS["validation"]
-        return np.array([part[str(name)] for name in groups], np.int8)
+        order = np.random.default_rng(derive(seed, "split")).permutation(len(names))
+        part = _fill(counts, order, validation, test)
+        _none_empty(part, counts, order, wanted)
+        return groups.replace_strict(names, part.tolist(), return_dtype=pl.Int8).to_numpy().copy()
+
+
+def _fill(counts: np.ndarray, order: np.ndarray, validation: int, test: int) -> np.ndarray:
+    """A part for each group: in chance order, to the test or validation part where that brings it nearer to its size."""
+    part = np.zeros(len(counts), np.int8)
+    lacking = {PARTS["test"]: test, PARTS["validation"]: validation}
+    for group in order:
+        for code, rest in lacking.items():
+            if counts[group] < 2 * rest and (
+                code == PARTS["test"] or counts[group] <= rest + MOST_VALIDATION - validation
+            ):
+                part[group] = code
+                lacking[code] -= int(counts[group])
+                break
+    return part
+
+
+def _none_empty(part: np.ndarray, counts: np.ndarray, order: np.ndarray, wanted: list[int]) -> None:
+    """Give every empty part the smallest group (training: the largest) of the part with the most groups."""
+    for code in wanted:
+        if not (part == code).any():
+            donor = np.bincount(part, minlength=len(PARTS)).argmax()
+            own = order[part[order] == donor]
+            part[own[counts[own].argmax() if code == PARTS["train"] else counts[own].argmin()]] = code
 
 
 @splits.register
@@ -167,15 +220,17 @@ def _moments(column: pl.Series) -> np.ndarray:
     """(N,) float order of the cells; missing ones count as earliest."""
     from deepwright.registries import features
 
+    if column.dtype in (pl.Time, pl.Duration):
+        column = column.to_physical()
     numbers = parse_numbers(column) if column.dtype == pl.String or column.dtype.is_numeric() else None
     if numbers is not None and numbers.share >= 0.9:
         values = numbers.values
     else:
         suits: Any = features.get("date").suits(column)  # type: ignore[attr-defined]
         if suits is None:
-            raise DataError(
-                f"--time {column.name}: expected dates or numbers, got cells such as '{column.drop_nulls()[0]}'."
-            )
+            cells = column.drop_nulls()
+            got = f"cells such as '{cells[0]}'" if len(cells) else "an empty column"
+            raise DataError(f"--time {column.name}: expected dates or numbers, got {got}.")
         values = suits.settings.parse(column).dt.epoch("us").cast(pl.Float64)
     return values.fill_null(float("-inf")).to_numpy()
 
@@ -194,7 +249,7 @@ class Given(_Split):
         self, columns: Mapping[str, pl.Series], target: pl.Series | None, rows: np.ndarray, seed: int
     ) -> np.ndarray:
         """Raises DataError: a cell says something else, or there is no training or test row."""
-        words = columns[self.by].cast(pl.String).str.strip_chars().str.to_lowercase().gather(rows)
+        words = columns[self.by].cast(pl.String).str.strip_chars().str.to_lowercase().str.strip_suffix(".0").gather(rows)
         unknown = words.drop_nulls().filter(~words.drop_nulls().is_in(list(_WORDS)))
         if len(unknown):
             raise DataError(f"The split column '{self.by}' holds '{unknown[0]}'; expected train, validation or test.")
@@ -205,7 +260,7 @@ class Given(_Split):
             .copy()
         )
         for name, code in (("train", 0), ("test", 2)):
-            if not (parts == code).any():
+            if not (parts == code).any() and (code == 0 or self.test):
                 raise DataError(f"The split column '{self.by}' names no row for '{name}'.")
         train = np.flatnonzero(parts == PARTS["train"])
         if not (parts == PARTS["validation"]).any():
