@@ -20,7 +20,10 @@ _PLACES = {
     "resume": "deepwright.api", "train": "deepwright.api",
 }  # fmt: skip
 
-__all__ = ["__version__", *_PLACES]  # noqa: PLE0604
+__all__ = [
+    "Recipe", "Report", "Run", "__version__", "attack", "evaluate", "explain", "generate", "inspect", "load", "predict",
+    "report", "resume", "train",
+]  # fmt: skip
 
 if TYPE_CHECKING:
     from deepwright.api import attack, evaluate, explain, generate, inspect, load, predict, report, resume, train

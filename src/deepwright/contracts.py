@@ -96,6 +96,9 @@ class FittedFeature(Protocol):
     """A feature that knows its training rows. Encodes raw columns into fields, and back."""
 
     @property
+    def kind(self) -> str: ...
+
+    @property
     def space(self) -> Space:
         """The space of this column's `z` (after `embedder`, in encoded units; Tokens for ids)."""
         ...
@@ -170,6 +173,8 @@ class FittedTask(Protocol):
 
     coupled: bool  # the loss needs the whole batch at once (Cox)
 
+    @property
+    def kind(self) -> str: ...
     @property
     def targets(self) -> tuple[str, ...]: ...
     @property

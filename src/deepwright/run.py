@@ -22,6 +22,7 @@ from deepwright.answering import answer_batches, rows_at_once
 from deepwright.contracts import Answer, Finding, FittedFeature, FittedTask, Network
 from deepwright.core.errors import OutputExists, RunError, did_you_mean
 from deepwright.core.files import place_errors, read_json, write_atomic, write_json, write_text
+from deepwright.core.registry import Registry
 from deepwright.core.report import Report
 from deepwright.data.examples import Examples
 from deepwright.data.pack import Packed, pack
@@ -110,11 +111,8 @@ class Run:
             raise RunError(
                 f"The run {folder} was written by a newer version (format {stored['format']}); update deepwright."
             )
-        features = {
-            n: registries.features.get(one["kind"]).fitted.from_state(one["state"])
-            for n, one in stored["features"].items()
-        }  # type: ignore[attr-defined]
-        fitted = None if task is None else registries.tasks.get(task["kind"]).fitted.from_state(task["state"])  # type: ignore[attr-defined]
+        features = {name: _fitted(registries.features, one) for name, one in stored["features"].items()}
+        fitted = None if task is None else _fitted(registries.tasks, task)
         examples = None if stored["examples"] is None else Examples.model_validate(stored["examples"])
         findings = tuple(
             Finding(**{**one, "values": tuple(one["values"])}) for one in read_json(folder / "findings.json")
@@ -151,7 +149,8 @@ class Run:
     def fresh_network(self) -> Network:
         """A network with start weights of the recipe's model."""
         heads = {} if self.task is None else self.task.heads
-        return self.recipe.model.build(self.features, heads, int((self.parts == PARTS["train"]).sum()))
+        model: Any = self.recipe.model
+        return model.build(self.features, heads, int((self.parts == PARTS["train"]).sum()))
 
     def save_weights(self, network: Network) -> None:
         state = {
@@ -257,9 +256,7 @@ class Run:
         """Raw and encoded rows of a table, piece by piece: memory holds one piece."""
         targets = () if self.task is None else self.task.targets
         for chunk in table.chunks(None, CHUNK_ROWS):
-            packed = pack(
-                iter([chunk]), chunk.height, self.features, self.task, [t for t in targets if t in chunk.columns]
-            )
+            packed = pack(iter([chunk]), chunk.height, self.features, self.task, targets)
             batch = packed.take(torch.arange(chunk.height))
             size = rows_at_once(batch.inputs)
             for start in range(0, chunk.height, size):
@@ -310,6 +307,12 @@ class Run:
     def _repr_html_(self) -> str:
         reports = self.reports()
         return reports[-1]._repr_html_() if reports else f"<p>{self!r}</p>"
+
+
+def _fitted(registry: Registry, stored: Mapping[str, Any]) -> Any:
+    """A fitted feature or task from its stored kind and state."""
+    settings: Any = registry.get(stored["kind"])
+    return settings.fitted.from_state(stored["state"])
 
 
 def _no_run(folder: Path) -> str:

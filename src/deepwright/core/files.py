@@ -54,7 +54,7 @@ def _sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def write_atomic(path: Path, write: Callable[[Path], None]) -> None:
+def write_atomic(path: Path, write: Callable[[Path], object]) -> None:
     """Let `write` fill a temporary file, then put it in place in one move that survives a power cut.
 
     Raises:
@@ -76,7 +76,7 @@ def write_atomic(path: Path, write: Callable[[Path], None]) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Write UTF-8 text whole or not at all."""
-    write_atomic(path, lambda part: part.write_text(text, encoding="utf-8", newline="\n") and None)
+    write_atomic(path, lambda part: part.write_text(text, encoding="utf-8", newline="\n"))
 
 
 def write_json(path: Path, value: Any) -> None:

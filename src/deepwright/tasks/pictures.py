@@ -9,7 +9,6 @@ from torch import Tensor
 
 from deepwright.contracts import Answer
 from deepwright.core.report import Block, Chart, Grid, Series
-from deepwright.metrics.classes import PRAUC, ROCAUC
 
 __all__ = ["class_blocks", "number_blocks", "tag_blocks"]
 
@@ -91,9 +90,9 @@ def _curves(label: str, score: Tensor, positive: Tensor) -> list[Block]:
     hits, false = positive[order].cumsum(0)[last], (1 - positive[order]).cumsum(0)[last]
     recall, alarm, precision = hits / total, false / negatives, hits / (hits + false)
     pick = torch.linspace(0, len(recall) - 1, min(POINTS, len(recall))).round().long().unique()
-    rows = torch.stack([1 - score, score], 1)
-    known = {"label": positive.long()}
-    auc, ap = (m.value(m.rows({"probability": rows}, known)) for m in (ROCAUC(), PRAUC()))
+    zero = torch.zeros(1, dtype=recall.dtype)
+    auc = float(torch.trapezoid(torch.cat([zero, recall]), torch.cat([zero, alarm])))
+    ap = float((torch.diff(recall, prepend=zero) * precision).sum())
     points = (0.0, *alarm[pick].tolist()), (0.0, *recall[pick].tolist())
     share = total / (total + negatives)
     return [

@@ -14,7 +14,7 @@ __all__ = ["EarlyStopping", "Train"]
 class EarlyStopping(Config):
     """Stop when `patience` validations in a row brought nothing better. The best weights are kept either way."""
 
-    patience: int = Field(20, ge=1)
+    patience: int = Field(default=20, ge=1)
 
 
 class Train(Config):
@@ -36,16 +36,16 @@ class Train(Config):
     """
 
     budget: Budget = Budget(300.0, "seconds")
-    batch: int | None = Field(None, ge=1)
-    micro_batch: int | None = Field(None, ge=1)
+    batch: int | None = Field(default=None, ge=1)
+    micro_batch: int | None = Field(default=None, ge=1)
     optimizer: Annotated[Any, optimizers] | None = None
     schedule: Annotated[Any, schedules] | None = None
-    ema: float | None = Field(None, ge=0.0, lt=1.0)
+    ema: float | None = Field(default=None, ge=0.0, lt=1.0)
     early_stopping: EarlyStopping | None = None
-    clip: float | None = Field(None, gt=0.0)
-    l1: float = Field(0.0, ge=0.0)
-    l2: float | None = Field(None, ge=0.0)
-    longest: int | None = Field(None, ge=1)
-    validations: int = Field(40, ge=1)
+    clip: float | None = Field(default=None, gt=0.0)
+    l1: float = Field(default=0.0, ge=0.0)
+    l2: float | None = Field(default=None, ge=0.0)
+    longest: int | None = Field(default=None, ge=1)
+    validations: int = Field(default=40, ge=1)
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    checkpoint_seconds: float = Field(30.0, gt=0.0)
+    checkpoint_seconds: float = Field(default=30.0, gt=0.0)
