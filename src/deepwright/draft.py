@@ -113,7 +113,8 @@ class Draft:
         for length in range(len(path), 0, -1):
             if path[:length] in self.places:
                 return self.places[path[:length]]
-        return "recipe"
+        inner = (place for known, place in self.places.items() if known[: len(path)] == path)
+        return next(inner, "recipe")
 
 
 def _divide(assignment: str) -> tuple[str, str, str]:

@@ -1,7 +1,7 @@
 """Preparation: from raw data and a draft of a recipe to encoded examples, fitted features and task, and the full recipe."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from torch import Tensor
 from deepwright import registries
 from deepwright.contracts import Finding, FittedFeature, FittedTask
 from deepwright.core.errors import DataError, RecipeError
+from deepwright.data.cells import blank_to_null
 from deepwright.data.chain import Chain
 from deepwright.data.examples import Examples, plan_examples
 from deepwright.data.pack import Packed, pack
@@ -121,6 +122,8 @@ def prepare(
         task, parts = _fit_task(task_settings, frame, parts, targets, findings)
     tell("looking at columns")
     chosen = _features(draft, recipe, data, parts, split, findings)
+    if isinstance(table, Chain):
+        require_columns(table.second, list(chosen), "an input, in the test file")
     tell("learning scales")
     fitted = _fit_features(chosen, table, parts)
     if task is None:
@@ -155,6 +158,14 @@ def _name_target(draft: Draft, recipe: Recipe, source: Any) -> None:
 
 
 def _check_columns(recipe: Recipe, table: Table) -> None:
+    twice = sorted({name for name in recipe.target if recipe.target.count(name) > 1})
+    if twice:
+        raise RecipeError(f"The target {_quoted(twice)} is named twice; once is enough.")
+    if recipe.data.group is not None and recipe.data.time is not None:
+        raise RecipeError(
+            "--time and --group cannot be used together: one of them must divide the rows. "
+            "Leave one out, or add a column with train, validation and test, and use --set data.split.kind=given"
+        )
     require_columns(table, recipe.target, "the target")
     require_columns(table, recipe.data.ignore, "--ignore")
     require_columns(table, list(recipe.features), "named under 'features'")
@@ -259,10 +270,10 @@ def _features(
     half_named = {n: s for n, s in (draft.get("features") or {}).items() if isinstance(s, dict) and "kind" not in s}
     settings: dict[str, Any] = {}
     for name in names:
-        column = table.select([name]).to_series().gather(train)
-        inferred = infer_features({name: column}, recipe.features)
+        column = table.select([name]).to_series()
+        inferred = infer_features({name: column.gather(train)}, recipe.features)
         settings |= inferred.settings
-        findings += inferred.findings
+        findings += [_worse(finding, column) for finding in inferred.findings]
         if inferred.left_out:
             draft.put(("data", "ignore"), [*(plain(draft.get("data", "ignore") or []) or []), name], "found out")
     for name, own in half_named.items():
@@ -273,6 +284,17 @@ def _features(
     if not settings:
         raise DataError(f"No input column is left in {table.origin} besides the target {_quoted(recipe.target)}.")
     return settings
+
+
+def _worse(finding: Finding, column: pl.Series) -> Finding:
+    """A column that is empty in every row, not in training rows only, is an error: it was hardly meant so."""
+    if finding.code != "all-missing":
+        return finding
+    filled = blank_to_null(column) if column.dtype == pl.String else column
+    if filled.null_count() == len(column):
+        text = f"'{column.name}' is empty in every row. Fill it, or leave it out: --ignore '{column.name}'"
+        return replace(finding, severity="error", text=text)
+    return replace(finding, text=f"'{column.name}' is empty in every training row and is left out.")
 
 
 def _taken(

@@ -116,10 +116,15 @@ def test_blank_lines_and_rows_are_left_out_and_told(tmp_path, where):
     assert "blank-rows" in codes(table)
 
 
-def test_names_are_made_unique_and_filled(tmp_path, where):
-    table = opened(tmp_path, "a,a,,b_2,b,b\n1,2,3,4,5,6\n")
-    assert table.columns == ("a", "a_2", "column_3", "b_2", "b", "b_3")
-    assert [f.column for f in table.findings if f.code == "column-name"] == ["a_2", "column_3", "b_3"]
+def test_columns_without_a_name_get_one_that_is_free(tmp_path, where):
+    table = opened(tmp_path, "a,,b,column_2,\n1,2,3,4,5\n")
+    assert table.columns == ("a", "column_2_2", "b", "column_2", "column_5")
+    assert [f.column for f in table.findings if f.code == "column-name"] == ["column_2_2", "column_5"]
+
+
+def test_two_columns_of_one_name_are_refused(tmp_path, where):
+    with pytest.raises(DataError, match=r"two columns called 'a': the columns 1 and 3\."):
+        opened(tmp_path, "a,b,a \n1,2,3\n")
 
 
 def test_a_first_row_of_numbers_is_data(tmp_path, where):

@@ -50,19 +50,21 @@ class Chain:
         missing = [pl.lit(None, dtype=like[name].dtype).alias(name) for name in columns if name not in frame.columns]
         return frame.with_columns(missing).select(columns).cast(dict(like.schema), strict=False)
 
+    def _known(self, columns: Sequence[str]) -> list[str]:
+        """The wanted columns that the second table has; at least one of its own, which tells the number of rows."""
+        return [name for name in columns if name in self.second.columns] or list(self.second.columns[:1])
+
     def chunks(self, columns: Sequence[str] | None = None, rows: int = CHUNK) -> Iterator[pl.DataFrame]:
         wanted = list(columns or self.columns)
-        like = None
-        for chunk in self.first.chunks(wanted, rows):
-            like = chunk if like is None else like
-            yield chunk
+        yield from self.first.chunks(wanted, rows)
+        like = self.first.take([], wanted) if self.first.height else self.first.select(wanted)
         here = [name for name in wanted if name in self.second.columns]
         for chunk in self.second.chunks(here, rows):
-            yield chunk if like is None else self._aligned(chunk, wanted, like)
+            yield self._aligned(chunk, wanted, like)
 
     def select(self, columns: Sequence[str]) -> pl.DataFrame:
         first = self.first.select(columns)
-        second = self.second.select([name for name in columns if name in self.second.columns])
+        second = self.second.select(self._known(columns))
         return pl.concat([first, self._aligned(second, columns, first)])
 
     def take(self, rows: Sequence[int] | np.ndarray, columns: Sequence[str] | None = None) -> pl.DataFrame:
@@ -70,8 +72,7 @@ class Chain:
         index = np.asarray(rows, dtype=np.int64)
         early = index < self.first.height
         first = self.first.take(index[early], wanted)
-        here = [name for name in wanted if name in self.second.columns]
-        second = self.second.take(index[~early] - self.first.height, here)
+        second = self.second.take(index[~early] - self.first.height, self._known(wanted))
         both = pl.concat([first, self._aligned(second, wanted, first)])
         back = np.empty(len(index), dtype=np.int64)
         back[np.concatenate([np.flatnonzero(early), np.flatnonzero(~early)])] = np.arange(len(index))

@@ -117,7 +117,7 @@ def pack(
     builder = _Builder(rows, folder)
     for frame in chunks:
         sides: dict[Key, Field] = {("input", name): feature.encode(frame[name]) for name, feature in features.items()}
-        if task is not None and set(targets) <= set(frame.columns):
+        if task is not None and targets and set(targets) <= set(frame.columns):
             sides |= {("target", name): value for name, value in task.encode(frame.select(targets)).items()}
         builder.add(sides)
     return builder.done()

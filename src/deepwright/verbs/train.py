@@ -1,8 +1,10 @@
 """Train and resume: from a draft of a recipe to a run."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from deepwright.contracts import Finding
 from deepwright.core.clock import process_seconds
 from deepwright.core.errors import DataError, RunError
 from deepwright.doctor import examine
@@ -12,8 +14,9 @@ from deepwright.run import Run, new_folder
 from deepwright.training.distributed import Ranks, joined
 from deepwright.verbs.environment import environment, pick_device
 from deepwright.verbs.session import Session, Watch
+from deepwright.verbs.validation import metric_names
 
-__all__ = ["Watch", "resume", "train"]
+__all__ = ["Watch", "check_fit", "resume", "train"]
 
 
 def train(
@@ -35,16 +38,39 @@ def train(
     prepared = prepare(draft, source, test, watch.tell)
     watch.tell("looking for trouble")
     prepared.findings += examine(prepared)
-    errors = [finding.text for finding in prepared.findings if finding.severity == "error"]
+    errors = _errors(prepared.findings)
     if prepared.recipe.data.strict:
         errors += [f.text for f in prepared.findings if f.code in ("bad-values", "bad-target", "unreadable", "ragged")]
     if errors:
-        raise DataError(" ".join(errors))
+        raise DataError("\n".join(errors))
+    check_fit(prepared)
     with joined() as ranks:
         run = _new_run(prepared, out, command, ranks)
         watch = watch if ranks.rank == 0 else Watch()
         watch.run(run)
         return Session(run, prepared.packed, pick_device(), watch, ranks).start(began)
+
+
+def _errors(findings: Sequence[Finding]) -> list[str]:
+    """The sentences of errors; many empty columns in one."""
+    empty = [f for f in findings if f.severity == "error" and f.code == "all-missing"]
+    others = [f.text for f in findings if f.severity == "error" and f not in empty]
+    if len(empty) < 2:
+        return [f.text for f in empty] + others
+    names, flags = (", ".join(f"'{f.column}'" for f in empty), " ".join(f"--ignore '{f.column}'" for f in empty))
+    return [f"{len(empty)} columns are empty in every row: {names}. Fill them, or leave them out: {flags}", *others]
+
+
+def check_fit(prepared: Prepared) -> None:
+    """Whether model, metric and data belong together, before anything is written.
+
+    Raises:
+        Refused, RecipeError: they do not.
+    """
+    recipe, task = prepared.recipe, prepared.task
+    if task is not None:
+        metric_names(task, recipe.evaluate.metric)
+    recipe.model.build(prepared.features, {} if task is None else task.heads, len(prepared.rows("train")))
 
 
 def _new_run(prepared: Prepared, out: Path, command: str, ranks: Ranks) -> Run:

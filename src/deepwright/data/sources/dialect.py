@@ -48,7 +48,7 @@ def find_dialect(
     """The form of a text from its beginning; `whole` when that is all of it. What is given is not doubted.
 
     Raises:
-        DataError: there is a header but no row.
+        DataError: there is a header but no row, or two columns have one name.
     """
     delimiter = delimiter or find_delimiter(text)
     padded = delimiter == " " or f'{delimiter} "' in text
@@ -62,6 +62,8 @@ def find_dialect(
     if len(lines) <= int(header):
         raise DataError(f"{origin} has a header but no rows.")
     rows = lines[int(header) :]
+    if header:
+        _refuse_twins(lines[0], origin)
     names, findings = _names(lines[0] if header else None, _width(lines, header, usual), rows, usual)
     findings = _told(delimiter, encoding, origin) + findings + _ragged(rows, len(names), whole)
     if skip:
@@ -183,25 +185,37 @@ def _width(lines: list[list[str]], header: bool, usual: int) -> int:
     return width
 
 
+def _refuse_twins(header: list[str], origin: str) -> None:
+    places: dict[str, int] = {}
+    for place, cell in enumerate(header, 1):
+        name = cell.strip()
+        if name and name in places:
+            raise DataError(
+                f"{origin} has two columns called '{name}': the columns {places[name]} and {place}. "
+                "Give each column a name of its own."
+            )
+        places[name] = place
+
+
 def _names(first: list[str] | None, width: int, rows: list[list[str]], usual: int) -> tuple[list[str], list[Finding]]:
     if first is None:
         names = [f"x{place}" for place in range(width)]
         text = f"The first row holds data, so the columns were named {names[0]} to {names[-1]}."
         return names, [Finding("note", "no-header", text)]
-    names, taken, findings = [], set[str](), []
+    names, findings = [], list[Finding]()
     if len(first) == width - 1 == usual - 1 and len({line[0] for line in rows}) == len(rows):
         first = ["row_name", *first]  # as R writes them
         text = "The header has one cell less than the rows: the first cells are taken for the names of rows."
         findings.append(Finding("note", "row-names", text, "row_name"))
     first = first + [""] * (width - len(first))
+    taken = {cell.strip() for cell in first}
     for place, cell in enumerate(first[:width]):
         name = wanted = cell.strip() or f"column_{place + 1}"
         number = 2
-        while name in taken:
+        while not cell.strip() and name in taken:
             name, number = f"{wanted}_{number}", number + 1
         if name != cell.strip():
-            why = "has no name" if not cell.strip() else "bears a name that was taken already"
-            text = f"Column {place + 1} {why}; it is called '{name}' here."
+            text = f"Column {place + 1} has no name; it is called '{name}' here."
             findings.append(Finding("warning", "column-name", text, name))
         names.append(name)
         taken.add(name)

@@ -42,7 +42,8 @@ class Folder(Config):
         pictures = [path for path in files if path.suffix.lower() in PICTURES]
         others = [path for path in files if path.suffix.lower() not in PICTURES]
         if not pictures:
-            seen = f"; it holds {len(files)} other files, such as {files[0].name}" if files else "; it is empty"
+            count = "1 other file" if len(files) == 1 else f"{len(files)} other files"
+            seen = f"; it holds {count}, such as {files[0].name}" if files else "; it is empty"
             raise DataError(f"The folder {folder} holds no pictures ({', '.join(PICTURES)}){seen}.")
         parts = [path.relative_to(folder).parts[:-1] for path in pictures]
         columns: dict[str, list[str | None]] = {"image": [str(path.resolve()) for path in pictures]}
