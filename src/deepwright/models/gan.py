@@ -160,6 +160,21 @@ def _convolution(size: int, width: int, zero: bool = False) -> nn.Conv2d:
     return layer
 
 
+def _started(layer: nn.Conv2d | nn.ConvTranspose2d, taps: int) -> nn.Module:
+    """With weights that keep the spread of what comes in, where so many taps of each channel make a pixel."""
+    nn.init.normal_(layer.weight, std=_GAIN / math.sqrt(taps * layer.in_channels))
+    nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+    return layer
+
+
+def _doubling(size: int, width: int) -> nn.Module:
+    return _started(nn.ConvTranspose2d(size, width, 4, 2, 1), 4)
+
+
+def _halving(size: int, width: int) -> nn.Module:
+    return _started(nn.Conv2d(size, width, 4, 2, 1), 16)
+
+
 class Block(nn.Module):
     """x + convolution(convolution(x)): starts as identity."""
 
@@ -182,10 +197,7 @@ class Generator(nn.Module):
         nn.init.normal_(self.start.weight, std=settings.latent**-0.5)
         nn.init.zeros_(self.start.bias)
         self.blocks = nn.Sequential(*(Block(coarse) for _ in range(settings.blocks)))
-        self.up = nn.ModuleList(nn.ConvTranspose2d(a, b, 4, 2, 1) for a, b in pairwise(plan.widths))
-        for layer in self.up:
-            nn.init.normal_(layer.weight, std=_GAIN / math.sqrt(4 * layer.in_channels))  # 4 taps reach a pixel
-            nn.init.zeros_(layer.bias)
+        self.up = nn.ModuleList(_doubling(a, b) for a, b in pairwise(plan.widths))
         self.out = _convolution(plan.widths[-1], plan.channels)
 
     def forward(self, latent: Tensor) -> Tensor:
@@ -207,10 +219,7 @@ class Discriminator(nn.Module):
         top, left = plan.over[0] // 2, plan.over[1] // 2
         self._fill = (left, plan.over[1] - left, top, plan.over[0] - top)
         widths = (plan.channels, *reversed(plan.widths[:-1]))
-        self.down = nn.ModuleList(nn.Conv2d(a, b, 4, 2, 1) for a, b in pairwise(widths))
-        for layer in self.down:
-            nn.init.normal_(layer.weight, std=_GAIN / math.sqrt(16 * layer.in_channels))
-            nn.init.zeros_(layer.bias)
+        self.down = nn.ModuleList(_halving(a, b) for a, b in pairwise(widths))
         coarse = widths[-1]
         self.blocks = nn.Sequential(*(Block(coarse) for _ in range(settings.blocks)))
         self.score = nn.Linear(coarse * plan.grid[0] * plan.grid[1], 1)

@@ -56,6 +56,7 @@ def decode(run: "Run", z: Mapping[str, Field]) -> pl.DataFrame:
 
 def record_of(run: "Run", seed: int) -> dict[str, Any]:
     """How the creations of a seed are made again; no paths, no data. The number of the creation is still to be added."""
+    assert run.recipe.model is not None
     return {
         "format": 1, "deepwright": __version__, "torch": torch.__version__, "threads": torch.get_num_threads(),
         "chunk": CHUNK, "run": run.name, "model": run.recipe.model.kind,
@@ -119,7 +120,10 @@ def write_creations(folder: Path, creations: pl.DataFrame, record: Mapping[str, 
 
 
 def _write(path: Path, content: bytes) -> str:
-    write_atomic(path, lambda part: part.write_bytes(content) and None)
+    def write(part: Path) -> None:
+        part.write_bytes(content)
+
+    write_atomic(path, write)
     return path.name
 
 

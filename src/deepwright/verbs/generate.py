@@ -49,7 +49,8 @@ class Generate(Config):
 
     def check(self, run: "Run") -> None:
         """Raises Refused: the run cannot create."""
-        if run.recipe.model.learns != "inputs":
+        model = run.recipe.model
+        if model is None or model.learns != "inputs":
             raise Refused(f"The run {run.name} answers, it does not create. Train one that does with --model gan.")
 
     def __call__(self, run: "Run") -> Report:
