@@ -126,7 +126,12 @@ class Classify(Config):
         return Labels({str(label): int(count) for label, count in counts.iter_rows()})
 
     def fit(self, summary: Labels, targets: Sequence[str]) -> "FittedClassify":
-        """Raises DataError: no label, one label only, nearly as many labels as rows, or a weight of an unknown label."""
+        """Raises DataError: several targets, no label, one label only, nearly as many labels as rows, or a weight of an unknown label."""
+        if len(targets) != 1:
+            names = ", ".join(f"'{name}'" for name in targets)
+            raise DataError(
+                f"Classification learns one target; here are {len(targets)}: {names}. Use --task tag for yes and no."
+            )
         (target,) = targets
         rows = sum(summary.counts.values())
         if not rows:
