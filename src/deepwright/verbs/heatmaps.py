@@ -1,18 +1,21 @@
 """Pictures for people: pixels out of what a feature shows, and signed maps laid over them."""
 
-from base64 import b64decode
+from base64 import b64decode, b64encode
+from collections.abc import Sequence
 from io import BytesIO
 
 import numpy as np
 from PIL import Image
 
-from deepwright.features.survey import data_uri
+from deepwright.features.survey import png
 
-__all__ = ["data_uri", "overlay", "pixels_of", "whereabouts"]
+__all__ = ["overlay", "pixels_of", "stacked", "whereabouts"]
 
 _FOR, _AGAINST = np.array([0, 114, 178]), np.array([199, 80, 0])  # Okabe and Ito's blue and vermilion
 _START = "data:image/"
-_PALE = 0.45  # of the picture's contrast that is left under the map
+_PALE = 0.3  # of the picture's contrast that is left under the map
+_WIDE = 112  # pixels to which small pictures are enlarged
+_GAP = 6
 
 
 def pixels_of(shown: str, size: tuple[int, int]) -> np.ndarray | None:
@@ -23,8 +26,8 @@ def pixels_of(shown: str, size: tuple[int, int]) -> np.ndarray | None:
         return np.asarray(picture.convert("RGB").resize((size[1], size[0]), Image.Resampling.BOX))
 
 
-def overlay(below: np.ndarray | None, signed: np.ndarray) -> str:
-    """A data URI: blue where `signed` (H, W) is positive, orange where negative, over a pale grey `below` (H, W, 3).
+def overlay(below: np.ndarray | None, signed: np.ndarray) -> np.ndarray:
+    """(H, W, 3) uint8: blue where `signed` (H, W) is positive, orange where negative, over a pale grey `below` (H, W, 3).
 
     Full colour is the 99th percentile of the sizes, so that one strong pixel does not hide the rest.
     """
@@ -32,7 +35,22 @@ def overlay(below: np.ndarray | None, signed: np.ndarray) -> str:
     most = float(np.quantile(np.abs(signed), 0.99)) or float(np.abs(signed).max())
     strength = np.clip(np.abs(signed) / most, 0, 1)[..., None] if most else np.zeros((*signed.shape, 1))
     colour = np.where((signed >= 0)[..., None], _FOR, _AGAINST)
-    return data_uri((grey[..., None] * (1 - strength) + colour * strength).round().astype(np.uint8))
+    return (grey[..., None] * (1 - strength) + colour * strength).round().astype(np.uint8)
+
+
+def stacked(pictures: Sequence[np.ndarray]) -> str:
+    """A data URI of pictures (H, W, 3) of one size below each other, so that no page can part them.
+
+    Small ones are enlarged by whole steps; the gaps between are transparent.
+    """
+    times = max(1, _WIDE // max(pictures[0].shape[:2]))
+    parts: list[np.ndarray] = []
+    for picture in pictures:
+        large = picture.repeat(times, 0).repeat(times, 1)
+        if parts:
+            parts.append(np.zeros((_GAP, large.shape[1], 4), np.uint8))
+        parts.append(np.concatenate([large, np.full((*large.shape[:2], 1), 255, np.uint8)], 2))
+    return "data:image/png;base64," + b64encode(png(np.concatenate(parts))).decode("ascii")
 
 
 def whereabouts(signed: np.ndarray) -> str:

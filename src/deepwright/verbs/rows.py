@@ -47,8 +47,8 @@ class Chosen:
         return f"{len(self.rows)} {self.WORDS[self.split]}"
 
     def frame(self, columns: list[str]) -> pl.DataFrame:
-        """The raw cells of these columns, as far as the table has them."""
-        return self.table.take(self.rows, [name for name in columns if name in self.table.columns])
+        """The raw cells of these columns."""
+        return self.table.take(self.rows, columns)
 
 
 def chosen_rows(run: "Run", on: Any, most: int, seed: int, labelled: bool = False) -> Chosen:
@@ -95,9 +95,9 @@ def said(task: FittedTask, answer: Answer) -> list[str]:
 
 def truths(task: FittedTask, chosen: Chosen) -> list[str]:
     """Each row's targets as they were written; empty where the data has none."""
-    frame = chosen.frame(list(task.targets))
-    if frame.width < len(task.targets):
+    if not set(task.targets) <= set(chosen.table.columns):
         return []
+    frame = chosen.frame(list(task.targets))
     return [" / ".join(cells) for cells in zip(*(_words(column) for column in frame), strict=True)]
 
 

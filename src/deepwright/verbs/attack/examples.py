@@ -11,7 +11,7 @@ from deepwright.core.report import Block, Grid, Pictures
 from deepwright.doctor import looks_personal
 from deepwright.training.frozen import frozen_statistics
 from deepwright.verbs.attack.target import Points, Target
-from deepwright.verbs.heatmaps import data_uri, pixels_of
+from deepwright.verbs.heatmaps import pixels_of, stacked
 from deepwright.verbs.rows import said, truths
 from deepwright.verbs.worst import MASK
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["examples"]
 
 ROWS = 12
-PICTURES = 4
+PICTURES = 8
 TOP = 3  # columns a row
 LOUDER = 10  # how much differences of pictures are enlarged
 
@@ -53,7 +53,7 @@ def examples(run: "Run", target: Target, outcome: "Outcome") -> list[Block]:
 
 
 def _misled(run: "Run", target: Target, outcome: "Outcome") -> list[_Example]:
-    """Rows whose answer changed, by the smallest size that changed it, the hardest hit first.
+    """Rows whose answer changed, by the smallest size that changed it, the hardest hit first; right answers before others.
 
     Where answers are numbers, which always change a little: the rows whose score fell most at the middle size.
     """
@@ -69,7 +69,8 @@ def _misled(run: "Run", target: Target, outcome: "Outcome") -> list[_Example]:
         for place in fall.argsort(descending=True).tolist():
             if after[size][place] != clean[place]:
                 picked.setdefault(place, size)
-    return [_Example(p, size, clean[p], after[size][p], known[p]) for p, size in list(picked.items())[:ROWS]]
+    order = sorted(picked, key=lambda place: clean[place] != known[place])[:ROWS]
+    return [_Example(p, picked[p], clean[p], after[picked[p]][p], known[p]) for p in order]
 
 
 def _fall(target: Target, points: Points) -> torch.Tensor:
@@ -91,17 +92,14 @@ def _pictures(run: "Run", outcome: "Outcome", name: str, found: Sequence[_Exampl
             continue
         difference = np.clip(128 + LOUDER * (after.astype(int) - before.astype(int)), 0, 255).astype(np.uint8)
         row = int(outcome.chosen.rows[one.place]) + 1
-        images += [*pair, data_uri(difference)]
-        captions += [
-            f"row {row}: {one.before} (truth: {one.truth})", f"attacked by {one.epsilon:.1%}: {one.after}",
-            f"difference × {LOUDER}",
-        ]  # fmt: skip
-        alts += [
-            f"The {name} of row {row}, answered as {one.before}.",
-            f"The same picture attacked by {one.epsilon:.1%}, answered as {one.after}.",
-            f"The difference of both, {LOUDER} times as strong; grey is no change.",
-        ]
-    return Pictures(f"Misled: {name}", tuple(images), tuple(captions), tuple(alts), raw=True)
+        images.append(stacked([before, after, difference]))
+        captions.append(f"row {row}: {one.before} → {one.after} by {one.epsilon:.1%} (truth: {one.truth})")
+        alts.append(
+            f"The {name} of row {row}, answered as {one.before}; below it attacked by {one.epsilon:.1%} and answered as "
+            f"{one.after}; below that the difference, {LOUDER} times as strong."
+        )
+    note = f"From top to bottom: the picture, the attacked one, their difference × {LOUDER} (grey is no change)."
+    return Pictures(f"Misled: {name}", tuple(images), tuple(captions), tuple(alts), note, raw=True)
 
 
 def _moved(run: "Run", target: Target, outcome: "Outcome", plain: list[str], found: Sequence[_Example]) -> Block:

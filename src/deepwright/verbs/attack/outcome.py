@@ -74,7 +74,7 @@ def verdict(name: str, outcome: Outcome) -> tuple[str, float | None]:
         return (
             f"Changes of at most {epsilon:.1%} of a column's range, made by someone who knows the network, take {name} from "
             f"{shown(clean.value)} to {shown(attack)}; random changes of the same size leave it at {shown(random)} "
-            f"(p = {gap.p:.2g})."
+            f"(p = {gap.p:.2g}).{_at_most(name, outcome, epsilon)}"
         ), epsilon
     last = outcome.sizes[-1]
     return (
@@ -82,6 +82,15 @@ def verdict(name: str, outcome: Outcome) -> tuple[str, float | None]:
         f"do: {name} {shown(clean.value)} before, {shown(outcome.figure(name, 'attack', last).value)} attacked, "
         f"{shown(outcome.figure(name, 'random', last).value)} at random."
     ), None
+
+
+def _at_most(name: str, outcome: Outcome, told: float) -> str:
+    """What the largest changes do, unless that was told already."""
+    last = outcome.sizes[-1]
+    if last == told:
+        return ""
+    attack, random = (shown(outcome.figure(name, kind, last).value) for kind in ("attack", "random"))
+    return f" At {last:.1%} it is {attack}, at random {random}."
 
 
 def attack_blocks(run: "Run", target: Target, outcome: Outcome, name: str) -> list[Block]:
@@ -145,7 +154,7 @@ def _reach(run: "Run", outcome: Outcome, epsilon: float) -> Block:
             continue
         largest = (epsilon * (space.high - space.low) / space.scale).expand(space.shape)[free].max()
         moved = (outcome.points[epsilon][name] - outcome.z[name].values).abs().flatten(1)
-        rows.append((name, float(largest), float((moved > 0).float().mean())))
+        rows.append((name, float(largest), f"{float((moved > 0).float().mean()):.0%}"))
     note = (
         "In the column's own units near its middle; far out, where values are bent together, the same step is a longer "
         "way. The last column: the share of its coordinates that the attack moved."
@@ -158,6 +167,6 @@ def _what_stays(run: "Run") -> str:
     stays = f" Left as they are: {', '.join(left[:20])}{' …' if len(left) > 20 else ''}." if left else ""
     return (
         "Numbers are moved as if every value between two others were possible; whole numbers and days therefore also have "
-        "a line of what is left after rounding. Labels, flags and missing cells are never touched, and a date keeps its "
-        f"place in the year and the week.{stays}"
+        "a line of what is left after rounding. Labels, flags, missing cells and what "
+        f"follows from other values (the place of a date in the week) are never touched.{stays}"
     )

@@ -9,7 +9,7 @@ from deepwright.core.report import Block, Chart, Grid, Headline, Pictures, Serie
 from deepwright.verbs.explain.faithfulness import Control, parts_of
 from deepwright.verbs.explain.question import Question
 from deepwright.verbs.figures import shown
-from deepwright.verbs.heatmaps import overlay, pixels_of, whereabouts
+from deepwright.verbs.heatmaps import overlay, pixels_of, stacked, whereabouts
 from deepwright.verbs.means import Mean
 from deepwright.verbs.rows import Chosen, said, shown_cells, truths
 
@@ -82,10 +82,10 @@ def _columns(score: str, folded: Mapping[str, Tensor], sizes: Sequence[Mean]) ->
         values, figure = folded[names[k]], sizes[k].figure
         signed = float((values.flatten(1).sum(1) if values.ndim > 1 else values).mean())
         table.append((names[k], figure.value, figure.low, figure.high, signed))
-    note = f"The first {BARS} of {len(names)} columns." if len(names) > BARS else ""
+    note = f" The first {BARS} of {len(names)} columns." if len(names) > BARS else ""
     return [
         Chart("What moved the answers", f"Mean size of the columns' contributions; the largest: {listed}.", "bar", (bars,),
-              "column", f"mean |contribution| to the {score}", note=note),
+              "column", "mean |contribution|", note=f"Contributions to the {score}.{note}"),
         Grid("Contributions by column", ("column", "mean size", "low", "high", "mean"), tuple(table),
              "95 % bootstrap intervals of the mean size. The last figure keeps the sign: above 0 the column spoke for the answers."),
     ]  # fmt: skip
@@ -102,15 +102,14 @@ def _grids(
     images, captions, alts = [], [], []
     for place, (text, signed) in enumerate(zip(seen, values[first].cpu().numpy(), strict=True)):
         below = pixels_of(text, signed.shape)
+        answer = answers[place] + (f" (truth: {known[place]})" if known else "")
         row = int(chosen.rows[place]) + 1
-        truth = f" (truth: {known[place]})" if known else ""
-        if below is not None:
-            images.append(text)
-            captions.append(f"row {row}: {answers[place]}{truth}")
-            alts.append(f"The {name} of row {row} as the network saw it, answered as {answers[place]}{truth}.")
-        images.append(overlay(below, signed))
-        captions.append(f"what spoke for {answers[place]}")
-        alts.append(f"Map over row {row}: most of what spoke for {answers[place]} lies in {whereabouts(signed)}.")
+        images.append(stacked([*([] if below is None else [below]), overlay(below, signed)]))
+        captions.append(f"row {row}: {answer}")
+        alts.append(
+            f"The {name} of row {row}, answered as {answer}, and a map below it: most of what spoke for "
+            f"{answers[place]} lies in {whereabouts(signed)}."
+        )
     note = "Blue spoke for the answer, orange against it; stronger colour, larger contribution. Each map has its own scale."
     maps = Pictures(f"Where it looked: {name}", tuple(images), tuple(captions), tuple(alts), note, raw=True)
     return [_mean_map(name, values), maps]
