@@ -45,6 +45,7 @@ class Examples(Config):
         require_columns(table, [self.id], "the id of an example, --id")
         here = set(table.columns)
         frame = table.select([name for name in (self.id, *self.constant, *self.numbers, *self.words) if name in here])
+        frame = _blanks_missing(frame)
         if frame[self.id].null_count():
             row = int(frame[self.id].is_null().arg_true()[0])
             raise DataError(f"Row {row + 1} of {table.origin} has no id in '{self.id}'.")
@@ -53,37 +54,44 @@ class Examples(Config):
             if name in here:
                 parsed = parse_numbers(frame[name], written.decimal, written.thousands, written.affix)
                 changes.append(parsed.values.alias(name))
-        frame = frame.with_columns(changes)
-        parts: list[pl.Expr] = [pl.len().alias("rows")]
-        for name in self.constant:
-            if name in here:
-                parts.append(pl.col(name).drop_nulls().first().alias(name))
-        for name in self.numbers:
-            if name in here:
-                parts += _number_summaries(name)
-        for name in self.words:
-            if name in here:
-                parts += _word_summaries(name)
-        grouped = frame.group_by(self.id, maintain_order=True).agg(parts)
+        parts = [part.alias(new) for new, name, part in self._parts() if name is None or name in here]
+        grouped = frame.with_columns(changes).group_by(self.id, maintain_order=True).agg(parts)
         return FrameTable(grouped, table.origin, table.findings, table.decisions, table.files)
 
+    def _parts(self) -> list[tuple[str, str | None, pl.Expr]]:
+        """New column, the column it is made from, and how; no two new columns share a name."""
+        parts: list[tuple[str, str | None, pl.Expr]] = [("rows", None, pl.len())]
+        for name in self.numbers:
+            parts += [(f"{name} {what}", name, part) for what, part in _number_summaries(name).items()]
+        for name in self.words:
+            parts += [(f"{name} {what}", name, part) for what, part in _word_summaries(name).items()]
+        constant = [(name, name, pl.col(name).drop_nulls().first()) for name in self.constant]
+        taken, found = {self.id, *self.constant}, []
+        for new, name, part in parts:
+            free = new
+            while free in taken:  # the table may have a column of that name already
+                free += " again"
+            taken.add(free)
+            found.append((free, name, part))
+        return [found[0], *constant, *found[1:]]
 
-def _number_summaries(name: str) -> list[pl.Expr]:
+
+def _blanks_missing(frame: pl.DataFrame) -> pl.DataFrame:
+    return frame.with_columns([blank_to_null(column) for column in frame if column.dtype == pl.String])
+
+
+def _number_summaries(name: str) -> dict[str, pl.Expr]:
     column = pl.col(name)
     known = column.drop_nulls()
-    return [
-        column.mean().alias(f"{name} mean"), column.std().alias(f"{name} spread"), column.min().alias(f"{name} lowest"),
-        column.max().alias(f"{name} highest"), known.first().alias(f"{name} first"), known.last().alias(f"{name} last"),
-    ]  # fmt: skip
+    return {
+        "mean": column.mean(), "spread": column.std(), "lowest": column.min(), "highest": column.max(),
+        "first": known.first(), "last": known.last(),
+    }  # fmt: skip
 
 
-def _word_summaries(name: str) -> list[pl.Expr]:
+def _word_summaries(name: str) -> dict[str, pl.Expr]:
     known = pl.col(name).drop_nulls()
-    return [
-        known.first().alias(f"{name} first"),
-        known.mode().sort().first().alias(f"{name} usual"),
-        known.n_unique().alias(f"{name} different"),
-    ]
+    return {"first": known.first(), "usual": known.mode().sort().first(), "different": known.n_unique()}
 
 
 def plan_examples(table: Table, key: str, targets: Sequence[str]) -> Examples:
@@ -97,7 +105,7 @@ def plan_examples(table: Table, key: str, targets: Sequence[str]) -> Examples:
     for name in table.columns:
         if name == key:
             continue
-        frame = table.select([key, name])
+        frame = _blanks_missing(table.select([key, name]))
         distinct = frame.group_by(key).agg(pl.col(name).drop_nulls().n_unique().alias("n"))
         if not bool((distinct["n"] > 1).any()):
             constant.append(name)
@@ -108,7 +116,7 @@ def plan_examples(table: Table, key: str, targets: Sequence[str]) -> Examples:
                 f"The target '{name}' has several values for one example: see '{key}' = {first}. "
                 "With --id every example has one target; leave --id out if each row is an example."
             )
-        column = blank_to_null(frame[name]) if frame[name].dtype == pl.String else frame[name]
+        column = frame[name]
         if column.dtype.is_nested():
             raise DataError(
                 f"'{name}' differs within one '{key}' and cannot be summarised; leave it out with --ignore."
