@@ -8,9 +8,10 @@ from torch import Tensor
 from deepwright.core.seeds import derive
 from deepwright.verbs.figures import Figure
 
-__all__ = ["Mean", "means"]
+__all__ = ["FEWEST", "Mean", "means"]
 
 DRAWS = 2000
+FEWEST = 6  # rows that, all agreeing, cannot be chance at 5 % (two-sided sign test): fewer prove nothing
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from itertools import pairwise
 
 import polars as pl
 import pytest
@@ -92,7 +93,7 @@ def test_harm_never_falls_as_changes_grow(cars_run):
             falls.append(target.score({}) - target.score(points))
             assert bool((falls[-1] >= target.score({}) - target.score(random) - 1e-5).all())
     assert bool((falls[0] >= 0).all())
-    assert all(bool((later >= earlier - 1e-5).all()) for earlier, later in zip(falls, falls[1:], strict=False))
+    assert all(bool((later >= earlier - 1e-5).all()) for earlier, later in pairwise(falls))
 
 
 def test_no_change_does_no_harm(tumours_run):
@@ -101,6 +102,12 @@ def test_no_change_does_no_harm(tumours_run):
     assert size["attack"] == size["random"] == size["written"] == data["clean"]
     assert data["harmful_from"] is None
     assert data["verdict"].startswith("The attack found nothing")
+
+
+def test_a_few_rows_prove_nothing(tumours_run):
+    report = tumours_run.attack(rows=5, steps=4, epsilon=1.0)
+    assert report.data["harmful_from"] is None
+    assert report.data["verdict"].startswith("Too few rows (5)")
 
 
 def test_changes_that_round_away_are_no_changes(cars_run):

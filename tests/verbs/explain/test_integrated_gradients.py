@@ -124,6 +124,9 @@ def test_new_rows_need_no_target(decided_run):
     frame = pl.DataFrame({f"x{place}": [0.5, -0.5, 1.0] for place in range(6)})
     report = decided_run.explain(on=frame, steps=4)
     assert (report.data["split"], report.data["n"]) == ("new data", 3)
+    assert report.data["better_than_random"] is None
+    assert report.data["verdict"].startswith("Too few rows (3)")
+    assert decided_run.explain(on=frame[:1], steps=4).data["n"] == 1
 
 
 def test_the_same_seed_gives_the_same_report(decided_run):

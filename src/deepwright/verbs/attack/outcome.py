@@ -14,6 +14,7 @@ from deepwright.verbs.attack.examples import examples
 from deepwright.verbs.attack.room import movable
 from deepwright.verbs.attack.target import Target
 from deepwright.verbs.figures import Figure, Judged, difference, shown
+from deepwright.verbs.means import FEWEST
 from deepwright.verbs.rows import Chosen
 
 if TYPE_CHECKING:
@@ -66,6 +67,10 @@ class Outcome:
 def verdict(name: str, outcome: Outcome) -> tuple[str, float | None]:
     """A plain sentence, and the smallest ε at which the attack does more harm than chance."""
     clean = outcome.judged["clean"].figures[name]
+    if len(outcome.chosen.rows) < FEWEST:
+        return (
+            f"Too few rows ({len(outcome.chosen.rows)}) to tell an attack from chance.{_at_most(name, outcome, None)}"
+        ), None
     for epsilon in outcome.sizes:
         gap = difference(name, outcome.judged[f"random {epsilon}"], outcome.judged[f"attack {epsilon}"])
         if gap is None or gap.p >= SURE or gap.value <= 0:
@@ -84,20 +89,20 @@ def verdict(name: str, outcome: Outcome) -> tuple[str, float | None]:
     ), None
 
 
-def _at_most(name: str, outcome: Outcome, told: float) -> str:
+def _at_most(name: str, outcome: Outcome, told: float | None) -> str:
     """What the largest changes do, unless that was told already."""
     last = outcome.sizes[-1]
     if last == told:
         return ""
     attack, random = (shown(outcome.figure(name, kind, last).value) for kind in ("attack", "random"))
-    return f" At {last:.1%} it is {attack}, at random {random}."
+    return f" At {last:.1%} {name} is {attack}, at random {random}."
 
 
 def attack_blocks(run: "Run", target: Target, outcome: Outcome, name: str) -> list[Block]:
     """All blocks."""
     text, found = verdict(name, outcome)
     middle = outcome.sizes[len(outcome.sizes) // 2]
-    tone: Literal["good", "warning"] = "good" if found is None else "warning"
+    tone: Literal["good", "warning"] = "good" if found is None and len(outcome.chosen.rows) >= FEWEST else "warning"
     blocks: list[Block] = [
         _headline(f"{name}, untouched", outcome.judged["clean"].figures[name], outcome.chosen.words),
         _headline(f"{name}, attacked", outcome.figure(name, "attack", middle), f"changes of at most {middle:.1%}"),

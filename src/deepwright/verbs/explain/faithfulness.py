@@ -20,7 +20,7 @@ from deepwright.core.seeds import derive
 from deepwright.training.frozen import frozen_statistics
 from deepwright.verbs.explain.question import Question
 from deepwright.verbs.figures import Figure, shown
-from deepwright.verbs.means import Mean, means
+from deepwright.verbs.means import FEWEST, Mean, means
 
 __all__ = ["Control", "Parts", "control", "parts_of", "walk"]
 
@@ -107,15 +107,24 @@ class Control:
     parts: int
 
     @property
-    def better(self) -> bool:
-        """Whether the score falls sooner than in a random order, by more than chance explains."""
-        return self._is_better("deletion")
+    def better(self) -> bool | None:
+        """Whether the score falls sooner than in a random order, by more than chance explains; None: too few rows."""
+        return None if self._few else self._is_better("deletion")
+
+    @property
+    def _few(self) -> bool:
+        return len(self.curves["attribution"]) < FEWEST
 
     def _is_better(self, name: str) -> bool:
         return self.gaps[name].p < SURE and (self.gaps[name].figure.value or 0.0) > 0
 
     @property
     def verdict(self) -> str:
+        if self._few:
+            return (
+                f"Too few rows ({len(self.curves['attribution'])}) to put the explanation to the test against a random "
+                f"order ({self._figures('deletion')}; {self._figures('insertion')})."
+            )
         second = self._is_better("insertion")
         return (
             f"The explanation is {'' if self.better else 'not '}better than a random order: parts taken away in its order "
@@ -126,7 +135,8 @@ class Control:
 
     def _figures(self, name: str) -> str:
         own, other = (self.areas[name][order].value for order in ("attribution", "random"))
-        return f"{name} area {shown(own)} against {shown(other)}, p = {self.gaps[name].p:.2g}"
+        p = "" if self._few else f", p = {self.gaps[name].p:.2g}"
+        return f"{name} area {shown(own)} against {shown(other)}{p}"
 
 
 def control(question: Question, folded: Mapping[str, Tensor], seed: int) -> Control | None:
