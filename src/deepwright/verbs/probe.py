@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from deepwright.training.frozen import frozen_statistics
 from deepwright.training.loop import Trainer
@@ -17,7 +17,7 @@ __all__ = ["Probed", "cores", "probe", "threads_by_work"]
 
 SECONDS = 0.5  # of steps a setting
 SHARE = 0.03  # of the budget at most
-LITTLE_WORK = 3e8  # operations a forward below which a second thread costs more than it brings
+LITTLE_WORK = 1.5e8  # multiplications a forward below which a second thread costs more than it brings
 VALIDATION_SHARE = 0.10  # of the budget
 
 
@@ -40,8 +40,10 @@ class Probed:
 
 
 def cores() -> int:
-    """Cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Cores this process may use; OMP_NUM_THREADS sets a limit."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    wanted = os.environ.get("OMP_NUM_THREADS", "")
+    return min(allowed, int(wanted)) if wanted.isdigit() and int(wanted) else allowed
 
 
 def probe(make: Callable[[], Trainer], seconds: float) -> Probed:
@@ -77,10 +79,28 @@ def _step_seconds(trainer: Trainer, threads: int, allowance: float) -> float:
     return sorted(times)[len(times) // 2]
 
 
+class _Work(TorchDispatchMode):
+    """Counts the multiplications of matrix products and convolutions (torch's own counter loads far more modules)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        name = func.overloadpacket.__name__
+        if name in ("mm", "bmm", "addmm", "baddbmm"):
+            left = args[-2]
+            self.count += result.numel() * left.shape[-1]
+        elif name == "convolution":
+            self.count += result.numel() * args[1][0].numel()
+        return result
+
+
 def threads_by_work(trainer: Trainer) -> int:
     """Threads without measuring, so that counted budgets give the same bits each time: one where a step is small."""
     network = copy.deepcopy(trainer.network)
     batch = trainer.feed.at(0)
-    with frozen_statistics(network), torch.no_grad(), FlopCounterMode(display=False) as counter:
+    with frozen_statistics(network), torch.no_grad(), _Work() as work:
         network.body(network.embed(batch.inputs))
-    return 1 if counter.get_total_flops() < LITTLE_WORK else cores()
+    return 1 if work.count < LITTLE_WORK else cores()
