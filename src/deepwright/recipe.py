@@ -1,6 +1,6 @@
 """Recipe: the frozen document that names everything but the data's content. What is left out is found out and written back."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -20,8 +20,12 @@ import deepwright.training.schedules  # noqa: F401  the kinds a recipe may name
 from deepwright import registries
 from deepwright.core.config import Config
 from deepwright.core.errors import RecipeError
-from deepwright.draft import Draft, describe
+from deepwright.core.registry import Registry
+from deepwright.core.registry import load_plugins
+from deepwright.draft import Draft, describe, unknown_key
 from deepwright.training.settings import Train
+
+load_plugins()  # kinds of other packages, before any recipe is read
 
 __all__ = ["EXAMPLE", "Data", "Evaluate", "Recipe"]
 
@@ -99,6 +103,7 @@ class Recipe(Config):
             recipe = cls.model_validate(_without_kindless(draft.value))
         except ValidationError as error:
             problems += describe(error, draft, cls).problems
+        problems += _unknown_to_all(draft)
         metric = draft.get("evaluate", "metric")
         if isinstance(metric, str) and metric not in registries.metrics:
             try:
@@ -137,7 +142,22 @@ def tidy(draft: Draft) -> None:
                 draft.put(("train", "budget"), f"{train.pop(unit)}{unit}", place)
 
 
-_OPEN = (("task",), ("model",), ("objective",), ("train", "optimizer"), ("train", "schedule"))
+_OPEN: dict[tuple[str, ...], Registry] = {
+    ("task",): registries.tasks, ("model",): registries.models, ("objective",): registries.objectives,
+    ("train", "optimizer"): registries.optimizers, ("train", "schedule"): registries.schedules,
+}  # fmt: skip
+
+
+def _unknown_to_all(draft: Draft) -> Iterator[str]:
+    """Keys of parts without a kind that no kind has: `model: {widht: 256}`."""
+    columns = draft.get("features")
+    parts = dict(_OPEN)
+    parts |= {("features", name): registries.features for name in (columns if isinstance(columns, dict) else ())}
+    for path, registry in parts.items():
+        part = draft.get(*path)
+        if isinstance(part, dict) and "kind" not in part:
+            known = sorted({key for kind in registry for key in kind.model_fields})
+            yield from (unknown_key((*path, key), draft, known) for key in part if key not in known)
 
 
 def _without_kindless(value: Mapping[str, Any]) -> dict[str, Any]:

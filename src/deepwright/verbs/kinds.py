@@ -7,9 +7,9 @@ import deepwright.verbs.generate  # noqa: F401
 from deepwright import recipe, registries
 from deepwright.core.report import Grid, Report
 
-__all__ = ["kinds"]
+__all__ = ["NOUNS", "kinds"]
 
-_NOUNS = (
+NOUNS = (
     "sources",
     "splits",
     "features",
@@ -27,7 +27,7 @@ def kinds() -> Report:
     """A table a noun: the kind and what it is."""
     data: dict[str, object] = {"version": 1, "format": recipe.Recipe.model_fields["format"].default}
     blocks = []
-    for noun in _NOUNS:
+    for noun in NOUNS:
         registry = getattr(registries, noun)
         rows = tuple((kind, _first(registry.get(kind).__doc__)) for kind in registry.kinds)
         data[noun] = [kind for kind, _ in rows]
