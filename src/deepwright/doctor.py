@@ -1,6 +1,10 @@
 """Doctor: what is wrong or notable in the data. Asks no feature what it is: only for findings, fingerprints and columns."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -10,11 +14,12 @@ from deepwright.contracts import Finding
 from deepwright.data.split import PARTS
 from deepwright.preparation import Prepared
 
-__all__ = ["examine", "looks_personal"]
+__all__ = ["examine", "looks_personal", "masked", "personal_cells"]
 
 LEAK_ROWS = 20_000
 BINS = 64
 SURE = 0.99  # of what a single column may explain before it is called a leak
+_SHOWN = ContextVar("personal_cells", default=False)
 _PERSONAL = re.compile(
     r"(^|[\s_.-])(first|last|full|sur|user|customer|patient)?[\s_.-]?(name|e-?mail|phone|mobile|address|street|ssn|passport|iban|birth(day|date)?|dob|zip|postcode)([\s_.-]|$)",
     re.IGNORECASE,
@@ -23,8 +28,23 @@ _MAIL = r"^[^@\s]+@[^@\s]+\.[^@\s]+$"
 _PHONE = r"^\+?[\d\s()/-]{9,20}$"
 
 
+@contextmanager
+def personal_cells(shown: bool) -> Iterator[None]:
+    """Whether reports made inside show cells that look personal."""
+    token = _SHOWN.set(shown)
+    try:
+        yield
+    finally:
+        _SHOWN.reset(token)
+
+
 def looks_personal(name: str, column: pl.Series) -> bool:
-    """Whether cells may point at a person: by the column's name, or e-mail addresses and phone numbers in the cells."""
+    """Whether cells may point at a person: by the column's name, or e-mail addresses and phone numbers in the cells.
+
+    Never, where the person asked for their cells (`personal_cells`).
+    """
+    if _SHOWN.get():
+        return False
     if _PERSONAL.search(name):
         return True
     if column.dtype != pl.String:
@@ -44,13 +64,23 @@ def examine(prepared: Prepared) -> list[Finding]:
     found: list[Finding] = []
     for name, feature in prepared.features.items():
         column = prepared.data.table.select([name]).to_series()
-        found += feature.findings(column)
+        own = feature.findings(column)
         if looks_personal(name, column.head(1000)):
+            own = [masked(finding) for finding in own]
             text = f"'{name}' looks personal: its cells are masked in reports. To leave it out of training: --ignore {name}"
-            found.append(Finding("note", "personal", text, name))
+            own.append(Finding("note", "personal", text, name))
+        found += own
     found += _leaks(prepared) + _duplicates(prepared) + _few(prepared)
     order = {"error": 0, "warning": 1, "note": 2}
     return sorted(found, key=lambda finding: order[finding.severity])
+
+
+def masked(finding: Finding) -> Finding:
+    """Without the cells that findings quote."""
+    if "'" not in finding.text.replace(f"'{finding.column}'", ""):
+        return finding
+    text = f"'{finding.column}': {finding.code.replace('-', ' ')} in {finding.count} rows; the cells are not shown, since they look personal."
+    return replace(finding, text=text, values=())
 
 
 def _leaks(prepared: Prepared) -> list[Finding]:

@@ -1,6 +1,7 @@
 """Draft: a recipe as a person wrote it, with the place of every key, so that every mistake can be pointed at."""
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args
@@ -12,7 +13,7 @@ from deepwright.core.config import Config
 from deepwright.core.errors import RecipeError, did_you_mean
 from deepwright.core.registry import Registry
 
-__all__ = ["Draft", "describe", "split_path"]
+__all__ = ["Draft", "describe", "split_path", "unknown_key"]
 
 Path_ = tuple[str | int, ...]
 
@@ -39,7 +40,11 @@ class Draft:
             text = path.read_text(encoding="utf-8")
             node = yaml.compose(text, yaml.SafeLoader)
             value = yaml.safe_load(text)
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
+        except UnicodeDecodeError as error:
+            raise RecipeError(f"{path.name} is not a text in UTF-8 (byte {error.start + 1}).") from error
+        except RecursionError as error:
+            raise RecipeError(f"{path.name}: a part of it contains itself.") from error
+        except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
             place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
             problem = getattr(error, "problem", None) or str(error)
@@ -47,7 +52,10 @@ class Draft:
         if not isinstance(value, dict) or node is None:
             raise RecipeError(f"{path.name}: a recipe is a mapping of keys to values, such as 'target: price'.")
         draft = cls(value)
-        problems = list(draft._locate(node, (), path.name))
+        try:
+            problems = list(draft._locate(node, (), path.name))
+        except RecursionError as error:
+            raise RecipeError(f"{path.name}: a part of it contains itself.") from error
         if problems:
             raise RecipeError(problems)
         return draft
@@ -148,23 +156,76 @@ def split_path(name: str) -> tuple[str, ...]:
 def describe(error: ValidationError, draft: Draft, root: type[Config]) -> RecipeError:
     """All problems as sentences: where, what, what was expected."""
     order = {place: number for number, place in enumerate(draft.places.values())}
-    errors = sorted(error.errors(), key=lambda one: order.get(draft.place(tuple(one["loc"])), 0))
-    return RecipeError([_sentence(one, draft, root) for one in errors])
+    errors = [{**one, "loc": _plain(one["loc"])} for one in error.errors()]
+    errors = sorted(errors, key=lambda one: order.get(draft.place(one["loc"]), 0))
+    deeper = {one["loc"] for one in errors if one["type"] not in _TYPES}  # of alternatives, not the plain text
+    errors = [
+        one
+        for one in errors
+        if one["type"] != "string_type" or not any(d[: len(one["loc"])] == one["loc"] for d in deeper)
+    ]
+    return RecipeError(list(dict.fromkeys(_sentence(one, draft, root) for one in errors)))
+
+
+_ALTERNATIVE = re.compile(
+    r"(str|int|float|bool|(literal|function-\w+|dict|list|tuple|nullable|constrained-\w+)\[.*\])$"
+)
+
+
+def _plain(path: Path_) -> Path_:
+    """A path without the names that pydantic gives to alternatives (never at the place of a column's name)."""
+    first, rest = path[:2], path[2:]
+    return (*first, *(part for part in rest if not (isinstance(part, str) and _ALTERNATIVE.match(part))))
+
+
+def unknown_key(path: Path_, draft: Draft, known: Sequence[str]) -> str:
+    """The sentence about a key that nobody knows."""
+    return f"{draft.place(path)}: there is no key '{path[-1]}'{_inside(path)}. {did_you_mean(str(path[-1]), known)}"
+
+
+_TYPES = {
+    "int_parsing": "a whole number", "int_type": "a whole number", "int_from_float": "a whole number",
+    "float_parsing": "a number", "float_type": "a number", "finite_number": "a number",
+    "bool_parsing": "true or false", "bool_type": "true or false", "string_type": "a text",
+    "tuple_type": "a list", "list_type": "a list", "dict_type": "keys with values", "model_type": "keys with values",
+    "model_attributes_type": "keys with values", "none_required": "nothing (null)",
+}  # fmt: skip
+_RANGES = ("greater_than", "greater_than_equal", "less_than", "less_than_equal")
 
 
 def _sentence(one: Any, draft: Draft, root: type[Config]) -> str:
     path: Path_ = tuple(one["loc"])
     where, name = draft.place(path), ".".join(str(part) for part in path)
     if one["type"] == "extra_forbidden":
-        known = _keys(path[:-1], draft, root)
-        return f"{where}: there is no key '{path[-1]}'{_inside(path)}. {did_you_mean(str(path[-1]), known)}"
+        return unknown_key(path, draft, _keys(path[:-1], draft, root))
     if one["type"] == "missing":
         return f"{where}: '{path[-1]}' is missing{_inside(path)}."
     message = one["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
+    if one["type"] in _RANGES:
+        message = f"expected {_range(path, draft, root) or message.replace('Input should be ', '')}"
+    elif one["type"] in _TYPES:
+        message = f"expected {_TYPES[one['type']]}"
     message = message.replace("Input should be", "expected").rstrip(".")
     got = one.get("input")
     shown = "" if isinstance(got, dict | list) or one["type"] in ("kind", "budget") else f"; got {got!r}"
+    if one["type"] == "literal_error" and isinstance(got, str):
+        near = did_you_mean(got, re.findall(r"'([^']*)'", message))
+        shown += f". {near}" if near.startswith("Did") else ""
     return f"{where}: {name}: {message}{shown}{'' if (message + shown)[-1] in '.?' else '.'}"
+
+
+def _range(path: Path_, draft: Draft, root: type[Config]) -> str:
+    """The allowed range of a number in words, from the setting's own bounds."""
+    settings = _settings(path[:-1], draft, root)
+    entry = None if settings is None else settings.model_fields.get(str(path[-1]))
+    if entry is None:
+        return ""
+    bounds = {
+        name: getattr(one, name) for one in entry.metadata for name in ("gt", "ge", "lt", "le") if hasattr(one, name)
+    }
+    low = f"{bounds['ge']:g} or more" if "ge" in bounds else f"more than {bounds['gt']:g}" if "gt" in bounds else ""
+    high = f"at most {bounds['le']:g}" if "le" in bounds else f"less than {bounds['lt']:g}" if "lt" in bounds else ""
+    return " and ".join(part for part in (low, high) if part)
 
 
 def _inside(path: Path_) -> str:
@@ -173,6 +234,12 @@ def _inside(path: Path_) -> str:
 
 def _keys(path: Path_, draft: Draft, root: type[Config]) -> list[str]:
     """The keys known at a path."""
+    settings = _settings(path, draft, root)
+    return ["kind"] if settings is None else list(settings.model_fields)
+
+
+def _settings(path: Path_, draft: Draft, root: type[Config]) -> type[Config] | None:
+    """The settings class at a path; None where its kind is not known."""
     settings: type[Config] | None = root
     walked: Path_ = ()
     for part in path:
@@ -191,4 +258,4 @@ def _keys(path: Path_, draft: Draft, root: type[Config]) -> list[str]:
             settings = registry.get(kind) if kind in registry else None
             if where == path:
                 break
-    return ["kind"] if settings is None else list(settings.model_fields)
+    return settings

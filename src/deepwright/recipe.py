@@ -20,8 +20,7 @@ import deepwright.training.schedules  # noqa: F401  the kinds a recipe may name
 from deepwright import registries
 from deepwright.core.config import Config
 from deepwright.core.errors import RecipeError
-from deepwright.core.registry import Registry
-from deepwright.core.registry import load_plugins
+from deepwright.core.registry import Registry, load_plugins
 from deepwright.draft import Draft, describe, unknown_key
 from deepwright.training.settings import Train
 
@@ -111,7 +110,8 @@ class Recipe(Config):
             except RecipeError as error:
                 problems.append(f"{draft.place(('evaluate', 'metric'))}: evaluate.metric: {error}")
         if problems or recipe is None:
-            raise RecipeError(problems)
+            order = {place: number for number, place in enumerate(draft.places.values())}
+            raise RecipeError(sorted(problems, key=lambda text: order.get(text.partition(": ")[0], -1)))
         return recipe
 
     def yaml(self) -> str:

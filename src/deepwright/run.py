@@ -7,6 +7,7 @@ report.html environment.json
 import json
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -15,12 +16,13 @@ from typing import Any
 import numpy as np
 import polars as pl
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from deepwright import registries
 from deepwright.answering import answer_batches, rows_at_once
 from deepwright.contracts import Answer, Finding, FittedFeature, FittedTask, Network
-from deepwright.core.errors import OutputExists, RunError, did_you_mean
+from deepwright.core.errors import InputError, RunError, did_you_mean
 from deepwright.core.files import place_errors, read_json, write_atomic, write_json, write_text
 from deepwright.core.registry import Registry
 from deepwright.core.report import Report
@@ -34,7 +36,7 @@ from deepwright.fields import Batch
 from deepwright.preparation import Data, Prepared, open_data
 from deepwright.recipe import Recipe
 
-__all__ = ["FORMAT", "Run", "new_folder", "refuse_existing"]
+__all__ = ["FORMAT", "Run", "new_folder"]
 
 FORMAT = 1
 CHUNK_ROWS = 8192
@@ -102,21 +104,20 @@ class Run:
         folder = Path(folder)
         if not (folder / "recipe.yaml").exists():
             raise RunError(_no_run(folder))
-        recipe = Recipe.from_draft(Draft.read(folder / "recipe.yaml"))
-        try:
-            stored, task = read_json(folder / "features.json"), read_json(folder / "task.json")
-        except (OSError, ValueError) as error:
-            raise RunError(f"The run {folder} is damaged: {error}.") from error
-        if stored["format"] > FORMAT:
-            raise RunError(
-                f"The run {folder} was written by a newer version (format {stored['format']}); update deepwright."
-            )
-        features = {name: _fitted(registries.features, one) for name, one in stored["features"].items()}
-        fitted = None if task is None else _fitted(registries.tasks, task)
-        examples = None if stored["examples"] is None else Examples.model_validate(stored["examples"])
-        findings = tuple(
-            Finding(**{**one, "values": tuple(one["values"])}) for one in read_json(folder / "findings.json")
-        )
+        with _whole(folder / "recipe.yaml", "Take the folder from a copy."):
+            draft = Draft.read(folder / "recipe.yaml")
+            _known_format(folder, draft.value)
+            recipe = Recipe.from_draft(draft)
+        with _whole(folder / "features.json"):
+            stored = _known_format(folder, read_json(folder / "features.json"))
+            features = {name: _fitted(registries.features, one) for name, one in stored["features"].items()}
+            examples = None if stored["examples"] is None else Examples.model_validate(stored["examples"])
+        with _whole(folder / "task.json"):
+            task = read_json(folder / "task.json")
+            fitted = None if task is None else _fitted(registries.tasks, _known_format(folder, task))
+        with _whole(folder / "findings.json"):
+            told = read_json(folder / "findings.json")
+            findings = tuple(Finding(**{**one, "values": tuple(one["values"])}) for one in told)
         return cls(folder, recipe, features, fitted, examples, findings)
 
     @property
@@ -126,11 +127,15 @@ class Run:
     @cached_property
     def parts(self) -> np.ndarray:
         """(rows,) int8: 0 train, 1 validation, 2 test, -1 not used."""
-        return load_file(self.folder / "split.safetensors")["parts"].numpy()
+        with _whole(self.folder / "split.safetensors"):
+            return load_file(self.folder / "split.safetensors")["parts"].numpy()
 
     @cached_property
     def environment(self) -> dict[str, Any]:
-        return read_json(self.folder / "environment.json")
+        """Versions, machine and the data's hashes at the time of training."""
+        with _whole(self.folder / "environment.json"):
+            stored = _known_format(self.folder, read_json(self.folder / "environment.json"))
+            return {**stored, "data": {**stored["data"], "files": dict(stored["data"]["files"])}}
 
     @cached_property
     def network(self) -> Network:
@@ -143,7 +148,8 @@ class Run:
         if not path.exists():
             raise RunError(f"The run {self.folder} has no weights yet. Go on with: deepwright resume {self.folder}")
         network = self.fresh_network()
-        network.load_state_dict(load_file(path))
+        with _whole(path):
+            network.load_state_dict(load_file(path))
         return network.eval()
 
     def fresh_network(self) -> Network:
@@ -174,15 +180,23 @@ class Run:
     def reports(self) -> list[Report]:
         """All stored reports, the order of their making."""
         paths = sorted((self.folder / "reports").glob("*.json"), key=lambda path: (path.stat().st_mtime_ns, path.name))
-        return [Report.from_dict(read_json(path)) for path in paths]
+        found = []
+        for path in paths:
+            with _whole(path, "Delete that file; the verb writes it anew."):
+                found.append(Report.from_dict(read_json(path)))
+        return found
 
     def events(self) -> list[dict[str, Any]]:
         """What training told; a last line cut short by a crash is left out."""
         path = self.folder / "events.jsonl"
         if not path.exists():
             return []
-        lines = path.read_text(encoding="utf-8").split("\n")
-        return [json.loads(line) for line in lines[:-1]]
+        with _whole(path):
+            lines = path.read_text(encoding="utf-8").split("\n")
+            events = [json.loads(line) for line in lines[:-1]]
+            if not all("event" in event and "step" in event for event in events):
+                raise ValueError("a line without an event")
+        return events
 
     @property
     def state(self) -> str:
@@ -309,6 +323,51 @@ class Run:
         return reports[-1]._repr_html_() if reports else f"<p>{self!r}</p>"
 
 
+_AGAIN = "Take the folder from a copy, or train again: deepwright train {run}/recipe.yaml"
+
+
+@contextmanager
+def _whole(path: Path, help: str = "") -> Iterator[None]:
+    """Turn a file of a run that is missing, cut short or changed by hand into a sentence.
+
+    Raises:
+        RunError: which file, and what to do.
+    """
+    run = path.parent.parent if path.parent.name == "reports" else path.parent
+    try:
+        yield
+    except RunError:
+        raise
+    except FileNotFoundError as error:
+        raise RunError(f"The run {run} is damaged: {path.name} is missing. {help or _AGAIN.format(run=run)}") from error
+    except (
+        OSError,
+        ValueError,
+        LookupError,
+        TypeError,
+        AttributeError,
+        RuntimeError,
+        SafetensorError,
+        InputError,
+    ) as error:
+        why = (str(error).splitlines() or [""])[0][:200].rstrip(".")
+        if isinstance(error, LookupError | TypeError | AttributeError):
+            why = "it holds something else than it should"
+        kind = "" if isinstance(error, InputError) else f"{path.name} cannot be read: "
+        raise RunError(f"The run {run} is damaged: {kind}{why}. {help or _AGAIN.format(run=run)}") from error
+
+
+def _known_format(folder: Path, stored: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Raises RunError: it was written by a newer version."""
+    number = stored.get("format", FORMAT)
+    if isinstance(number, int) and number > FORMAT:
+        raise RunError(
+            f"The run {folder} was written by a newer version (format {number}; this one knows {FORMAT}). "
+            "Update with: pip install --upgrade deepwright"
+        )
+    return stored
+
+
 def _fitted(registry: Registry, stored: Mapping[str, Any]) -> Any:
     """A fitted feature or task from its stored kind and state."""
     settings: Any = registry.get(stored["kind"])
@@ -324,11 +383,3 @@ def _no_run(folder: Path) -> str:
     if inner:
         return f"{folder} is a folder of runs, not a run. Name one of them: {', '.join(inner[:10])}."
     return f"{folder} is no run: it has no recipe.yaml."
-
-
-def refuse_existing(path: Path, force: bool) -> None:
-    """Raises OutputExists: something is there, and --force was not given."""
-    if path.exists() and not force:
-        raise OutputExists(
-            f"{path} exists already; nothing was written. Use --force to replace it, or another name with -o."
-        )

@@ -1,6 +1,9 @@
 """The command group, and how errors become sentences and exit codes: 0 done, 2 the person's input, 1 our fault, 130 stopped."""
 
+import errno
+import os
 import sys
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -8,7 +11,7 @@ import click
 
 from deepwright import __version__
 from deepwright.cli.commands import answer, data, question, training
-from deepwright.core.errors import DeepwrightError, Interrupted
+from deepwright.core.errors import DeepwrightError, Interrupted, did_you_mean
 
 __all__ = ["group", "run"]
 
@@ -22,8 +25,6 @@ class _Group(click.Group):
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         name = click.utils.make_str(args[0])
         if name not in self.commands and not name.startswith("-"):
-            from deepwright.core.errors import did_you_mean
-
             raise click.UsageError(f"There is no command '{name}'. {did_you_mean(name, list(self.commands))}")
         return super().resolve_command(ctx, args)
 
@@ -45,8 +46,17 @@ for command in (*data.COMMANDS, *training.COMMANDS, *answer.COMMANDS, *question.
 
 def run(arguments: list[str] | None = None) -> None:
     """Run the command line and exit."""
-    words = sys.argv[1:] if arguments is None else arguments
+    words = [_readable(word) for word in (sys.argv[1:] if arguments is None else arguments)]
     sys.exit(_guarded(lambda: group.main(words, "deepwright", standalone_mode=False), "--debug" in words))
+
+
+def _readable(word: str) -> str:
+    """A word of the command line as UTF-8, where a plain locale (LC_ALL=C) could not read it."""
+    try:
+        word.encode()
+        return word
+    except UnicodeEncodeError:  # bytes that the locale does not know stand in it as surrogates
+        return word if os.path.exists(word) else os.fsencode(word).decode("utf-8", "replace")
 
 
 def _guarded(call: Callable[[], Any], debug: bool) -> int:
@@ -55,36 +65,52 @@ def _guarded(call: Callable[[], Any], debug: bool) -> int:
             stream.reconfigure(errors="replace")
     try:
         result = call()
+        sys.stdout.flush()
         return result if isinstance(result, int) else 0
     except click.exceptions.Exit as stop:
         return stop.exit_code
-    except click.ClickException as error:
-        error.show()
-        return 2
+    except BrokenPipeError:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  the reader has gone; nothing more is said
+        return 0
     except (click.Abort, KeyboardInterrupt):
         click.echo("Stopped.", err=True)
         return 130
-    except BrokenPipeError:
-        sys.stdout = open((sys.platform == "win32" and "NUL") or "/dev/null", "w")  # noqa: SIM115  the reader has gone
-        return 0
-    except DeepwrightError as error:
-        if debug:
-            raise
-        words = "" if isinstance(error, Interrupted) else "Error: "
-        click.echo(f"{words}{error}", err=True)
-        return error.exit_code
-    except MemoryError:
-        if debug:
-            raise
-        click.echo(
-            "Error: The memory is not enough. Try fewer rows, smaller pictures, or --set train.batch=…", err=True
-        )
-        return 2
     except Exception as error:
         if debug:
-            raise
-        click.echo(
-            f"Error: something went wrong inside deepwright ({type(error).__name__}: {error}). Run again with --debug to see where.",
-            err=True,
-        )
-        return 1
+            traceback.print_exc()
+        code, text = _told(error)
+        click.echo(text, err=True)
+        return code
+
+
+def _told(error: Exception) -> tuple[int, str]:
+    """Exit code and sentence of an error."""
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        return 2, error.format_message()
+    if isinstance(error, click.UsageError) and error.ctx is not None:
+        text = error.format_message()
+        return 2, f"Error: {text}{'' if text.endswith(('.', '?', ')')) else '.'} Try: {error.ctx.command_path} --help"
+    if isinstance(error, click.ClickException):
+        return 2, f"Error: {error.format_message()}"
+    if isinstance(error, DeepwrightError):
+        return error.exit_code, f"{error}" if isinstance(error, Interrupted) else f"Error: {error}"
+    if isinstance(error, MemoryError):
+        return 2, "Error: The memory is not enough. Try fewer rows, smaller pictures, or --set train.batch=…"
+    if isinstance(error, OSError) and error.errno in _PLACES:
+        where = "" if error.filename is None else f" ({error.filename})"
+        return 2, f"Error: {_PLACES[error.errno]}{where}."
+    return 1, (
+        f"Error: something went wrong inside deepwright ({type(error).__name__}: {error}). "
+        "Run again with --debug to see where."
+    )
+
+
+_PLACES = {
+    errno.ENOSPC: "The disk is full; free some space, or choose another place with --out",
+    errno.EDQUOT: "Your disk quota is used up; free some space, or choose another place with --out",
+    errno.EROFS: "The disk is read-only; choose another place with --out",
+    errno.EACCES: "There is no permission for that file or folder",
+    errno.EPERM: "There is no permission for that file or folder",
+    errno.EMFILE: "Too many files are open; raise the limit with: ulimit -n 4096",
+    errno.EIO: "The disk reported a fault",
+}

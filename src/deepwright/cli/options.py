@@ -1,6 +1,8 @@
 """Flags that commands share, and what they become."""
 
-from collections.abc import Callable
+import math
+import sys
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +13,18 @@ if TYPE_CHECKING:
     from deepwright.core.report import Report
     from deepwright.draft import Draft
 
-__all__ = ["Shared", "build_draft", "data_options", "shared"]
+__all__ = [
+    "Shared",
+    "Whole",
+    "as_json",
+    "build_draft",
+    "data_options",
+    "emit",
+    "finite",
+    "moved_option",
+    "personal_option",
+    "shared",
+]
 
 Command = Callable[..., Any]
 
@@ -27,6 +40,10 @@ class Shared:
     debug: bool
     force: bool
 
+    @property
+    def path(self) -> Path | None:
+        return None if self.out is None else Path(self.out)
+
     def say(self, text: str) -> None:
         """A line for people, on standard error."""
         if not self.quiet:
@@ -35,15 +52,64 @@ class Shared:
     def show(self, report: "Report") -> None:
         """A report: JSON on standard output with --json, otherwise rendered."""
         if self.json:
-            import json
-
-            click.echo(json.dumps(report.data, ensure_ascii=False, indent=1))
+            emit(as_json(report.data))
         elif not self.quiet:
             from rich.console import Console
 
             from deepwright.cli.terminal import render
 
             render(report, Console())
+
+    def free(self, path: Path | None) -> None:
+        """Raises OutputExists: something is at the place to write to, before any work is done."""
+        from deepwright.core.files import refuse_existing
+
+        if path is not None:
+            refuse_existing(path, self.force)
+
+    def tell(self, work: Callable[[], "Report"]) -> None:
+        """Do the work and show its report; with --out, write all of it there as JSON."""
+        self.free(self.path)
+        report = work()
+        if self.path is not None:
+            from deepwright.core.files import write_json
+
+            write_json(self.path, finite(report.to_dict()))
+        self.show(report)
+
+
+def as_json(value: Any) -> str:
+    """JSON for programs; a number that is none (NaN, infinity) is null."""
+    import json
+
+    return json.dumps(finite(value), ensure_ascii=False, indent=1, allow_nan=False, default=str) + "\n"
+
+
+def finite(value: Any) -> Any:
+    """The same value with null for NaN and infinity, which JSON does not know."""
+    if isinstance(value, Mapping):
+        return {str(key): finite(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def emit(text: str) -> None:
+    """Results on standard output: UTF-8 whatever the terminal's encoding is, since programs and files read it."""
+    stream = sys.stdout
+    if (getattr(stream, "encoding", None) or "utf-8").lower().replace("-", "") == "utf8" or stream.isatty():
+        stream.write(text)
+        stream.flush()
+        return
+    stream.flush()
+    stream.buffer.write(text.encode("utf-8", "replace"))
+    stream.buffer.flush()
+
+
+class Whole(click.IntRange):
+    """A whole number in a range, called so when it is none."""
+
+    name = "whole number"
 
 
 def shared(command: Command) -> Command:
@@ -57,7 +123,7 @@ def shared(command: Command) -> Command:
     wrapped.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
     options = (
         click.option("-o", "--out", metavar="PATH", help="Where to write: a file or a folder, by the command."),
-        click.option("--seed", type=click.IntRange(min=0), help="Seed of all chance (default 0)."),
+        click.option("--seed", type=Whole(min=0), help="Seed of all chance (default 0)."),
         click.option("--json", is_flag=True, help="The report as JSON on standard output, nothing else there."),
         click.option("--quiet", is_flag=True, help="No progress, no text."),
         click.option("--debug", is_flag=True, help="Show where an error came from."),
@@ -66,6 +132,12 @@ def shared(command: Command) -> Command:
     for option in reversed(options):
         wrapped = option(wrapped)
     return wrapped
+
+
+moved_option = click.option("--data", metavar="PATH", help="Where the training data is now, if it moved.")
+personal_option = click.option(
+    "--show-personal", is_flag=True, help="Show cells that look personal (masked otherwise)."
+)
 
 
 def data_options(command: Command) -> Command:

@@ -1,77 +1,164 @@
-"""Progress on standard error: a bar on a terminal, a line every ten seconds elsewhere."""
+"""Progress on standard error: a bar on a terminal and in a notebook, a line every ten seconds elsewhere."""
 
+import html
 import sys
+import threading
 import time
-from typing import Any
+from typing import Any, Protocol
 
 from deepwright.training.events import Event, Planned, Replanned, Started, Stepped, Stopped, Validated
 
-__all__ = ["Progress"]
+__all__ = ["Progress", "duration"]
 
-EVERY = 10.0
+EVERY = 10.0  # seconds between two plain lines
 
 
 def duration(seconds: float) -> str:
     """Seconds in words: "42 s", "3:20 min"."""
     whole = max(0, round(seconds))
-    return (
-        f"{whole} s"
-        if whole < 100
-        else f"{whole // 60}:{whole % 60:02d} min"
-        if whole < 6000
-        else f"{whole // 3600}:{whole % 3600 // 60:02d} h"
-    )
+    if whole < 100:
+        return f"{whole} s"
+    return f"{whole // 60}:{whole % 60:02d} min" if whole < 6000 else f"{whole // 3600}:{whole % 3600 // 60:02d} h"
+
+
+class _Face(Protocol):
+    """How progress is shown. `share` is None while it is not known."""
+
+    def show(self, what: str, share: float | None, words: str) -> None: ...
+    def line(self, text: str) -> None: ...
+    def close(self) -> None: ...
+
+
+class _Silent:
+    """Shows nothing."""
+
+    def show(self, what: str, share: float | None, words: str) -> None:
+        """Nothing."""
+
+    def line(self, text: str) -> None:
+        """Nothing."""
+
+    def close(self) -> None:
+        """Nothing."""
+
+
+class _Lines:
+    """The newest state as a line every ten seconds, also while one piece of work takes longer."""
+
+    def __init__(self, stream: Any):
+        self._stream = stream
+        self._newest, self._done = "", threading.Event()
+        self._thread = threading.Thread(target=self._tick, daemon=True)
+        self._thread.start()
+
+    def show(self, what: str, share: float | None, words: str) -> None:
+        self._newest = what if share is None else f"{share:4.0%} {words}"
+
+    def line(self, text: str) -> None:
+        print(text, file=self._stream, flush=True)
+
+    def close(self) -> None:
+        self._done.set()
+        self._thread.join()
+
+    def _tick(self) -> None:
+        while not self._done.wait(EVERY):
+            if self._newest:
+                self.line(self._newest)
+
+
+class _Bar:
+    """A bar on a terminal; colours follow NO_COLOR."""
+
+    def __init__(self, stream: Any):
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn
+
+        from deepwright.cli.terminal import plain
+
+        console = Console(file=stream)
+        self._plain = lambda text: plain(text, console.encoding)
+        described, words = (TextColumn(form, markup=False) for form in ("{task.description}", "{task.fields[words]}"))
+        self._bar = Progress(described, BarColumn(), words, console=console, transient=True)
+        self._bar.start()
+        self._job = self._bar.add_task("starting", total=None, words="")
+
+    def show(self, what: str, share: float | None, words: str) -> None:
+        whole = {} if share is None else {"total": 1.0, "completed": share}
+        self._bar.update(self._job, description=self._plain(what), words=self._plain(words), **whole)
+
+    def line(self, text: str) -> None:
+        self._bar.console.print(self._plain(text), markup=False, highlight=False)
+
+    def close(self) -> None:
+        self._bar.stop()
+
+
+class _Notebook:
+    """A live bar under a notebook's cell."""
+
+    def __init__(self, display: Any, markup: Any):
+        self._markup, self._shown = markup, 0.0
+        self._handle = display(markup(""), display_id=True)
+
+    def show(self, what: str, share: float | None, words: str) -> None:
+        if time.monotonic() - self._shown < 0.2 and share != 1.0:
+            return
+        self._shown = time.monotonic()
+        value = "" if share is None else f' value="{share:.3f}"'
+        text = html.escape(f"{what} {words}".strip())
+        self._handle.update(self._markup(f'<progress max="1"{value} aria-label="{text}"></progress> {text}'))
+
+    def line(self, text: str) -> None:
+        print(text)
+
+    def close(self) -> None:
+        self._handle.update(self._markup(""))
+
+
+def _face(quiet: bool, stream: Any) -> _Face:
+    if quiet:
+        return _Silent()
+    if stream is None and (display := _notebook()) is not None:
+        return _Notebook(display.display, display.HTML)
+    stream = stream or sys.stderr
+    return _Bar(stream) if bool(getattr(stream, "isatty", lambda: False)()) else _Lines(stream)
+
+
+def _notebook() -> Any:
+    """IPython's display module where this runs in a notebook's kernel."""
+    module: Any = sys.modules.get("IPython")
+    shell = None if module is None else module.get_ipython()
+    return sys.modules.get("IPython.display") if getattr(shell, "kernel", None) is not None else None
 
 
 class Progress:
-    """Consumes what a training tells. Use as a context, so that the terminal is left clean."""
+    """Consumes what a training tells. Use as a context, so that the terminal is left clean.
+
+    Args:
+        stream: where to write; None for standard error, or the notebook's cell.
+    """
 
     def __init__(self, quiet: bool = False, stream: Any = None):
-        self._stream = stream or sys.stderr
-        self._quiet = quiet
-        self._live = not quiet and bool(getattr(self._stream, "isatty", lambda: False)())
-        self._said = time.monotonic()
-        self._bar: Any = None
-        self._job: Any = None
-        self._total, self._figure, self._best, self._timed = 1, "", "", False
+        self._quiet, self._stream = quiet, stream
+        self._face: _Face = _Silent()
+        self._total, self._figure, self._best = 1, "", ""
 
     def __enter__(self) -> "Progress":
-        if self._live:
-            from rich.console import Console
-            from rich.progress import BarColumn, Progress, TextColumn
-
-            console = Console(file=self._stream)
-            self._bar = Progress(
-                TextColumn("{task.description}"),
-                BarColumn(),
-                TextColumn("{task.fields[words]}"),
-                console=console,
-                transient=True,
-            )
-            self._bar.start()
-            self._job = self._bar.add_task("starting", total=None, words="")
+        self._face = _face(self._quiet, self._stream)
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._bar is not None:
-            self._bar.stop()
-            self._bar = None
+        self._face.close()
+        self._face = _Silent()
 
     def tell(self, text: str) -> None:
         """What is being done."""
-        if self._bar is not None:
-            self._bar.update(self._job, description=text, words="")
-        else:
-            self._line(text)
+        self._face.show(text, None, "")
 
     def line(self, text: str) -> None:
         """A lasting line above the bar."""
-        if self._quiet:
-            return
-        if self._bar is not None:
-            self._bar.console.print(text, markup=False, highlight=False)
-        else:
-            print(text, file=self._stream, flush=True)
+        self._face.line(text)
 
     def event(self, event: Event) -> None:
         """One event of the loop."""
@@ -82,26 +169,14 @@ class Progress:
             self._figure = "" if value is None else f"validation {name} {value:.4g}"
             self._best = self._figure if event.better else self._best
         elif isinstance(event, Stepped):
-            self._step(event)
+            words = f"step {event.step} of {self._total}, loss {event.loss:.4g}"
+            words += (f", {self._figure}" if self._figure else "") + f", {duration(event.eta_seconds)} left"
+            self._face.show("training", event.step / self._total, words)
         elif isinstance(event, Stopped):
             self._finish(event)
-
-    def _step(self, event: Stepped) -> None:
-        share = event.step / self._total
-        words = f"step {event.step} of {self._total}, loss {event.loss:.4g}"
-        words += (f", {self._figure}" if self._figure else "") + f", {duration(event.eta_seconds)} left"
-        if self._bar is not None:
-            self._bar.update(self._job, description="training", total=1.0, completed=share, words=words)
-        else:
-            self._line(f"{share:4.0%} {words}")
 
     def _finish(self, event: Stopped) -> None:
         reasons = {"budget": "the budget is used up", "early stopping": "nothing better came any more",
                    "deadline": "time is over", "interrupted": "interrupted"}  # fmt: skip
         best = f"; best {self._best}" if self._best else ""
         self.line(f"Trained {event.step} steps in {duration(event.seconds)}: {reasons[event.reason]}{best}.")
-
-    def _line(self, text: str) -> None:
-        if not self._quiet and time.monotonic() - self._said >= EVERY:
-            self._said = time.monotonic()
-            print(text, file=self._stream, flush=True)

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from deepwright.core.errors import InputError
+from deepwright.core.errors import InputError, OutputExists
 
-__all__ = ["file_hash", "place_errors", "read_json", "write_atomic", "write_json", "write_text"]
+__all__ = ["file_hash", "place_errors", "read_json", "refuse_existing", "write_atomic", "write_json", "write_text"]
 
 
 @contextlib.contextmanager
@@ -29,6 +29,7 @@ def place_errors(path: Path) -> Iterator[None]:
         errno.EACCES: "there is no permission to write there. Choose another place with --out",
         errno.EPERM: "there is no permission to write there. Choose another place with --out",
         errno.EFBIG: "the file would be larger than this system allows",
+        errno.ENOENT: "the folder is not there and cannot be made. Choose another place with --out",
         errno.ENOTDIR: "a part of the path is a file, not a folder",
         errno.EEXIST: "a part of the path is a file, not a folder",
         errno.EBUSY: "another program holds it",
@@ -93,3 +94,11 @@ def file_hash(path: Path) -> str:
     """SHA-256 of a file's bytes, in hexadecimal."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def refuse_existing(path: Path, force: bool) -> None:
+    """Raises OutputExists: something is there, and --force was not given."""
+    if path.exists() and not force:
+        raise OutputExists(
+            f"{path} exists already; nothing was written. Use --force to replace it, or another name with -o."
+        )

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deepwright.core.files import write_json
+from deepwright.core.files import refuse_existing, write_json
 from deepwright.core.report import Report
 from deepwright.verbs.evaluate import Evaluate
 from deepwright.verbs.learning import learning_report
@@ -22,17 +22,15 @@ def complete(run: "Run") -> tuple[Report, Path]:
     return report, write_report(run)
 
 
-def store(run: "Run", report: Report, own: bool, out: str | None, force: bool) -> None:
+def store(run: "Run", report: Report, own: bool, out: Path | None, force: bool) -> None:
     """Keep a report: in the run and its page when it is about the run's own data; as JSON at `out` when asked for.
 
     Raises:
         OutputExists: `out` is there already.
     """
-    from deepwright.run import refuse_existing
-
     if out is not None:
-        refuse_existing(Path(out), force)
-        write_json(Path(out), report.to_dict())
+        refuse_existing(out, force)
+        write_json(out, report.to_dict())
     if own:
         run.save_report(report)
         write_report(run)

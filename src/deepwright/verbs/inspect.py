@@ -5,9 +5,11 @@ from typing import Any
 import polars as pl
 
 from deepwright.core.report import Block, Grid, Headline, Report, Text
-from deepwright.doctor import examine
+from deepwright.doctor import examine, looks_personal
 from deepwright.draft import Draft
 from deepwright.preparation import Prepared, prepare
+from deepwright.verbs.train import check_fit
+from deepwright.verbs.worst import MASK
 
 __all__ = ["inspect"]
 
@@ -19,6 +21,7 @@ def inspect(draft: Draft, source: Any = None) -> Report:
         RecipeError, DataError: the data cannot be used for what is asked.
     """
     prepared = prepare(draft, source)
+    check_fit(prepared)
     findings = [*prepared.findings, *examine(prepared)]
     table = prepared.data.table
     counts = {name: len(prepared.rows(name)) for name in ("train", "validation", "test")}
@@ -61,6 +64,8 @@ def _columns(prepared: Prepared) -> Grid:
         column = prepared.data.table.select([name]).to_series()
         empty = column.null_count() + (int((column == "").sum()) if column.dtype == pl.String else 0)
         shown = ["picture" if cell.startswith("data:") else cell for cell in feature.show(column.gather(sample))]
+        if looks_personal(name, column.head(1000)):
+            shown = [MASK]
         distinct = None if column.dtype.is_nested() or column.dtype == pl.Binary else column.n_unique()
         rows.append((name, feature.kind, distinct, empty, ", ".join(shown)[:60]))
     return Grid("Inputs", ("column", "taken as", "different", "empty", "for example"), tuple(rows), raw=True)

@@ -1,11 +1,13 @@
 """Predict: answers for new rows, one row an example, in the order of the source."""
 
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from deepwright.answering import answer_batch
-from deepwright.core.errors import Refused
+from deepwright.core.errors import DataError, Refused
+from deepwright.doctor import looks_personal, masked
 
 if TYPE_CHECKING:
     from deepwright.run import Run
@@ -13,18 +15,43 @@ if TYPE_CHECKING:
 __all__ = ["predict"]
 
 
-def predict(run: "Run", source: Any, with_inputs: bool = False) -> pl.DataFrame:
+def predict(
+    run: "Run", source: Any, with_inputs: bool = False, tell: Callable[[str], None] = lambda text: None
+) -> pl.DataFrame:
     """`<target>_predicted`, for labels `<target>_probability_<label>`; the id column first where examples have one.
 
+    Args:
+        with_inputs: the columns of the source before the answers. With an id these are the examples' columns: the id,
+            columns that do not change within it, and the summaries of those that do.
+        tell: called with what is wrong with the first rows (cells that are no numbers …), in words.
+
     Raises:
-        DataError: an input column is missing. Refused: the run has no target to predict.
+        DataError: an input column is missing, or an input has the name of an answer.
+        Refused: the run has no target to predict.
     """
     if run.task is None:
         raise Refused(f"The run {run.name} has no target, so there is nothing to predict.")
     table = run.open(source)
     parts = []
     for raw, batch in run.batches(table):
+        if not parts:
+            for text in _wrong(run, raw):
+                tell(text)
         said = run.task.decode(answer_batch(run.network, run.task, batch))
         front = raw if with_inputs else raw.select([] if run.examples is None else [run.examples.id])
+        twice = [name for name in said.columns if name in front.columns]
+        if twice:
+            raise DataError(
+                f"{table.origin} has a column '{twice[0]}', which is the name of an answer. "
+                "Rename it, or leave --with-inputs out."
+            )
         parts.append(pl.concat([front, said], how="horizontal") if front.width else said)
     return pl.concat(parts)
+
+
+def _wrong(run: "Run", raw: pl.DataFrame) -> Iterator[str]:
+    """Cells that count as missing because they are not what they were in training."""
+    for name, feature in run.features.items():
+        for finding in feature.findings(raw[name]):
+            if finding.code in ("bad-values", "unreadable"):
+                yield masked(finding).text if looks_personal(name, raw[name]) else finding.text

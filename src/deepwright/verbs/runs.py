@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from deepwright.core.errors import RunError
+from deepwright.core.errors import InputError, RunError
 from deepwright.core.files import read_json
-from deepwright.core.report import Grid, Report
+from deepwright.core.report import Grid, Report, Text
 from deepwright.run import Run
 from deepwright.verbs.figures import shown
 
@@ -20,22 +20,35 @@ def runs(folder: Path) -> Report:
     if not folder.is_dir():
         raise RunError(f"There is no folder {folder}. Runs are written to 'runs' unless --out says otherwise.")
     rows, data = [], []
-    for path in sorted(path for path in folder.iterdir() if (path / "recipe.yaml").exists()):
+    for path in sorted(folder.iterdir(), key=_order):
+        if not (path / "recipe.yaml").exists():
+            continue
         try:
             run = Run.load(path)
             figure = _figure(path)
             row = (path.name, ", ".join(run.recipe.target) or "–", run.recipe.model.kind, run.state, figure)
-        except RunError as error:
-            row = (path.name, "–", "–", "damaged", str(error)[:80])
+        except InputError as error:
+            row = (path.name, "–", "–", "damaged", str(error))
         rows.append(row)
         data.append(dict(zip(("run", "target", "model", "state", "figure"), row, strict=True)))
+    if not rows:
+        return Report("runs", "Runs", {"version": 1, "runs": []}, (Text(f"There are no runs in {folder}."),))
     grid = Grid(f"Runs in {folder}", ("run", "target", "model", "state", "figure"), tuple(rows))
     return Report("runs", "Runs", {"version": 1, "runs": data}, (grid,))
+
+
+def _order(path: Path) -> tuple[str, int]:
+    """cars-2 before cars-10."""
+    stem, _, number = path.name.rpartition("-")
+    return (stem, int(number)) if number.isdecimal() else (path.name, 0)
 
 
 def _figure(folder: Path) -> str:
     path = folder / "reports" / "evaluate.json"
     if not path.exists():
         return "–"
-    data = read_json(path)["data"]
-    return f"{data['primary']} {shown(data['metrics'][data['primary']]['value'])} on {data['split']}"
+    try:
+        data = read_json(path)["data"]
+        return f"{data['primary']} {shown(data['metrics'][data['primary']]['value'])} on {data['split']}"
+    except (OSError, ValueError, LookupError, TypeError):
+        return f"{path.name} cannot be read"

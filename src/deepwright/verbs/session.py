@@ -11,7 +11,7 @@ import torch
 from deepwright.contracts import BoundObjective, Network
 from deepwright.core.clock import process_seconds
 from deepwright.core.errors import Interrupted
-from deepwright.core.files import place_errors
+from deepwright.core.files import place_errors, write_text
 from deepwright.core.seeds import derive
 from deepwright.data.feed import Feed
 from deepwright.data.pack import Packed
@@ -147,7 +147,7 @@ class Session:
         if self.ranks.rank:
             return tuple(Segment(event["step"], event["fraction"], event["total"]) for event in later)
         text = "".join(json.dumps(event) + "\n" for event in kept)
-        self.log.write_text(text, encoding="utf-8")
+        write_text(self.log, text)
         return tuple(Segment(event["step"], event["fraction"], event["total"]) for event in later)
 
     def _train(self, trainer: Trainer) -> Run:

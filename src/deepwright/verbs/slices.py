@@ -7,6 +7,7 @@ import polars as pl
 import torch
 
 from deepwright.core.report import Block, Grid
+from deepwright.doctor import looks_personal
 from deepwright.verbs.figures import shown
 from deepwright.verbs.validation import metric
 
@@ -58,7 +59,10 @@ def _parts(run: "Run", answered: Any) -> list[tuple[str, str, np.ndarray]]:
     for name, feature in run.features.items():
         if len(parts) > 200:
             break
-        flat = feature.baseline_columns(answered.table.take(answered.rows, [name])[name])
+        cells = answered.table.take(answered.rows, [name])[name]
+        if looks_personal(name, cells):
+            continue  # a slice would be named by its cells
+        flat = feature.baseline_columns(cells)
         if flat.width > 25:
             continue  # pictures and their like: a pixel is no slice
         for column in flat.columns:

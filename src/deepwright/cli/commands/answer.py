@@ -1,10 +1,10 @@
 """evaluate, predict, report."""
 
-from pathlib import Path
+from typing import Any
 
 import click
 
-from deepwright.cli.options import Shared, shared
+from deepwright.cli.options import Shared, as_json, emit, moved_option, personal_option, shared
 
 __all__ = ["COMMANDS"]
 
@@ -12,50 +12,61 @@ __all__ = ["COMMANDS"]
 @click.command()
 @click.argument("run")
 @click.argument("source", required=False)
-@click.option("--data", metavar="PATH", help="Where the training data is now, if it moved.")
+@moved_option
 @click.option("--no-baselines", is_flag=True, help="Do not train the baselines again.")
+@personal_option
 @shared
-def evaluate(run: str, source: str | None, data: str | None, no_baselines: bool, shared: Shared) -> None:
+def evaluate(run: str, source: str | None, data: str | None, no_baselines: bool, show_personal: bool, shared: Shared) -> None:  # fmt: skip
     """Figures with 95 % intervals beside baselines, on the stored test rows or on new data."""
+    shared.free(shared.path)
+    from deepwright.doctor import personal_cells
     from deepwright.run import Run
     from deepwright.verbs.complete import store
     from deepwright.verbs.evaluate import Evaluate
 
     loaded = Run.load(run).moved(data)
-    report = Evaluate(on=source, baselines=not no_baselines)(loaded)
-    store(loaded, report, own=source is None, out=shared.out, force=shared.force)
+    with personal_cells(show_personal):
+        report = Evaluate(on=source, baselines=not no_baselines)(loaded)
+    store(loaded, report, own=source is None, out=shared.path, force=shared.force)
     shared.show(report)
 
 
 @click.command()
 @click.argument("run")
 @click.argument("source")
-@click.option("--with-inputs", is_flag=True, help="Repeat the inputs beside the answers.")
-@click.option(
-    "--csv",
-    "form",
-    type=click.Choice(["plain", "excel"]),
-    default="plain",
-    help="excel: BOM, semicolons, decimal commas.",
-)
+@click.option("--with-inputs", is_flag=True, help="The inputs before the answers (with --id: as the examples hold them).")  # fmt: skip
+@click.option("--csv", "form", type=click.Choice(["plain", "excel"]), default="plain", help="excel: BOM, semicolons, decimal commas.")  # fmt: skip
 @shared
 def predict(run: str, source: str, with_inputs: bool, form: str, shared: Shared) -> None:
-    """Answers for new rows, one row an example, in their order."""
-    from deepwright.run import Run, refuse_existing
-    from deepwright.verbs.files import write_frame
+    """Answers for new rows, one row an example, in the order of first appearance.
+
+    The columns are TARGET_predicted and, for classes, TARGET_probability_LABEL; with an id it comes first. Without
+    --out the answers go to standard output as CSV.
+    """
+    from deepwright.verbs.files import as_csv, check_place, write_frame
+
+    if shared.path is not None:
+        check_place(shared.path, form)
+        shared.free(shared.path)
+    from deepwright.run import Run
     from deepwright.verbs.predict import predict as work
 
-    target = None if shared.out is None else Path(shared.out)
-    if target is not None:
-        refuse_existing(target, shared.force)
-    frame = work(Run.load(run), source, with_inputs)
+    frame = work(Run.load(run), source, with_inputs, lambda text: shared.say(f"Warning: {text}"))
+    if shared.path is not None:
+        write_frame(frame, shared.path, form)
+        shared.say(f"{frame.height} answers in {shared.path}.")
     if shared.json:
-        click.echo(frame.write_json())
-    if target is not None:
-        write_frame(frame, target, form)
-        shared.say(f"{frame.height} answers in {target}.")
-    elif not shared.json:
-        click.echo(frame.write_csv() if form == "plain" else write_frame(frame, None, form), nl=False)
+        emit(as_json(_rows(frame)))
+    elif shared.path is None:
+        emit(as_csv(frame, form))
+
+
+def _rows(frame: Any) -> list[dict[str, Any]]:
+    """One object a row; bytes and pixels are left out."""
+    import polars as pl
+
+    kept = [name for name, kind in frame.schema.items() if kind != pl.Binary and not isinstance(kind, pl.Array)]
+    return frame.select(kept).to_dicts()
 
 
 @click.command()
@@ -63,17 +74,16 @@ def predict(run: str, source: str, with_inputs: bool, form: str, shared: Shared)
 @click.option("--no-rows", is_flag=True, help="Leave out raw rows and pictures.")
 @shared
 def report(run: str, no_rows: bool, shared: Shared) -> None:
-    """Write the report again: one offline HTML page."""
-    from deepwright.run import Run, refuse_existing
-    from deepwright.verbs.report import write_report
-
-    target = None if shared.out is None else Path(shared.out)
+    """Write the report again: one offline HTML page. With --out FOLDER or FILE: there."""
+    target = shared.path
     if target is not None and target.is_dir():
         target = target / "report.html"
-    if target is not None:
-        refuse_existing(target, shared.force)
+    shared.free(target)
+    from deepwright.run import Run
+    from deepwright.verbs.report import write_report
+
     path = write_report(Run.load(run), target, rows=not no_rows)
-    click.echo(f'{{"report": "{path}"}}' if shared.json else str(path))
+    emit(as_json({"version": 1, "report": str(path)}) if shared.json else f"{path}\n")
 
 
 COMMANDS = (evaluate, predict, report)

@@ -1,12 +1,11 @@
 """inspect, runs, kinds, recipe."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 import click
 
-from deepwright.cli.options import Shared, build_draft, data_options, shared
+from deepwright.cli.options import Shared, as_json, build_draft, data_options, emit, personal_option, shared
 
 __all__ = ["COMMANDS"]
 
@@ -14,12 +13,16 @@ __all__ = ["COMMANDS"]
 @click.command()
 @click.argument("source")
 @data_options
+@click.option("--model", metavar="KIND", help="The model that would be trained.")
+@personal_option
 @shared
-def inspect(source: str, shared: Shared, **flags: Any) -> None:
+def inspect(source: str, show_personal: bool, shared: Shared, **flags: Any) -> None:
     """What the data is and what is wrong with it. Trains nothing."""
+    from deepwright.doctor import personal_cells
     from deepwright.verbs.inspect import inspect as work
 
-    shared.show(work(build_draft(source, shared, **flags)))
+    with personal_cells(show_personal):
+        shared.tell(lambda: work(build_draft(source, shared, **flags)))
 
 
 @click.command()
@@ -29,7 +32,7 @@ def runs(folder: str, shared: Shared) -> None:
     """The runs in a folder: what they learnt, how far they are, how good they are."""
     from deepwright.verbs.runs import runs as work
 
-    shared.show(work(Path(folder)))
+    shared.tell(lambda: work(Path(folder)))
 
 
 @click.command()
@@ -38,7 +41,7 @@ def kinds(shared: Shared) -> None:
     """Everything a recipe can name."""
     from deepwright.verbs.kinds import kinds as work
 
-    shared.show(work())
+    shared.tell(work)
 
 
 @click.command()
@@ -46,13 +49,23 @@ def kinds(shared: Shared) -> None:
 @click.option("--example", is_flag=True, help="Only the commented example.")
 @shared
 def recipe(schema: bool, example: bool, shared: Shared) -> None:
-    """The JSON schema of recipes, and a commented example."""
+    """The JSON schema of recipes, and a commented example.
+
+    With --out FILE: the example in FILE (the schema where FILE ends in .json). With --json: the schema alone.
+    """
     from deepwright.recipe import EXAMPLE, Recipe
 
-    if not schema or example:
-        click.echo(EXAMPLE, nl=not example, err=shared.json)
-    if not example or schema:
-        click.echo(json.dumps(Recipe.model_json_schema(), indent=1))
+    described = as_json(Recipe.model_json_schema())
+    if shared.path is not None:
+        from deepwright.core.files import write_text
+
+        shared.free(shared.path)
+        write_text(shared.path, described if schema or shared.path.suffix.lower() == ".json" else EXAMPLE)
+        shared.say(f"Written to {shared.path}.")
+    elif shared.json or schema != example:
+        emit(EXAMPLE if example and not shared.json else described)
+    else:
+        emit(f"{described}\n{EXAMPLE}")
 
 
 COMMANDS = (inspect, runs, kinds, recipe)

@@ -7,9 +7,12 @@ from typing import Any
 
 import click
 
-from deepwright.cli.options import Shared, build_draft, data_options, shared
+from deepwright.cli.options import Shared, as_json, build_draft, data_options, emit, moved_option, shared
+from deepwright.core.errors import Interrupted
 
 __all__ = ["COMMANDS"]
+
+_TOLD = ("choice", "task", "format", "no-header", "personal")  # notes that are worth a line
 
 
 @click.command()
@@ -20,10 +23,13 @@ __all__ = ["COMMANDS"]
 @click.option("--metric", metavar="NAME", help="The figure that decides.")
 @shared
 def train(source: str, shared: Shared, **flags: Any) -> None:
-    """Train a network on a table, a folder of pictures, or a recipe; evaluate it and write a report."""
+    """Train a network on a table, a folder of pictures, or a recipe; evaluate it and write a report.
+
+    --out is the folder of runs: the new one in it gets the next number.
+    """
     draft = build_draft(source, shared, **flags)
-    budget = draft.get("train", "budget") or "5min"
-    shared.say(f"Budget: {budget} (--budget).")
+    counted = (f"{draft.get('train', unit)} {unit}" for unit in ("epochs", "steps") if draft.has("train", unit))
+    shared.say(f"Budget: {next(counted, draft.get('train', 'budget') or '5min')} (--budget).")
     from deepwright.verbs.train import train as work
 
     _work(shared, lambda watch: work(draft, out=Path(shared.out or "runs"), watch=watch, began=0.0, command=_command()))
@@ -31,7 +37,7 @@ def train(source: str, shared: Shared, **flags: Any) -> None:
 
 @click.command()
 @click.argument("run")
-@click.option("--data", metavar="PATH", help="Where the training data is now, if it moved.")
+@moved_option
 @shared
 def resume(run: str, data: str | None, shared: Shared) -> None:
     """Go on with an interrupted training, bit for bit."""
@@ -51,24 +57,39 @@ def _work(shared: Shared, work: Any) -> None:
     from deepwright.verbs.train import Watch
 
     follower = int(os.environ.get("RANK", "0")) > 0  # of several processes the first one speaks
-    with Progress(shared.quiet or follower) as progress:
-        run = work(Watch(progress.event, progress.tell, lambda run: _told(run, progress)))
-        if follower:
-            return
-        progress.tell("comparing with baselines")
-        report, page = complete(run)
-    if shared.json:
-        import json
+    known: list[Any] = []
 
-        click.echo(
-            json.dumps({**report.data, "folder": str(run.folder), "report": str(page)}, ensure_ascii=False, indent=1)
-        )
+    def told(run: Any) -> None:
+        known.append(run)
+        _told(run, progress)
+
+    with Progress(shared.quiet or follower) as progress:
+        try:
+            run = work(Watch(progress.event, progress.tell, told))
+            if follower:
+                return
+            progress.tell("comparing with baselines")
+            report, page = complete(run)
+        except KeyboardInterrupt as error:
+            raise Interrupted(_how_to_go_on(known)) from error
+    if shared.json:
+        emit(as_json({**report.data, "folder": str(run.folder), "report": str(page)}))
         return
     shared.show(_short(report))
     if not shared.quiet:
-        click.echo(f"\nRun:    {run.folder}\nReport: {page}")
+        emit(f"\nRun:    {run.folder}\nReport: {page}\n")
         if run.task is not None:
-            click.echo(f"Next:   deepwright predict {run.folder} NEW_DATA -o answers.csv")
+            emit(f"Next:   deepwright predict {run.folder} NEW_DATA -o answers.csv\n")
+
+
+def _how_to_go_on(known: list[Any]) -> str:
+    """What is left after an interrupt outside the steps of training, or after a second one."""
+    if not known:
+        return "Stopped before training began; nothing was written."
+    folder = known[0].folder
+    if known[0].state == "finished":
+        return f"Stopped after training; the network is kept. Its figures: deepwright evaluate {folder}"
+    return f"Stopped; what was saved is kept. Go on with: deepwright resume {folder}"
 
 
 def _short(report: Any) -> Any:
@@ -87,10 +108,11 @@ def _told(run: Any, progress: Any) -> None:
     model, parts = run.recipe.model, run.parts
     counts = [int((parts == code).sum()) for code in (0, 1, 2)]
     progress.line(
-        f"Run {run.folder}: {model.kind} on {len(run.features)} inputs; {counts[0]} training, {counts[1]} validation, {counts[2]} test rows."
+        f"Run {run.folder}: {model.kind} on {len(run.features)} {'input' if len(run.features) == 1 else 'inputs'}; "
+        f"{counts[0]} training, {counts[1]} validation, {counts[2]} test rows."
     )
     for finding in run.findings:
-        if finding.severity == "warning" or finding.code in ("choice", "task", "format", "no-header"):
+        if finding.severity == "warning" or finding.code in _TOLD:
             progress.line(f"{'Warning' if finding.severity == 'warning' else 'Note'}: {finding.text}")
 
 
