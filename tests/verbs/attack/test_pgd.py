@@ -62,14 +62,17 @@ def test_labels_flags_and_missing_cells_are_never_moved(cars_run):
     assert bool(moved[~missing].any())
 
 
-def test_a_value_outside_the_training_range_may_only_come_back(tumours_run):
+@pytest.mark.parametrize("side", [-1, 1])
+def test_a_value_outside_the_training_range_may_only_come_back(tumours_run, side):
     target = target_of(tumours_run)
     name = next(iter(target.z))
     space = tumours_run.features[name].space
-    field = target.z[name].with_values(torch.full_like(target.z[name].values, float(space.high) + 1))
+    edge = float(space.high if side > 0 else space.low)
+    field = target.z[name].with_values(torch.full_like(target.z[name].values, edge + side))
     room = rooms(tumours_run.features, {**target.z, name: field}, 0.1)[name]
-    assert torch.equal(room.high, field.values)
+    assert torch.equal(room.high if side > 0 else room.low, field.values)
     assert bool((room.low <= field.values).all())
+    assert bool((room.high >= field.values).all())
 
 
 @pytest.mark.parametrize(("name", "better"), [("tumours_run", 1), ("cars_run", -1), ("picture_run", 1)])

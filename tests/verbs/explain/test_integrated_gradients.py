@@ -53,6 +53,17 @@ def test_contributions_to_a_linear_score_are_exact(steps):
     torch.testing.assert_close(found.score - found.base, torch.tensor([1.0, -11.0]))
 
 
+def test_the_midpoint_rule_is_exact_for_squares():
+    """∫ of the slope of a², which is linear along the way: a² of the row minus a² of the start, by any number of steps."""
+
+    class Square(Linear):
+        def body(self, z, draw=None):
+            return {"value": Field(z["a"].values.square().sum(1, keepdim=True))}
+
+    found = attribute(replace(question(), network=Square()), 3)
+    torch.testing.assert_close(found.values["a"], torch.tensor([[1.0, 3.0], [16.0, -0.75]]))
+
+
 @pytest.mark.parametrize("name", ["tumours_run", "cars_run", "picture_run"])
 def test_contributions_add_up_and_more_steps_add_up_better(name, request):
     run = request.getfixturevalue(name)
@@ -75,8 +86,10 @@ def test_the_answer_stays_the_same_along_the_way(tumours_run):
 
 def test_an_embedded_label_starts_from_the_missing_one(cars_run):
     asked = ask(cars_run, chosen_rows(cars_run, None, 10, 0).batch)
-    assert asked.base["brand"].values.shape == asked.z["brand"].values.shape
-    assert len(asked.base["brand"].values.unique(dim=0)) == 1
+    empty = cars_run.training_data().table.take(range(10)).with_columns(pl.lit(None, pl.String).alias("brand"))
+    inputs = {name: feature.encode(empty[name]) for name, feature in cars_run.features.items()}
+    with torch.no_grad():
+        torch.testing.assert_close(asked.base["brand"].values, cars_run.network.embed(inputs)["brand"].values)
     assert len(asked.z["brand"].values.unique(dim=0)) > 1
     assert list(asked.z) == list(cars_run.features)
 
