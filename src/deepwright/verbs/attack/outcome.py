@@ -1,6 +1,6 @@
 """What an attack did, for people and programs: figures over ε beside random changes, and examples."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -71,6 +71,11 @@ def verdict(name: str, outcome: Outcome) -> tuple[str, float | None]:
         return (
             f"Too few rows ({len(outcome.chosen.rows)}) to tell an attack from chance.{_at_most(name, outcome, None)}"
         ), None
+    if clean.value is None:
+        return (
+            f"{name} has no meaning on these rows (only one label may occur), so nothing can be told. Take more rows.",
+            None,
+        )
     for epsilon in outcome.sizes:
         gap = difference(name, outcome.judged[f"random {epsilon}"], outcome.judged[f"attack {epsilon}"])
         if gap is None or gap.p >= SURE or gap.value <= 0:
@@ -102,7 +107,8 @@ def attack_blocks(run: "Run", target: Target, outcome: Outcome, name: str) -> li
     """All blocks."""
     text, found = verdict(name, outcome)
     middle = outcome.sizes[len(outcome.sizes) // 2]
-    tone: Literal["good", "warning"] = "good" if found is None and len(outcome.chosen.rows) >= FEWEST else "warning"
+    told = len(outcome.chosen.rows) >= FEWEST and outcome.judged["clean"].figures[name].value is not None
+    tone: Literal["good", "warning"] = "good" if found is None and told else "warning"
     blocks: list[Block] = [
         _headline(f"{name}, untouched", outcome.judged["clean"].figures[name], outcome.chosen.words),
         _headline(f"{name}, attacked", outcome.figure(name, "attack", middle), f"changes of at most {middle:.1%}"),
@@ -126,16 +132,20 @@ def _chart(outcome: Outcome, name: str) -> Block:
     series, told = [], []
     for kind, line in _LINES.items():
         figures = [outcome.judged["clean"].figures[name], *(outcome.figure(name, kind, size) for size in outcome.sizes)]
-        y, low, high = (tuple(_number(getattr(one, side)) for one in figures) for side in ("value", "low", "high"))
-        series.append(Series(line, x, y, low, high))
+        series.append(_line(line, x, figures))
         told.append(f"{line} {shown(figures[-1].value)}")
     alt = f"{name} over the size of the changes; at {outcome.sizes[-1]:.1%}: {', '.join(told)}."
     label = "largest change, share of the range in training"
     return Chart(f"{name} under attack", alt, "band", tuple(series), label, name)
 
 
-def _number(value: float | None) -> float:
-    return float("nan") if value is None else value
+def _line(name: str, x: Sequence[float], figures: Sequence[Figure]) -> Series:
+    """The figures that have a meaning, with their intervals where all have one."""
+    known = [(size, figure) for size, figure in zip(x, figures, strict=True) if figure.value is not None]
+    sides = {side: tuple(getattr(figure, side) for _, figure in known) for side in ("value", "low", "high")}
+    bounded = None not in sides["low"]
+    low, high = (sides["low"], sides["high"]) if bounded else ((), ())
+    return Series(name, tuple(size for size, _ in known), sides["value"], low, high)
 
 
 def _figures(outcome: Outcome, name: str) -> Block:
