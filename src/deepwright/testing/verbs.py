@@ -37,6 +37,7 @@ _SMALL: Mapping[str, Any] = {
     "baselines": False,
     "restarts": 1,
     "epsilon": 0.02,
+    "seed": 1,
 }
 _ASKED = ("embed", "body", "sample"), ("answer", "score", "loss", "own", "combine")
 
