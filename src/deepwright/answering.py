@@ -11,8 +11,8 @@ from deepwright.training.frozen import frozen_statistics
 
 __all__ = ["ANSWER_ROWS", "answer_batch", "answer_batches", "concat_answers", "outputs_of", "rows_at_once"]
 
-ANSWER_ROWS = 2048
-_VALUES = 2**21  # stored values a batch: pictures come in smaller batches than plain rows
+ANSWER_ROWS = 1024
+_VALUES = 2**19  # stored values a batch: pictures come in smaller batches than plain rows
 
 
 def rows_at_once(inputs: Fields) -> int:

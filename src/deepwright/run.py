@@ -30,7 +30,7 @@ from deepwright.data.examples import Examples
 from deepwright.data.pack import Packed, pack
 from deepwright.data.sources import open_source
 from deepwright.data.split import PARTS
-from deepwright.data.table import Table, digests, require_columns
+from deepwright.data.table import Table, digests, pieces, require_columns
 from deepwright.draft import Draft
 from deepwright.fields import Batch
 from deepwright.preparation import Data, Prepared, open_data
@@ -39,7 +39,6 @@ from deepwright.recipe import Recipe
 __all__ = ["FORMAT", "Run", "new_folder"]
 
 FORMAT = 1
-CHUNK_ROWS = 8192
 
 
 def new_folder(out: Path, name: str) -> Path:
@@ -264,12 +263,12 @@ class Run:
         wanted = [*self.features, *(name for name in targets if name in table.columns)]
         if rows is not None:
             return pack(iter([table.take(rows, wanted)]), len(rows), self.features, self.task, targets)
-        return pack(table.chunks(wanted, CHUNK_ROWS), table.height, self.features, self.task, targets)
+        return pack(table.chunks(wanted), table.height, self.features, self.task, targets)
 
     def batches(self, table: Table) -> Iterator[tuple[pl.DataFrame, Batch]]:
         """Raw and encoded rows of a table, piece by piece: memory holds one piece."""
         targets = () if self.task is None else self.task.targets
-        for chunk in table.chunks(None, CHUNK_ROWS):
+        for _, chunk in pieces(table, np.arange(table.height)):
             packed = pack(iter([chunk]), chunk.height, self.features, self.task, targets)
             batch = packed.take(torch.arange(chunk.height))
             size = rows_at_once(batch.inputs)

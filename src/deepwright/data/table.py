@@ -15,9 +15,10 @@ from deepwright.contracts import Finding
 from deepwright.core.errors import DataError, did_you_mean
 from deepwright.core.files import file_hash
 
-__all__ = ["CHUNK", "FrameTable", "ScannedTable", "Table", "digests", "require_columns", "scratch_folder"]
+__all__ = ["CHUNK", "FrameTable", "ScannedTable", "Table", "digests", "pieces", "require_columns", "scratch_folder"]
 
-CHUNK = 65_536
+CHUNK = 65_536  # rows read at once
+PIECE = 8192  # rows encoded at once
 
 
 class Table(Protocol):
@@ -127,6 +128,19 @@ class _Scratch:
     def __init__(self) -> None:
         self.path = Path(tempfile.mkdtemp(prefix="deepwright-"))
         weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
+
+
+def pieces(
+    table: Table, rows: np.ndarray, columns: Sequence[str] | None = None, size: int = PIECE
+) -> Iterator[tuple[np.ndarray, pl.DataFrame]]:
+    """Some rows (ascending) in frames of at most `size`, each with its row numbers; the table is read once."""
+    start = 0
+    for chunk in table.chunks(columns):
+        low, high = np.searchsorted(rows, [start, start + chunk.height])
+        for first in range(int(low), int(high), size):
+            own = rows[first : min(first + size, int(high))]
+            yield own, chunk[own - start]
+        start += chunk.height
 
 
 def scratch_folder() -> tuple[Path, Any]:

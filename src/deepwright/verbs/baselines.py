@@ -18,7 +18,7 @@ from torch import Tensor
 
 from deepwright.contracts import Answer, FittedFeature, FittedTask
 from deepwright.core.seeds import derive
-from deepwright.data.table import Table
+from deepwright.data.table import Table, pieces
 from deepwright.fields import Fields
 
 __all__ = ["MOST_ROWS", "Baselines", "baselines"]
@@ -36,13 +36,19 @@ class Baselines:
     seconds: float = 0.0
 
 
-def flat(features: Mapping[str, FittedFeature], table: Table, rows: np.ndarray) -> np.ndarray:
-    """(n, D) float32: every feature's cheap columns side by side."""
-    frames = []
-    for name, feature in features.items():
-        columns = feature.baseline_columns(table.take(rows, [name])[name])
-        frames.append(columns.cast(pl.Float32).to_numpy())
-    return np.concatenate(frames, 1)
+def write_flat(path: Path, features: Mapping[str, FittedFeature], table: Table, rows: np.ndarray) -> None:
+    """Every feature's cheap columns side by side, (n, D) float32 in a .npy file; memory holds one piece."""
+    file = None
+    done = 0
+    for own, frame in pieces(table, rows, list(features)):
+        columns = [
+            feature.baseline_columns(frame[name]).cast(pl.Float32).to_numpy() for name, feature in features.items()
+        ]
+        block = np.concatenate(columns, 1)
+        if file is None:
+            file = np.lib.format.open_memmap(path, "w+", np.float32, (len(rows), block.shape[1]))
+        file[done : done + len(own)] = block
+        done += len(own)
 
 
 def baselines(
@@ -67,10 +73,14 @@ def baselines(
         here &= here if target.present is None else target.present
     with tempfile.TemporaryDirectory(prefix="deepwright-") as scratch:
         place = Path(scratch)
+        write_flat(place / "train.npy", features, table, rows[here.numpy()])
+        write_flat(place / "test.npy", features, *test)
         np.savez(
-            place / "in.npz", train=flat(features, table, rows[here.numpy()]), known=known[here].numpy(), test=flat(features, *test),
-            labels=np.array(kind == "labels"), classes=np.array([_classes(task, known)]),
-        )  # fmt: skip
+            place / "in.npz",
+            known=known[here].numpy(),
+            labels=np.array(kind == "labels"),
+            classes=np.array([_classes(task, known)]),
+        )
         left = seconds - (time.monotonic() - began)
         _run(place, left, result)
         for name in NAMES:

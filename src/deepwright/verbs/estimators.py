@@ -18,8 +18,9 @@ def main(folder: Path, names: list[str]) -> None:
     """Read in.npz; write one (B, T, K) array of probabilities, or (B, T, 1) numbers, a baseline."""
     warnings.simplefilter("ignore")  # of libraries, about convergence: a baseline is what it is
     with np.load(folder / "in.npz", allow_pickle=False) as arrays:
-        train, known, test = arrays["train"], arrays["known"], arrays["test"]
+        known = arrays["known"]
         labels, classes = bool(arrays["labels"]), int(arrays["classes"][0])
+    train, test = (np.load(folder / f"{part}.npy", allow_pickle=False) for part in ("train", "test"))
     for name in names:
         columns = [_column(name, train, known[:, place], test, labels, classes) for place in range(known.shape[1])]
         part = folder / f"{name}.part.npy"

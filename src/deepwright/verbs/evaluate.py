@@ -14,8 +14,9 @@ from deepwright.contracts import Answer
 from deepwright.core.config import Config
 from deepwright.core.errors import DataError, Refused, RunError
 from deepwright.core.report import Block, Grid, Headline, Report, Text
+from deepwright.data.pack import pack
 from deepwright.data.split import PARTS
-from deepwright.data.table import Table, require_columns
+from deepwright.data.table import Table, pieces, require_columns
 from deepwright.fields import Fields, concat_fields
 from deepwright.training.frozen import frozen_statistics
 from deepwright.verbs.baselines import Baselines, baselines
@@ -125,9 +126,8 @@ def answer_rows(run: "Run", table: Table, rows: np.ndarray) -> Answered:
     assert run.task is not None
     task, parts, losses, kept = run.task, [], [], []
     fields: dict[str, list[Any]] = {}
-    for start in range(0, len(rows), 8192):
-        own = rows[start : start + 8192]
-        packed = run.pack(table, own)
+    for own, frame in pieces(table, rows, [*run.features, *task.targets]):
+        packed = pack(iter([frame]), frame.height, run.features, task, task.targets)
         targets = packed.take(torch.arange(len(own))).targets
         known = known_rows(targets, len(own)).nonzero()[:, 0]
         kept.append(own[known.numpy()])
