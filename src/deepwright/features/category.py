@@ -13,8 +13,7 @@ from pydantic import Field as Setting
 
 from deepwright.contracts import Finding, Suits
 from deepwright.core.config import Config
-from deepwright.data.cells import blank_to_null
-from deepwright.features.plain import FittedPlain, missing_finding
+from deepwright.features.plain import FittedPlain, as_words, missing_finding
 from deepwright.fields import Field
 from deepwright.registries import features
 from deepwright.spaces import Tokens
@@ -23,6 +22,7 @@ __all__ = ["Category", "CategorySummary", "FittedCategory"]
 
 MISSING, OTHER, FIRST = 0, 1, 2  # ids: empty cells, rare and unseen values, then the labels
 _GAPS = re.compile(r"[\s_\-]+")
+_POINT_ZERO = re.compile(r"^([+-]?\d+)\.0+$")
 
 
 def spelling(label: str) -> str:
@@ -33,7 +33,7 @@ def spelling(label: str) -> str:
     """
     folded = unicodedata.normalize("NFKC", label).casefold().strip()
     if not any(sign.isalpha() for sign in folded):
-        return folded  # "1-2" and "1 2", "+" and "-" are different things
+        return _POINT_ZERO.sub(r"\1", folded)  # "1-2" and "1 2", "+" and "-" are different things
     core = folded.strip("-_")
     head, _, tail = folded.partition(core)
     return head + _GAPS.sub(" ", core) + tail
@@ -51,15 +51,6 @@ class CategorySummary:
         for label, count in other.counts.items():
             counts[label] = counts.get(label, 0) + count
         return CategorySummary(self.rows + other.rows, counts)
-
-
-def as_words(column: pl.Series) -> pl.Series:
-    """Cells as text; whole floats without a point; empty ones missing."""
-    if column.dtype.is_float():
-        known = column.drop_nulls()
-        if bool((known == known.round()).all()):
-            column = column.cast(pl.Int64, strict=False)
-    return blank_to_null(column)
 
 
 @features.register

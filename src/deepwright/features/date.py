@@ -19,39 +19,69 @@ from deepwright.spaces import Box
 __all__ = ["Date", "DateSummary", "FittedDate", "parse_dates"]
 
 ENOUGH = 0.9
-_TIMES = ("", " %H:%M:%S%.f", " %H:%M:%S", " %H:%M", "T%H:%M:%S%.f", "T%H:%M:%S", "T%H:%M", " %I:%M %p", " %I:%M:%S %p")
+FIRST_YEAR, LAST_YEAR = 1000, 2199
+_TIMES = (
+    "",
+    " %H:%M:%S%.f",
+    " %H:%M:%S",
+    " %H:%M",
+    ", %H:%M",
+    "T%H:%M:%S%.f",
+    "T%H:%M:%S",
+    "T%H:%M",
+    " %I:%M %p",
+    " %I:%M:%S %p",
+)
 _YEAR_FIRST = ("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%Y%m%d")
-_DAY_FIRST = ("%d/%m/%Y", "%d.%m.%Y", "%d-%m-%Y", "%d/%m/%y", "%d.%m.%y")
-_MONTH_FIRST = ("%m/%d/%Y", "%m-%d-%Y", "%m.%d.%Y", "%m/%d/%y")
-_WORDS = ("%d %B %Y", "%d %b %Y", "%B %d, %Y", "%b %d, %Y", "%d-%b-%Y", "%d-%b-%y")
-_LIKE = r"\d.*[-/.: ,TA-Za-z].*\d|^\d{8}$"
+_POINTS = ("%d.%m.%Y", "%d.%m.%y", "%m.%d.%Y")  # between points the day comes first
+_DAY_FIRST = ("%d/%m/%Y", "%d-%m-%Y", "%d/%m/%y", "%d-%m-%y")
+_MONTH_FIRST = ("%m/%d/%Y", "%m-%d-%Y", "%m/%d/%y", "%m-%d-%y")
+_WORDS = ("%d %B %Y", "%d %b %Y", "%B %d, %Y", "%b %d, %Y", "%d-%b-%Y", "%d-%b-%y", "%d. %B %Y", "%d. %b %Y")
+_MONTHS = ("%Y-%m", "%Y/%m", "%m/%Y", "%B %Y", "%b %Y", "%b-%Y", "%b-%y")  # no day: the first of the month
+_LIKE = r"^(\d.*[-/.: ,TA-Za-z].*\d{2}|\d{2,}[-/.].*\d|\d{8}|[A-Za-z]{3,9}[ -]\d.*|\d.*[AaPp][Mm]|\d.*\d ?(Z|UTC|GMT))$"
+_ZONE = r" ?(Z|UTC|GMT|[+-]\d{2}:?\d{2})$"
 _DAY = 86_400.0
 
 
 def parse_dates(column: pl.Series, form: str) -> pl.Series:
     """(B,) Datetime in microseconds, UTC; null where missing or not of the form."""
     if column.dtype == pl.Date:
-        return column.cast(pl.Datetime("us"))
+        return _believable(column.cast(pl.Datetime("us")))
     if isinstance(column.dtype, pl.Datetime):
         zone = column.dtype.time_zone
-        return (column.dt.convert_time_zone("UTC").dt.replace_time_zone(None) if zone else column).cast(
-            pl.Datetime("us")
-        )
-    text = blank_to_null(column).str.replace(r"(Z|[+-]\d{2}:?\d{2})$", "") if "%H" in form else blank_to_null(column)
-    if any(part in form for part in ("%H", "%I")):
-        return text.str.to_datetime(form, strict=False, time_unit="us")
-    return text.str.to_date(form, strict=False).cast(pl.Datetime("us"))
+        plain = column.dt.convert_time_zone("UTC").dt.replace_time_zone(None) if zone else column
+        return _believable(plain.cast(pl.Datetime("us")))
+    text = blank_to_null(column)
+    if not any(part in form for part in ("%H", "%I")):
+        whole = (text, form) if "%d" in form else ("1 " + text, f"%d {form}")
+        moments = whole[0].str.to_date(whole[1], strict=False).cast(pl.Datetime("us"))
+    else:
+        moments = text.str.replace(_ZONE, "").str.to_datetime(form, strict=False, time_unit="us") - _ahead(text)
+    return _believable(moments).alias(column.name)
+
+
+def _ahead(text: pl.Series) -> pl.Series:
+    """How far clocks of a written time zone (+02:00) are ahead of UTC."""
+    parts = text.str.extract_groups(r"([+-])(\d{2}):?(\d{2})$").struct.unnest()
+    sign, hours, minutes = parts
+    ahead = hours.cast(pl.Int64) * 60 + minutes.cast(pl.Int64)
+    return pl.select(pl.duration(minutes=pl.when(sign == "-").then(-ahead).otherwise(ahead).fill_null(0))).to_series()
+
+
+def _believable(moments: pl.Series) -> pl.Series:
+    """Without years that stand for "never" and "always" (9999, 0001)."""
+    years = moments.dt.year()
+    return pl.select(pl.when((years >= FIRST_YEAR) & (years <= LAST_YEAR)).then(moments).otherwise(None)).to_series()
 
 
 def _form(text: pl.Series) -> tuple[str, float, tuple[str, ...]]:
     """The form most cells are written in, its share, and other forms that read as many cells."""
     found: list[tuple[float, str]] = []
-    plain = text.str.replace(r"(Z|[+-]\d{2}:?\d{2})$", "")
+    plain = text.str.replace(_ZONE, "")
     for time in _TIMES:
-        for day in (*_YEAR_FIRST, *_MONTH_FIRST, *_DAY_FIRST, *_WORDS):
+        for day in (*_YEAR_FIRST, *_POINTS, *_MONTH_FIRST, *_DAY_FIRST, *_WORDS, *(() if time else _MONTHS)):
             parsed = parse_dates(plain if time else text, day + time)
-            years = parsed.dt.year()
-            good = int(((years > 1000) & (years < 2200)).sum() or 0)
+            good = len(parsed) - parsed.null_count()
             if good:
                 found.append((good / len(text), day + time))
     if not found:
@@ -110,7 +140,7 @@ class Date(Config):
         if swapped in others and form != swapped:
             notes = (
                 f"'{column.name}': day and month cannot be told apart, so it is read as {_words(form)}. "
-                f"If the day comes first: --set 'features.\"{column.name}\".form={swapped}'",
+                f"If the {'month' if form.startswith('%d') else 'day'} comes first: --set 'features.\"{column.name}\".form={swapped}'",
             )
         return Suits(0.9, cls(form=form), f"{share:.1%} of the cells are dates", notes)
 
@@ -142,8 +172,6 @@ class Date(Config):
 
     def bad(self, column: pl.Series, parsed: pl.Series) -> BadValues:
         """Cells that are there but no dates."""
-        if column.dtype != pl.String:
-            return BadValues()
         text = blank_to_null(column)
         frame = pl.DataFrame({"text": text, "bad": text.is_not_null() & parsed.is_null()}).with_row_index("row")
         grouped = frame.filter("bad").group_by("text").agg(pl.len(), pl.col("row").min().alias("first"))

@@ -9,8 +9,7 @@ import torch
 
 from deepwright.contracts import Finding, Suits
 from deepwright.core.config import Config
-from deepwright.data.cells import blank_to_null
-from deepwright.features.plain import BadValues, FittedPlain, missing_finding
+from deepwright.features.plain import BadValues, FittedPlain, as_words, missing_finding
 from deepwright.fields import Field
 from deepwright.registries import features
 from deepwright.spaces import Box
@@ -25,7 +24,7 @@ def as_flag(column: pl.Series) -> tuple[pl.Series, pl.Series]:
     """(B,) Boolean with null where missing or not a flag; and the cells as text."""
     if column.dtype == pl.Boolean:
         return column, column.cast(pl.String)
-    text = blank_to_null(column).str.to_lowercase()
+    text = as_words(column).str.to_lowercase()
     yes = text.is_in(_YES)
     known = yes | text.is_in(_NO)
     return pl.select(pl.when(known).then(yes).otherwise(None)).to_series().alias(column.name), text
@@ -54,7 +53,8 @@ class Flag(Config):
     def suits(cls, column: pl.Series) -> Suits | None:
         if not (column.dtype in (pl.String, pl.Boolean) or column.dtype.is_numeric()):
             return None
-        if column.dtype.is_numeric() and column.drop_nulls().n_unique() > 2:
+        known = column.drop_nans() if column.dtype.is_float() else column
+        if column.dtype.is_numeric() and known.drop_nulls().n_unique() > 2:
             return None
         flags, text = as_flag(column)
         known, cells = len(flags) - flags.null_count(), len(text) - text.null_count()

@@ -67,13 +67,16 @@ def _filled(given: Any, column: pl.Series) -> Any:
 
 def _useless(column: pl.Series) -> Finding | None:
     name, rows = column.name, len(column)
-    if column.dtype.is_nested() or column.dtype == pl.Binary:
+    if column.dtype.is_nested() or column.dtype in (pl.Binary, pl.Object, pl.Time, pl.Duration):
         return None
     text = blank_to_null(column) if column.dtype == pl.String else column
-    known = text.drop_nulls()
+    known = text.drop_nulls().drop_nans() if column.dtype.is_float() else text.drop_nulls()
     if not len(known):
         return Finding("warning", "all-missing", f"'{name}' is empty in every row and is left out.", name, rows)
     distinct = known.n_unique()
+    if column.dtype == pl.String and distinct > 0.5 * len(known) and _sentences(known):
+        text_ = f"'{name}' holds sentences; free text is not an input kind yet, so it is left out."
+        return Finding("warning", "text", text_, name, rows)
     if distinct == 1 and len(known) == rows:
         value = str(known[0])[:40]
         return Finding("note", "constant", f"'{name}' is '{value}' in every row and is left out.", name, rows)
@@ -84,6 +87,14 @@ def _useless(column: pl.Series) -> Finding | None:
         )
         return Finding("warning", "identifier", text_, name, rows)
     return None
+
+
+def _sentences(known: pl.Series) -> bool:
+    """Texts of several words, nearly all of them different."""
+    cells = known.head(1000)
+    words = cells.str.count_matches(r"\pL{2,}")
+    blanks = cells.str.count_matches(r"\s+")
+    return len(cells) >= 20 and float(words.median()) >= 5 and float(blanks.median()) >= 4  # type: ignore[arg-type]
 
 
 def _identifier(name: str, known: pl.Series) -> bool:

@@ -23,7 +23,9 @@ __all__ = ["FittedNumber", "Number", "NumberSummary"]
 SAMPLE = 65_536  # values kept for quantiles: exact up to so many rows
 _FARTHEST = 1e100  # scaled values are cut here, so that their squares stay numbers
 ENOUGH = 0.9  # share of cells that must be numbers
-SENTINELS = tuple(sign * value for value in (99, 999, 9999, 99999, 999999) for sign in (1, -1))
+SENTINELS = (-9, *(sign * value for value in (99, 999, 9999, 99999, 999999) for sign in (1, -1)))
+EXACT = 2.0**53  # whole numbers above it are no longer exact
+LARGEST = float(np.finfo(np.float32).max)
 
 Way = tuple[str, str, tuple[str, str]]
 
@@ -33,6 +35,7 @@ class NumberSummary:
     """Mergeable statistics of a number column.
 
     Args:
+        whole: no value has a fraction (and all are exact).
         sample: (priority, value) rows, the lowest priorities seen: a uniform sample, the same in whatever order chunks
             are merged.
         ways: how numbers in text are written (decimal sign, thousands sign, affix), and how many were read so.
@@ -43,6 +46,7 @@ class NumberSummary:
     low: float = np.inf
     high: float = -np.inf
     bad: BadValues = field(default_factory=BadValues)
+    whole: bool = True
     sample: np.ndarray = field(default_factory=lambda: np.empty((0, 2)))
     ways: Mapping[Way, int] = field(default_factory=dict)
 
@@ -52,7 +56,8 @@ class NumberSummary:
             sample = sample[np.lexsort((sample[:, 1], sample[:, 0]))[:SAMPLE]]
         return NumberSummary(
             self.rows + other.rows, self.missing + other.missing, min(self.low, other.low), max(self.high, other.high),
-            self.bad.merge(other.bad, self.rows), sample, _summed(self.ways, other.ways),
+            self.bad.merge(other.bad, self.rows), self.whole and other.whole, sample,
+            _summed(self.ways, other.ways),
         )  # fmt: skip
 
 
@@ -102,14 +107,17 @@ class Number(Config):
     def summarise(self, column: pl.Series) -> NumberSummary:
         parsed = self.parse(column)
         values = parsed.values.drop_nulls().to_numpy()
-        chance = np.random.default_rng(derive(len(values), float(values.sum()) if len(values) else 0.0, column.name))
+        with np.errstate(over="ignore"):  # the sum is only a seed
+            chance = np.random.default_rng(derive(len(values), float(values.sum()), column.name))
         sample = np.stack([chance.random(len(values)), values], 1)
         bad = BadValues(counts={cell.value: (cell.count, cell.row) for cell in parsed.bad})
         empty = NumberSummary(len(column), parsed.values.null_count(), bad=bad)
         if not len(values):
             return empty
         written = {} if column.dtype.is_numeric() else {(parsed.decimal, parsed.thousands, parsed.affix): len(values)}
-        full = NumberSummary(len(column), empty.missing, float(values.min()), float(values.max()), bad, sample, written)
+        low, high = float(values.min()), float(values.max())
+        whole = bool((values == np.round(values)).all()) and max(-low, high) < EXACT
+        full = NumberSummary(len(column), empty.missing, low, high, bad, whole, sample, written)
         return NumberSummary().merge(full)
 
     def fit(self, summary: NumberSummary, name: str) -> "FittedNumber":
@@ -119,7 +127,7 @@ class Number(Config):
         centre, scale = _robust(values)
         return FittedNumber(
             name=name, settings=settings, centre=centre, scale=scale, low=summary.low, high=summary.high,
-            flagged=summary.missing > 0, whole=bool((values == np.round(values)).all()),
+            flagged=summary.missing > 0, whole=summary.whole,
         )  # fmt: skip
 
     def _settled(self, summary: NumberSummary) -> "Number":
@@ -167,13 +175,19 @@ def _sentinels(values: np.ndarray) -> tuple[float, ...]:
 
 
 def _robust(values: np.ndarray) -> tuple[float, float]:
-    """Median, and a spread that outliers do not move: quartile distance, else a wider one, else the range."""
-    levels = np.quantile(values, [0.5, 0.25, 0.75, 0.05, 0.95, 0.0, 1.0])
-    for low, high, width in ((1, 2, 1.349), (3, 4, 3.29), (5, 6, 4.0)):
-        spread = float(levels[high] - levels[low]) / width
-        if spread > 1e-12 * max(1.0, abs(float(levels[0]))):
-            return float(levels[0]), spread
-    return float(levels[0]), 1.0
+    """Median, and a spread that outliers do not move: quartile distance, else a wider one.
+
+    Where nearly all values are the same (mostly zeros), the spread of the others decides: they must stay apart.
+    """
+    centre, *levels = (float(level) for level in np.quantile(values, [0.5, 0.25, 0.75, 0.05, 0.95]))
+    others = values[values != centre]
+    wide = len(others) >= 0.1 * len(values)
+    for low, high, width in ((levels[0], levels[1], 1.349), *([(levels[2], levels[3], 3.29)] if wide else [])):
+        spread = high / width - low / width
+        if spread > 1e-12 * max(abs(low), abs(high)):
+            return centre, spread
+    spread = 2.0 * float(np.median(np.abs(others / 2 - centre / 2))) if len(others) else 0.0
+    return centre, min(spread, 1e308) if spread > 1e-12 * abs(centre) else 1.0
 
 
 class FittedNumber(FittedPlain):
@@ -191,7 +205,7 @@ class FittedNumber(FittedPlain):
     @property
     def space(self) -> Box:
         bounds = self._scaled(np.array([self.low, self.high]))
-        low, high, frozen, scale = [bounds[0]], [bounds[1]], [False], [1.0 / self.scale]
+        low, high, frozen, scale = [bounds[0]], [bounds[1]], [False], [min(1.0 / self.scale, LARGEST)]
         if self.flagged:
             low, high, frozen, scale = [*low, 0.0], [*high, 1.0], [*frozen, True], [*scale, 1.0]
         return Box((len(low),), torch.tensor(low).float(), torch.tensor(high).float(), torch.tensor(frozen),
@@ -214,7 +228,8 @@ class FittedNumber(FittedPlain):
         x = z.values[:, 0].double().cpu().numpy()
         limit = self.settings.clip
         x = np.clip(x, -limit * 0.9999, limit * 0.9999)
-        values = (x / np.sqrt(1.0 - (x / limit) ** 2)) * self.scale + self.centre
+        with np.errstate(over="ignore"):  # what is too far for a float is cut to the range right after
+            values = (x / np.sqrt(1.0 - (x / limit) ** 2)) * self.scale + self.centre
         values = values.clip(self.low, self.high)
         values = np.round(values) if self.whole else values
         raw = pl.Series(self.name, values)

@@ -8,10 +8,22 @@ from torch import Tensor, nn
 
 from deepwright.contracts import Finding
 from deepwright.core.config import Config
+from deepwright.data.cells import blank_to_null
 from deepwright.draw import Draw
 from deepwright.fields import Field
 
-__all__ = ["BadValues", "FittedPlain", "missing_finding"]
+__all__ = ["BadValues", "FittedPlain", "as_words", "missing_finding"]
+
+
+def as_words(column: pl.Series) -> pl.Series:
+    """Cells as text: without surrounding blanks, whole floats without a point; empty ones (and NaN) missing."""
+    if not column.dtype.is_float():
+        return blank_to_null(column)
+    values = column.cast(pl.Float64)
+    finite = pl.select(pl.when(values.is_finite()).then(values).otherwise(None)).to_series()
+    whole = (finite == finite.round()) & (finite.abs() < 2**53)
+    integers = finite.cast(pl.Int64, strict=False).cast(pl.String)
+    return pl.select(pl.when(whole).then(integers).otherwise(finite.cast(pl.String))).to_series().alias(column.name)
 
 
 class FittedPlain(Config):
