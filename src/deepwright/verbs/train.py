@@ -62,7 +62,7 @@ def _errors(findings: Sequence[Finding]) -> list[str]:
 
 
 def check_fit(prepared: Prepared) -> None:
-    """Whether model, metric and data belong together, before anything is written.
+    """Whether model, objective, metric and data belong together, before anything is written.
 
     Raises:
         Refused, RecipeError: they do not.
@@ -70,7 +70,9 @@ def check_fit(prepared: Prepared) -> None:
     recipe, task = prepared.recipe, prepared.task
     if task is not None:
         metric_names(task, recipe.evaluate.metric)
-    recipe.model.build(prepared.features, {} if task is None else task.heads, len(prepared.rows("train")))
+    heads = {} if task is None else task.heads
+    network = recipe.model.build(prepared.features, heads, len(prepared.rows("train")))
+    recipe.objective.bind(task, prepared.features, network)
 
 
 def _new_run(prepared: Prepared, out: Path, command: str, ranks: Ranks) -> Run:
