@@ -37,6 +37,8 @@ again = FittedClock.from_state(json.loads(json.dumps(fitted.to_state())))
 assert bool((again.encode(column).values == field.values).all())
 assert fitted.findings(column)[0].count == 2
 assert fitted.baseline_columns(column).shape == (26, 1)
+from deepwright.testing import features as promises
+promises.suite(Clock, [column])
 """
 
 
