@@ -18,8 +18,10 @@ from torch import Tensor
 
 from deepwright.contracts import FittedFeature, Suits, Warp
 from deepwright.core.errors import InputError
+from deepwright.draft import Draft
 from deepwright.draw import Draw
 from deepwright.fields import Field
+from deepwright.preparation import prepare
 from deepwright.spaces import Box, Tokens
 from deepwright.testing.fields import check_frames, check_same, check_states, expect
 from deepwright.testing.samples import foreign
@@ -126,7 +128,7 @@ def state_survives_json(case: Case) -> None:
     state = json_round(case.fitted.to_state())
     again = type(case.fitted).from_state(state)
     expect(type(case.settings).fitted is type(case.fitted), f"{case}: `fitted` must name the class that `fit` gives.")
-    expect(case.fitted.kind == case.settings.kind, f"{case}: the fitted feature must carry the kind.")  # type: ignore[attr-defined]
+    expect(case.fitted.kind == case.settings.kind, f"{case}: the fitted feature must carry the kind.")
     check_states(json_round(again.to_state()), state, f"{case}: from_state gives another state.")
     check_same(again.encode(case.column), case.stored, f"{case}: encodes differently after from_state.")
 
@@ -153,6 +155,23 @@ def new_cells_teach_nothing(case: Case) -> None:
         _unless_refused(lambda other=other: fitted.findings(other))  # type: ignore[misc]
     check_states(json_round(fitted.to_state()), before, f"{case}: encoding new cells changed what was learnt.")
     check_same(fitted.encode(case.column), case.stored, f"{case}: encodes differently after new cells.")
+
+
+def held_out_rows_teach_nothing(case: Case) -> None:
+    """Whatever stands in test rows, the same is learnt from a whole table, and training rows are encoded alike."""
+    rows = len(case.column)
+    places = np.arange(rows)
+    parts = pl.Series("split", np.where(places % 3 == 2, "test", np.where(places % 3 == 1, "validation", "train")))
+    other = np.where(places % 3 == 2, np.roll(places, 1), places)  # test rows hold cells of others
+    found = []
+    for column in (case.column, case.column[other]):
+        frame = pl.DataFrame({case.column.name: column, "target": places * 1.0, "split": parts})
+        draft = Draft({"target": ["target"], "features": {case.column.name: case.settings.model_dump()}}, {})
+        found.append(prepare(draft, frame))
+    states = [json_round(one.features[case.column.name].to_state()) for one in found]
+    check_states(states[1], states[0], f"{case}: cells of test rows change what is learnt.")
+    ours, theirs = (one.packed.take(one.rows("train")).inputs[case.column.name] for one in found)
+    check_same(ours, theirs, f"{case}: cells of test rows change encoded training rows.")
 
 
 def _unless_refused(work: Callable[[], Any]) -> Any:
@@ -331,6 +350,7 @@ CHECKS: tuple[Callable[[Case], None], ...] = (
     state_survives_json,
     rows_do_not_meet,
     new_cells_teach_nothing,
+    held_out_rows_teach_nothing,
     any_column_is_taken,
     missing_cells_are_told,
     space_fits,
