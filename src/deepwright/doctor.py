@@ -45,11 +45,12 @@ def looks_personal(name: str, column: pl.Series) -> bool:
     """
     if _SHOWN.get():
         return False
-    if _PERSONAL.search(name):
-        return True
+    known = column.drop_nulls().head(1000)
+    if _PERSONAL.search(name) and column.dtype != pl.Boolean and not column.dtype.is_nested():
+        return known.n_unique() > min(20, 0.5 * len(known))  # "street: paved or gravel" points at nobody
     if column.dtype != pl.String:
         return False
-    cells = column.drop_nulls().head(200).str.strip_chars()
+    cells = known.head(200).str.strip_chars()
     if not len(cells):
         return False
     mails, phones = (
@@ -88,17 +89,24 @@ def _leaks(prepared: Prepared) -> list[Finding]:
     task = prepared.task
     if task is None:
         return []
-    rows = prepared.rows("train").numpy()[:LEAK_ROWS]
+    rows = prepared.rows("train").numpy()
+    rows = rows[np.linspace(0, len(rows) - 1, min(len(rows), LEAK_ROWS)).astype(int)]
     kind, known = task.table(prepared.packed.take(torch.from_numpy(rows)).targets)
     if known.shape[1] != 1 or len(rows) < 40:
         return []
     target = known[:, 0].numpy().astype(float)
     found = []
     for name, feature in prepared.features.items():
-        flat = feature.baseline_columns(prepared.data.table.take(rows, [name])[name])
+        cells = prepared.data.table.take(rows, [name])[name]
+        flat = feature.baseline_columns(cells)
         if flat.width > 30:
             continue
-        score = max(explained(flat[column].to_numpy(), target, kind == "labels") for column in flat.columns)
+        columns = [np.unique(feature.fingerprint(cells), return_inverse=True)[1].astype(float)]  # labels taken together
+        columns += [flat[column].to_numpy() for column in flat.columns]
+        score = max(
+            explained(column, target, kind == "labels", most)
+            for column, most in zip(columns, [len(rows), *[BINS] * flat.width], strict=True)
+        )
         if score >= SURE:
             text = (
                 f"'{name}' alone gives the target {', '.join(task.targets)} away ({score:.1%} explained). If it is not known "
@@ -108,12 +116,15 @@ def _leaks(prepared: Prepared) -> list[Finding]:
     return found
 
 
-def explained(column: np.ndarray, target: np.ndarray, labels: bool) -> float:
-    """How much of the target one column explains on the second half of the rows: 0 as a constant, 1 fully."""
-    bins = _bins(column)
-    half = len(target) // 2
+def explained(column: np.ndarray, target: np.ndarray, labels: bool, most: int = BINS) -> float:
+    """How much of the target one column explains on every second row, learnt from the others: 0 as a constant, 1 fully.
+
+    Args:
+        most: distinct values that are looked at one by one; more are put into bins.
+    """
+    bins = _bins(column, most)
     size = int(bins.max()) + 1
-    first, second = slice(0, half), slice(half, None)
+    first, second = slice(0, None, 2), slice(1, None, 2)
     if labels:
         classes = target.astype(int)
         table = np.zeros((size, classes.max() + 1))
@@ -123,8 +134,8 @@ def explained(column: np.ndarray, target: np.ndarray, labels: bool) -> float:
         wrong = (table.argmax(1)[bins[second]] != classes[second]).mean()
         chance = (classes[second] != usual).mean()
         return float(1 - wrong / chance) if chance else 0.0
-    ranks = _ranks(column), _ranks(target)
-    if np.isfinite(column).all() and abs(np.corrcoef(*ranks)[0, 1] if ranks[0].std() else 0.0) > 0.9995:
+    known = np.isfinite(column)
+    if most == BINS and known.mean() > 0.9 and _monotone(column[known], target[known]):
         return 1.0
     counts = np.bincount(bins[first], minlength=size)
     means = np.bincount(bins[first], target[first], size) / np.maximum(counts, 1)
@@ -134,15 +145,23 @@ def explained(column: np.ndarray, target: np.ndarray, labels: bool) -> float:
     return float(1 - error / spread) if spread else 0.0
 
 
+def _monotone(column: np.ndarray, target: np.ndarray) -> bool:
+    """Whether one grows (or falls) with the other, nearly without exception."""
+    a, b = _ranks(column), _ranks(target)
+    return bool(a.std() and b.std() and abs(np.corrcoef(a, b)[0, 1]) > 0.9995)
+
+
 def _ranks(values: np.ndarray) -> np.ndarray:
-    return values.argsort().argsort().astype(float)
+    """Places in order; equal values share the mean of theirs."""
+    _, own, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return (np.cumsum(counts) - (counts + 1) / 2)[own]
 
 
-def _bins(column: np.ndarray) -> np.ndarray:
+def _bins(column: np.ndarray, most: int) -> np.ndarray:
     """Each distinct value a bin, or quantile bins where there are many; missing ones last."""
     missing = np.isnan(column)
     known = np.unique(column[~missing])
-    if len(known) > BINS:
+    if len(known) > most:
         known = np.unique(np.quantile(column[~missing], np.linspace(0, 1, BINS + 1)[:-1]))
     places = np.searchsorted(known, column, side="right")
     places[missing] = len(known) + 1
@@ -159,18 +178,23 @@ def _duplicates(prepared: Prepared) -> list[Finding]:
     train = whole[parts == PARTS["train"]]
     if len(np.unique(train)) < 0.5 * len(train):
         return []  # a table of few combinations: equal rows are nothing special
-    found = []
+    shares, twins, grave = [], [], False
     for part in ("test", "validation"):
         own = np.flatnonzero(parts == PARTS[part])
-        twins = own[np.isin(whole[own], train)]
-        if len(twins):
-            text = (
-                f"{len(twins)} of {len(own)} {part} rows are (nearly) the same as training rows, the first in row {twins[0] + 1}; "
-                f"figures on them are too good. If rows belong together, name the column that says so with --group."
-            )
-            severity = "warning" if len(twins) > 0.01 * len(own) else "note"
-            found.append(Finding(severity, "duplicates", text, None, len(twins), int(twins[0])))
-    return found
+        same = own[np.isin(whole[own], train)]
+        if len(same):
+            shares.append(f"{len(same)} of {len(own)} {part} rows")
+            twins.append(same)
+            grave |= len(same) > 0.02 * len(own)
+    if not shares:
+        return []
+    rows = np.concatenate(twins)
+    verb = "is" if len(rows) == 1 else "are"
+    text = (
+        f"{' and '.join(shares)} {verb} (nearly) the same as training rows, the first in row {rows[0] + 1}; figures on "
+        f"them are too good. If rows belong together, name the column that says so with --group."
+    )
+    return [Finding("warning" if grave else "note", "duplicates", text, None, len(rows), int(rows[0]))]
 
 
 def _few(prepared: Prepared) -> list[Finding]:

@@ -14,7 +14,8 @@ from deepwright.registries import features
 __all__ = ["Inferred", "infer_features"]
 
 _ID_NAME = re.compile(
-    r"(^|[\s_.-])(id|pid|uid|uuid|guid|key|index|idx|nr|no|number|row)$|^(id|pid|uid)[\s_.-]|ID$", re.IGNORECASE
+    r"(?i:(^|[\s_.-])(id|pid|uid|uuid|guid|key|index|idx|nr|no|number|row)$|^(id|pid|uid)[\s_.-])|[a-z]ID$"
+    r"|(?i:^(account|case|client|customer|device|item|order|patient|person|product|record|sample|session|student|subject|user)id$)"
 )
 
 
@@ -53,6 +54,7 @@ def infer_features(columns: Mapping[str, pl.Series], given: Mapping[str, Any]) -
             continue
         best: Suits = max(found, key=lambda suits: suits.score)
         settings[name] = best.settings
+        findings += _repeats(column)
         findings += [Finding("note", "choice", note, name) for note in best.notes]
     return Inferred(settings, tuple(left_out), tuple(findings))
 
@@ -87,6 +89,21 @@ def _useless(column: pl.Series) -> Finding | None:
         )
         return Finding("warning", "identifier", text_, name, rows)
     return None
+
+
+def _repeats(column: pl.Series) -> list[Finding]:
+    """A warning where a column named like an identifier names many things, each in several rows."""
+    name, known = column.name, column.drop_nulls()
+    if not _ID_NAME.search(name) or column.dtype.is_nested() or len(known) < 50:
+        return []
+    distinct = known.n_unique()
+    if not 0.1 * len(known) < distinct < len(known):
+        return []
+    text = (
+        f"'{name}' looks like an identifier that repeats ({distinct} different in {len(known)} rows). If rows with the "
+        f"same one belong together: --group '{name}'. If it means nothing: --ignore '{name}'"
+    )
+    return [Finding("warning", "group", text, name, distinct)]
 
 
 def _sentences(known: pl.Series) -> bool:

@@ -251,19 +251,19 @@ class FittedNumber(FittedPlain):
         found += missing_finding(self.name, parsed.values.null_count() - bad.total, len(column))
         far = ((parsed.values - self.centre).abs() > 20 * self.scale).fill_null(False)
         count = int(far.sum())
-        if count:
+        if 0 < count <= max(5, 0.001 * len(column)):  # more are no mistakes but the way the quantity is spread
             row = int(far.arg_true()[0])
             text = (
-                f"'{self.name}' has {count} values far from all others, the first {parsed.values[row]:g} in row {row + 1}; "
+                f"'{self.name}' has {count} value{'s' * (count > 1)} far from all others, the first {parsed.values[row]:g} in row {row + 1}; "
                 "they are kept, bent towards the rest."
             )
             found.append(Finding("note", "outliers", text, self.name, count, row))
         return found
 
     def fingerprint(self, column: pl.Series) -> np.ndarray:
-        """Numbers that agree to a thousandth of the spread are the same."""
+        """Numbers that agree to a millionth of the spread are the same."""
         values = self.settings.parse(column).values
-        return (values / (self.scale * 1e-3)).round().cast(pl.Float64).fill_null(1e300).hash(seed=0).to_numpy()
+        return (values / (self.scale * 1e-6)).round().cast(pl.Float64).fill_null(1e300).hash(seed=0).to_numpy()
 
     def show(self, column: pl.Series) -> list[str]:
         cells: list[Any] = column.to_list()

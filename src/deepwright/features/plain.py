@@ -93,5 +93,5 @@ def missing_finding(name: str, missing: int, rows: int) -> list[Finding]:
     if not missing:
         return []
     share = missing / max(1, rows)
-    text = f"'{name}' is empty in {missing} of {rows} rows ({share:.1%}); the network is told so."
+    text = f"'{name}' is empty in {missing} of {rows} rows ({'< 0.1%' if share < 0.001 else f'{share:.1%}'}); the network is told so."
     return [Finding("warning" if share > 0.5 else "note", "missing", text, name, missing)]
