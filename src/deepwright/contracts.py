@@ -293,11 +293,13 @@ class Network(nn.Module):
     """An `nn.Module` with a seam: gradient methods, attacks and exports work on `z = embed(inputs)`.
 
     `members`: K networks in one; outputs are (B, K, D). `couples_rows`: a row's output depends on other rows in
-    training (BatchNorm). `factors`: parameter-name prefix → learning-rate factor.
+    training (BatchNorm). `half`: bfloat16 forwards lose nothing that matters, so they are used where they are faster.
+    `factors`: parameter-name prefix → learning-rate factor.
     """
 
     members: int = 1
     couples_rows: bool = False
+    half: bool = False
 
     def __init__(self) -> None:
         super().__init__()

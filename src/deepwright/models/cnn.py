@@ -81,7 +81,9 @@ class CNN(Config):
 
 
 class CNNNetwork(Network):
-    """See `CNN`."""
+    """See `CNN`. Heads are float32 even where the trunk is bfloat16: numbers keep their digits."""
+
+    half = True
 
     def __init__(self, settings: CNN, features: Mapping[str, FittedFeature], heads: Mapping[str, int]):
         super().__init__()
@@ -98,7 +100,8 @@ class CNNNetwork(Network):
     def body(self, z: Fields, draw: Draw | None = None) -> dict[str, Field]:
         picture: Tensor = z[self._name].values.permute(0, 3, 1, 2)  # stored (B, H, W, C): channels last at no cost
         hidden = dropout(self.trunk(picture), self._settings.dropout, draw, "head")
-        return {name: Field(head(hidden)) for name, head in self.heads.items()}
+        with torch.autocast(hidden.device.type, enabled=False):
+            return {name: Field(head(hidden.float())) for name, head in self.heads.items()}
 
     @torch.no_grad()
     def warm(self, batches: Callable[[], Iterator[Batch]], bias: Mapping[str, Tensor]) -> None:

@@ -64,7 +64,9 @@ class Fusion(Config):
 
 
 class FusionNetwork(Network):
-    """See `Fusion`."""
+    """See `Fusion`. Only the trunks of pictures are ever bfloat16."""
+
+    half = True
 
     def __init__(self, settings: Fusion, features: Mapping[str, FittedFeature], heads: Mapping[str, int]):
         super().__init__()
@@ -88,17 +90,18 @@ class FusionNetwork(Network):
         return self.inputs(inputs)
 
     def body(self, z: Fields, draw: Draw | None = None) -> dict[str, Field]:
-        parts = [self._picture(place, z[name]) for place, name in enumerate(self.inputs.grids)]
-        if self.numbers is not None:
-            numbers = self.inputs.number_matrix(z)
-            parts += [numbers, self.numbers(numbers).flatten(1)]
-        if self.inputs.ids:
-            parts.append(self.inputs.id_matrix(z))
-        hidden = torch.cat(parts, 1)
-        for place, layer in enumerate(self.layers):
-            hidden = ACTIVATIONS[self._settings.activation](layer(hidden))
-            hidden = dropout(hidden, self._settings.dropout, draw, f"layer{place}")
-        return {name: Field(head(hidden)) for name, head in self.heads.items()}
+        parts = [self._picture(place, z[name]).float() for place, name in enumerate(self.inputs.grids)]
+        with torch.autocast(parts[0].device.type if parts else "cpu", enabled=False):
+            if self.numbers is not None:
+                numbers = self.inputs.number_matrix(z)
+                parts += [numbers, self.numbers(numbers).flatten(1)]
+            if self.inputs.ids:
+                parts.append(self.inputs.id_matrix(z))
+            hidden = torch.cat(parts, 1)
+            for place, layer in enumerate(self.layers):
+                hidden = ACTIVATIONS[self._settings.activation](layer(hidden))
+                hidden = dropout(hidden, self._settings.dropout, draw, f"layer{place}")
+            return {name: Field(head(hidden)) for name, head in self.heads.items()}
 
     def _picture(self, place: int, field: Field) -> Tensor:
         seen = self.trunks[place](field.values.permute(0, 3, 1, 2))

@@ -22,7 +22,7 @@ from deepwright.training.gradients import PlainGradient, RowLoss, full_precision
 from deepwright.training.optimizers import load_state_tensors, parameter_groups, state_tensors
 from deepwright.training.settings import Train
 
-__all__ = ["PlayerStep"]
+__all__ = ["PlayerStep", "native_half"]
 
 
 class PlayerStep:
@@ -161,7 +161,15 @@ def precision(network: nn.Module, objective: BoundObjective, settings: Train) ->
     device = next((p.device.type for p in network.parameters()), "cpu")
     wanted = settings.precision
     if wanted == "auto":
-        wanted = "bfloat16" if device == "cuda" and torch.cuda.is_bf16_supported(False) else "float32"
+        wanted = "bfloat16" if getattr(network, "half", False) and native_half(device) else "float32"
     if wanted == "float32" or objective.second_order:
         return nullcontext
     return lambda: torch.autocast(device, torch.bfloat16)
+
+
+def native_half(device: str) -> bool:
+    """Whether the device computes in bfloat16 itself, instead of imitating it slowly."""
+    if device == "cuda":
+        return torch.cuda.is_bf16_supported(False)
+    asked = [getattr(torch.cpu, f"_is_{name}_supported", None) for name in ("avx512_bf16", "amx_tile")]
+    return device == "cpu" and any(ask is not None and ask() for ask in asked)

@@ -3,7 +3,7 @@
 import copy
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,7 @@ class Probed:
     """What was measured; goes into the choices of the run."""
 
     threads: int
+    precision: str
     step_seconds: float
     validation_seconds: float
 
@@ -34,7 +35,7 @@ class Probed:
         affordable = int(VALIDATION_SHARE * budget_seconds / max(self.validation_seconds, 1e-4))
         epochs = wanted if longest is None else max(4, int(longest))
         return {
-            "threads": self.threads, "validations": max(3, min(wanted, affordable, epochs)),
+            "threads": self.threads, "precision": self.precision, "validations": max(3, min(wanted, affordable, epochs)),
             "reserve": 0.3 + 2 * self.validation_seconds,
         }  # fmt: skip
 
@@ -46,23 +47,26 @@ def cores() -> int:
     return min(allowed, int(wanted)) if wanted.isdigit() and int(wanted) else allowed
 
 
-def probe(make: Callable[[], Trainer], seconds: float) -> Probed:
-    """Measure on copies: `make` gives a trainer that shares nothing with the real one.
+def probe(make: Callable[[str], Trainer], precisions: Sequence[str], seconds: float) -> Probed:
+    """Measure on copies: `make` gives, for a precision, a trainer that shares nothing with the real one.
 
     Args:
         seconds: the budget; the probe takes a small share of it.
     """
-    trainer = make()
-    allowance = max(0.2, min(SECONDS, SHARE * seconds / 2))
     counts = sorted({1, cores()})
-    measured = {count: _step_seconds(trainer, count, allowance) for count in counts}
-    threads = min(counts, key=lambda count: measured[count])
+    allowance = max(0.15, min(SECONDS, SHARE * seconds / (len(counts) * len(precisions))))
+    measured: dict[tuple[int, str], float] = {}
+    for precision in precisions:
+        trainer = make(precision)
+        for count in reversed(counts):
+            measured[count, precision] = _step_seconds(trainer, count, allowance)
+    threads, precision = min(measured, key=lambda setting: measured[setting])
     torch.set_num_threads(threads)
     began = time.perf_counter()
     if trainer.validation is not None:
         with frozen_statistics(trainer.network), torch.inference_mode():
             trainer.validation.answer()
-    return Probed(threads, measured[threads], time.perf_counter() - began)
+    return Probed(threads, precision, measured[threads, precision], time.perf_counter() - began)
 
 
 def _step_seconds(trainer: Trainer, threads: int, allowance: float) -> float:

@@ -22,6 +22,7 @@ from deepwright.training.distributed import Ranks
 from deepwright.training.events import Event, Planned, Stopped, to_dict
 from deepwright.training.loop import Trainer
 from deepwright.training.pace import Pace, Segment
+from deepwright.training.step import native_half
 from deepwright.verbs.probe import probe, threads_by_work
 from deepwright.verbs.validation import answers_and_truth, validation
 
@@ -57,9 +58,8 @@ class Session:
         network = self.run.fresh_network()
         self._warm(network)
         pace = self._pace(lambda: process_seconds() - began)
-        trainer = self._trainer(network.to(self.device), pace)
-        self._plan(trainer, pace)
-        return self._train(trainer)
+        network = network.to(self.device)
+        return self._train(self._trainer(network, pace, self._plan(network, pace)))
 
     def go_on(self) -> Run:
         """From the last checkpoint; from the start where there is none."""
@@ -71,9 +71,9 @@ class Session:
         offset = float(checkpoint.values["pace"]["seconds"]) - process_seconds()
         network = self.run.fresh_network().to(self.device)
         pace = self._pace(lambda: process_seconds() + offset, replans)
-        trainer = self._trainer(network, pace)
+        trainer = self._trainer(network, pace, checkpoint.values["choices"])
         trainer.resume(checkpoint)
-        torch.set_num_threads(int(trainer.choices.get("threads", torch.get_num_threads())))
+        torch.set_num_threads(int(trainer.choices["threads"]))
         return self._train(trainer)
 
     def _pace(self, clock: Callable[[], float], recorded: tuple[Segment, ...] = ()) -> Pace:
@@ -90,46 +90,57 @@ class Session:
         order = Draw(self.run.recipe.seed).at("warm").permutation(len(rows))
         network.warm(lambda: self.packed.batches(rows[order], 2048), bias)
 
-    def _trainer(self, network: Network, pace: Pace, alone: bool = False) -> Trainer:
-        """A trainer of a network; `alone` for the probe, which neither writes nor waits for other ranks."""
+    def _trainer(self, network: Network, pace: Pace, choices: Mapping[str, Any], alone: bool = False) -> Trainer:
+        """A trainer of a network.
+
+        Args:
+            choices: what was decided at the start. alone: for the probe, which neither writes nor waits for other ranks.
+        """
         recipe, task = self.run.recipe, self.run.task
+        settings = self.settings.model_copy(update={"precision": choices["precision"]})
         objective: BoundObjective = recipe.objective.bind(task, self.run.features, network)
-        feed = Feed(self.packed, self.prepared["train"], self.settings.batch or 1, derive(recipe.seed, "feed"),
+        feed = Feed(self.packed, self.prepared["train"], settings.batch or 1, derive(recipe.seed, "feed"),
                     order=objective.order, mates=objective.mates,
                     rank=self.ranks.rank, ranks=self.ranks.count, device=self.device)  # fmt: skip
         judged = None
         if task is not None:
-            judged = validation(
-                network, task, self.packed, self.prepared["validation"], recipe.evaluate.metric, self.device
-            )
+            rows = self.prepared["validation"]
+            judged = validation(network, task, self.packed, rows, recipe.evaluate.metric, self.device)
         checkpoints = None if alone else Checkpoints(self.run.folder / "checkpoints")
         ranks = Ranks() if alone else self.ranks
-        return Trainer(network, objective, feed, self.settings, pace, judged, checkpoints, ranks)
+        return Trainer(network, objective, feed, settings, pace, judged, checkpoints, ranks, dict(choices))
 
-    def _plan(self, trainer: Trainer, pace: Pace) -> None:
-        """Turn a wall-clock budget into steps, choose threads, and record both."""
-        budget = self.settings.budget
+    def _plan(self, network: Network, pace: Pace) -> dict[str, Any]:
+        """Turn a wall-clock budget into steps, choose threads and precision, and record it all."""
+        budget, given = self.settings.budget, self.settings.precision
+        half = network.half and native_half(self.device.type)
         if budget.unit == "seconds":
             self.watch.tell("measuring the pace")
-            probed = probe(lambda: self._copy(trainer), budget.amount)
-            chosen = probed.choices(budget.amount, self.settings.validations, self.settings.longest)
-            trainer.choices |= {name: type(value)(self.ranks.agree(float(value))) for name, value in chosen.items()}
-            checking = trainer.choices["validations"] * probed.validation_seconds
-            pace.plan(probed.step_seconds, trainer.reserve + checking)
+            precisions = (given,) if given != "auto" else ("float32", "bfloat16") if half else ("float32",)
+            probed = probe(lambda precision: self._copy(network, precision), precisions, budget.amount)
+            measured = probed.choices(budget.amount, self.settings.validations, self.settings.longest)
+            choices = {name: self._agreed(value) for name, value in measured.items()}
+            pace.plan(probed.step_seconds, choices["reserve"] + choices["validations"] * probed.validation_seconds)
             pace.segments = [Segment(0, 0.0, int(self.ranks.agree(float(pace.total))))]
             self._tell(Planned(0, pace.total, pace.clock(), probed.step_seconds))
         else:
             pace.plan()
-            threads = threads_by_work(trainer)
-            epochs = max(1, int(pace.total / trainer.feed.steps_per_epoch))
-            trainer.choices |= {"threads": threads, "validations": min(self.settings.validations, epochs)}
+            epochs = max(1, int(pace.total / pace.steps_per_epoch))
+            precision = given if given != "auto" else "bfloat16" if half else "float32"
+            choices = {"precision": precision, "validations": min(self.settings.validations, epochs)}
+            choices["threads"] = threads_by_work(self._trainer(network, pace, choices, alone=True))
             self._tell(Planned(0, pace.total, pace.clock(), 0.0))
-        torch.set_num_threads(int(trainer.choices["threads"]))
+        torch.set_num_threads(int(choices["threads"]))
+        return choices
 
-    def _copy(self, trainer: Trainer) -> Trainer:
-        pace = Pace(self.settings.budget, trainer.feed.steps_per_epoch, lambda: 0.0)
+    def _agreed(self, value: Any) -> Any:
+        """The first rank's measurement, everywhere."""
+        return self.ranks.word(value) if isinstance(value, str) else type(value)(self.ranks.agree(float(value)))
+
+    def _copy(self, network: Network, precision: str) -> Trainer:
+        pace = Pace(self.settings.budget, 1.0, lambda: 0.0)
         pace.segments = [Segment(0, 0.0, 1_000_000)]
-        return self._trainer(copy.deepcopy(trainer.network), pace, alone=True)
+        return self._trainer(copy.deepcopy(network), pace, {"precision": precision}, alone=True)
 
     def _tell(self, event: Event) -> None:
         if self.ranks.rank:
