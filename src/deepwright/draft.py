@@ -87,7 +87,9 @@ class Draft:
         try:
             value = yaml.safe_load(text)
         except yaml.YAMLError as error:
-            raise RecipeError(f"--set {assignment}: '{text}' is not a value in YAML.") from error
+            if text.lstrip()[:1] in ("", "[", "{", '"', "'"):
+                raise RecipeError(f"--set {assignment}: '{text}' is not a value in YAML.") from error
+            value = text.strip()  # "%d/%m/%Y": signs that YAML keeps for itself, but meant as a text
         self.put(split_path(name.strip()), value, f"--set {name.strip()}")
 
     def put(self, path: Path_, value: Any, place: str) -> None:
@@ -114,7 +116,8 @@ class Draft:
         return here
 
     def has(self, *path: str | int) -> bool:
-        return bool(path) and path[-1] in (self.get(*path[:-1]) or {})
+        above = self.get(*path[:-1])
+        return bool(path) and isinstance(above, Mapping) and path[-1] in above
 
     def place(self, path: Path_) -> str:
         """Where the nearest enclosing key was written."""

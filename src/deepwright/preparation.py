@@ -273,7 +273,8 @@ def _features(
         column = table.select([name]).to_series()
         inferred = infer_features({name: column.gather(train)}, recipe.features)
         settings |= inferred.settings
-        findings += [_worse(finding, column) for finding in inferred.findings]
+        chosen_by_person = "choice" if name in half_named else ""
+        findings += [_worse(finding, column) for finding in inferred.findings if finding.code != chosen_by_person]
         if inferred.left_out:
             draft.put(("data", "ignore"), [*(plain(draft.get("data", "ignore") or []) or []), name], "found out")
     for name, own in half_named.items():

@@ -106,6 +106,9 @@ class Run:
         with _whole(folder / "recipe.yaml", "Take the folder from a copy."):
             draft = Draft.read(folder / "recipe.yaml")
             _known_format(folder, draft.value)
+            lost = [name for name in Recipe.model_fields if name not in draft.value]
+            if lost:  # a run's recipe is complete; what is left out would silently be something else
+                raise ValueError(f"it is cut short, '{lost[0]}' is not in it")
             recipe = Recipe.from_draft(draft)
         with _whole(folder / "features.json"):
             stored = _known_format(folder, read_json(folder / "features.json"))

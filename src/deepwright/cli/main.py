@@ -11,6 +11,7 @@ import click
 
 from deepwright import __version__
 from deepwright.cli.commands import answer, data, question, training
+from deepwright.cli.options import readable
 from deepwright.core.errors import DeepwrightError, Interrupted, did_you_mean
 
 __all__ = ["group", "run"]
@@ -46,17 +47,8 @@ for command in (*data.COMMANDS, *training.COMMANDS, *answer.COMMANDS, *question.
 
 def run(arguments: list[str] | None = None) -> None:
     """Run the command line and exit."""
-    words = [_readable(word) for word in (sys.argv[1:] if arguments is None else arguments)]
-    sys.exit(_guarded(lambda: group.main(words, "deepwright", standalone_mode=False), "--debug" in words))
-
-
-def _readable(word: str) -> str:
-    """A word of the command line as UTF-8, where a plain locale (LC_ALL=C) could not read it."""
-    try:
-        word.encode()
-        return word
-    except UnicodeEncodeError:  # bytes that the locale does not know stand in it as surrogates
-        return word if os.path.exists(word) else os.fsencode(word).decode("utf-8", "replace")
+    words = sys.argv[1:] if arguments is None else arguments
+    sys.exit(_guarded(lambda: group.main(readable(words), "deepwright", standalone_mode=False), "--debug" in words))
 
 
 def _guarded(call: Callable[[], Any], debug: bool) -> int:

@@ -1,13 +1,16 @@
 """Flags that commands share, and what they become."""
 
 import math
+import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from deepwright.core.errors import InputError
 
 if TYPE_CHECKING:
     from deepwright.core.report import Report
@@ -23,6 +26,7 @@ __all__ = [
     "finite",
     "moved_option",
     "personal_option",
+    "readable",
     "shared",
 ]
 
@@ -132,6 +136,25 @@ def shared(command: Command) -> Command:
     for option in reversed(options):
         wrapped = option(wrapped)
     return wrapped
+
+
+def readable(words: Sequence[str]) -> list[str]:
+    """Words of the command line as UTF-8, where a plain locale (LC_ALL=C) could not read them.
+
+    Raises:
+        InputError: such a word names a file: then everything that opens it would need that locale's way.
+    """
+    found = []
+    for word in words:
+        if not word.isascii() and any("\udc80" <= sign <= "\udcff" for sign in word):  # bytes no one could read
+            text = os.fsencode(word).decode("utf-8", "replace")
+            if os.path.exists(word):
+                raise InputError(
+                    f"This locale cannot read the name '{text}'. Set the environment variable PYTHONUTF8=1."
+                )
+            word = text
+        found.append(word)
+    return found
 
 
 moved_option = click.option("--data", metavar="PATH", help="Where the training data is now, if it moved.")

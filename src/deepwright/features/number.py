@@ -1,6 +1,6 @@
 """Number: a robustly scaled quantity, with a flag where it is missing."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, Self
 
@@ -91,9 +91,7 @@ class Number(Config):
             return None
         sentinels = _sentinels(values)
         settings = cls(decimal=parsed.decimal, thousands=parsed.thousands, affix=parsed.affix, missing=sentinels)
-        return Suits(
-            0.8, settings, f"{parsed.share:.1%} of the cells are numbers", _notes(column.name, parsed, sentinels)
-        )
+        return Suits(0.8, settings, f"{parsed.share:.1%} of the cells are numbers", _notes(column.name, parsed))
 
     def parse(self, column: pl.Series) -> Parsed:
         """The column's numbers, written as these settings say."""
@@ -142,7 +140,7 @@ def _summed(a: Mapping[Way, int], b: Mapping[Way, int]) -> dict[Way, int]:
     return {way: a.get(way, 0) + b.get(way, 0) for way in {**a, **b}}
 
 
-def _notes(name: str, parsed: Parsed, sentinels: Sequence[float]) -> tuple[str, ...]:
+def _notes(name: str, parsed: Parsed) -> tuple[str, ...]:
     notes = []
     if parsed.decimal == ",":
         notes.append(f"'{name}' is written with a decimal comma.")
@@ -150,12 +148,6 @@ def _notes(name: str, parsed: Parsed, sentinels: Sequence[float]) -> tuple[str, 
         notes.append(f"'{name}' is written with '{parsed.thousands}' between thousands.")
     if any(parsed.affix):
         notes.append(f"'{name}' carries '{''.join(parsed.affix)}' in every cell, which was taken off.")
-    if sentinels:
-        shown = ", ".join(f"{value:g}" for value in sentinels)
-        notes.append(
-            f"'{name}': {shown} lies far from all other values and repeats, so it counts as missing. "
-            f"If it is a real value: --set 'features.\"{name}\".missing=[]'"
-        )
     return tuple(notes)
 
 
@@ -249,6 +241,7 @@ class FittedNumber(FittedPlain):
         bad = BadValues(counts={cell.value: (cell.count, cell.row) for cell in parsed.bad})
         found = bad.finding(self.name, "number", f"--set 'features.\"{self.name}\".kind=category'")
         found += missing_finding(self.name, parsed.values.null_count() - bad.total, len(column))
+        found += self._hidden(column)
         far = ((parsed.values - self.centre).abs() > 20 * self.scale).fill_null(False)
         count = int(far.sum())
         if 0 < count <= max(5, 0.001 * len(column)):  # more are no mistakes but the way the quantity is spread
@@ -259,6 +252,22 @@ class FittedNumber(FittedPlain):
             )
             found.append(Finding("note", "outliers", text, self.name, count, row))
         return found
+
+    def _hidden(self, column: pl.Series) -> list[Finding]:
+        """Each number that stands for "not known", with how often it occurs and in which row first."""
+        if not self.settings.missing:
+            return []
+        values = self.settings.model_copy(update={"missing": ()}).parse(column).values
+        places = {code: (values == code).fill_null(False).arg_true() for code in self.settings.missing}
+        listed = [f"{code:g} ({len(rows)}×, first in row {rows[0] + 1})" for code, rows in places.items() if len(rows)]
+        if not listed:
+            return []
+        text = (
+            f"'{self.name}': numbers that count as missing: {', '.join(listed)}. "
+            f"If they are real values: --set 'features.\"{self.name}\".missing=[]'"
+        )
+        count, first = sum(len(rows) for rows in places.values()), min(rows[0] for rows in places.values() if len(rows))
+        return [Finding("note", "stand-ins", text, self.name, count, int(first))]
 
     def fingerprint(self, column: pl.Series) -> np.ndarray:
         """Numbers that agree to a millionth of the spread are the same."""

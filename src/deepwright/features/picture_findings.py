@@ -14,6 +14,7 @@ from deepwright.features.survey import surveys
 __all__ = ["picture_findings"]
 
 _EXAMPLES = 5
+_LISTED = 8  # of them, in the sentence
 _UNLIKE = 4.0  # times as large: worth telling
 _CUT = 1 / 3  # of a picture lost by cropping: worth telling
 
@@ -78,11 +79,15 @@ def _unreadable(facts: _Facts) -> Finding | None:
         return None
     number = len(facts.faults)
     reasons = ", ".join(f"{count:,} {reason}" for reason, count in Counter(f[1] for f in facts.faults).most_common())
-    row, _, file = facts.faults[0]
-    first = f"{os.path.basename(file)} in row {row + 1}" if file else f"row {row + 1}"
+    row = facts.faults[0][0]
+    listed = [
+        f"{os.path.basename(file)} in row {row + 1}" if file else f"row {row + 1}"
+        for row, _, file in facts.faults[:_LISTED]
+    ]
+    more = f" and {number - _LISTED:,} more" if number > _LISTED else ""
     text = (
         f"{_count(number)} of '{facts.name}' cannot be read and {'counts' if number == 1 else 'count'} as missing "
-        f"({reasons}); the first: {first}."
+        f"({reasons}): {', '.join(listed)}{more}."
     )
     values = tuple(os.path.basename(file) or f"row {row + 1}" for row, _, file in facts.faults[:_EXAMPLES])
     return Finding("warning", "unreadable", text, facts.name, number, row, values)

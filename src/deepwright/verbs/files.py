@@ -10,6 +10,7 @@ from deepwright.core.files import write_atomic
 __all__ = ["as_csv", "check_place", "write_frame"]
 
 _EXCEL = {"separator": ";", "decimal_comma": True, "include_bom": True}
+_NUMBER = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$"
 _TEXTS = (".csv", ".tsv", ".jsonl", ".json")
 _KNOWN = (*_TEXTS, ".parquet", ".arrow", ".feather")
 
@@ -53,7 +54,15 @@ def write_frame(frame: pl.DataFrame, path: Path, form: str = "plain") -> None:
 def as_csv(frame: pl.DataFrame, form: str = "plain") -> str:
     """The frame as CSV; numbers that are none (NaN) are empty cells, lists are joined with bars."""
     plain = _flat(_without_pictures(frame)).with_columns(pl.col(pl.Float32, pl.Float64).fill_nan(None))
+    plain = _with_commas(plain) if form == "excel" else plain
     return plain.write_csv(**(_EXCEL if form == "excel" else {}))  # type: ignore[arg-type]
+
+
+def _with_commas(frame: pl.DataFrame) -> pl.DataFrame:
+    """Text cells that are all numbers (inputs as they were written) get the decimal comma too."""
+    texts = [name for name, kind in frame.schema.items() if kind == pl.String]
+    numbers = [name for name in texts if frame[name].str.contains(_NUMBER).all()]
+    return frame.with_columns(pl.col(name).str.replace(".", ",", literal=True) for name in numbers)
 
 
 def _without_pictures(frame: pl.DataFrame) -> pl.DataFrame:

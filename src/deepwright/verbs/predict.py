@@ -54,4 +54,5 @@ def _wrong(run: "Run", raw: pl.DataFrame) -> Iterator[str]:
     for name, feature in run.features.items():
         for finding in feature.findings(raw[name]):
             if finding.code in ("bad-values", "unreadable"):
-                yield masked(finding).text if looks_personal(name, raw[name]) else finding.text
+                text = masked(finding).text if looks_personal(name, raw[name]) else finding.text
+                yield text.partition(" To treat it otherwise")[0]  # it was decided in training

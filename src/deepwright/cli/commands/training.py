@@ -1,18 +1,19 @@
 """train, resume."""
 
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
-from deepwright.cli.options import Shared, as_json, build_draft, data_options, emit, moved_option, shared
+from deepwright.cli.options import Shared, as_json, build_draft, data_options, emit, moved_option, readable, shared
 from deepwright.core.errors import Interrupted
 
 __all__ = ["COMMANDS"]
 
-_TOLD = ("choice", "task", "format", "no-header", "personal")  # notes that are worth a line
+_TOLD = ("choice", "task", "format", "no-header", "personal", "stand-ins")  # notes that are worth a line
 
 
 @click.command()
@@ -47,7 +48,7 @@ def resume(run: str, data: str | None, shared: Shared) -> None:
 
 
 def _command() -> str:
-    return "deepwright " + " ".join(sys.argv[1:])
+    return shlex.join(["deepwright", *readable(sys.argv[1:])])
 
 
 def _work(shared: Shared, work: Any) -> None:

@@ -5,8 +5,11 @@ cell by cell with the standard library and written anew, by the book, for polars
 """
 
 import csv
+import errno
 import io
-from collections.abc import Callable, Iterable
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -17,7 +20,7 @@ from pydantic import Field as Setting
 
 from deepwright.contracts import Finding
 from deepwright.core.config import Config
-from deepwright.core.errors import DataError
+from deepwright.core.errors import DataError, InputError
 from deepwright.core.files import place_errors
 from deepwright.data.sources.dialect import Dialect, find_dialect, find_encoding, records
 from deepwright.data.sources.paths import LOOKED_AT, absolute_paths, path_changes
@@ -98,6 +101,27 @@ def _decoded(data: bytes, encoding: str) -> str:
 
 
 def _on_disk(path: Path, dialect: Dialect) -> Table:
+    with _room(path):
+        return _converted(path, dialect)
+
+
+@contextmanager
+def _room(path: Path) -> Iterator[None]:
+    """Raises DataError: the temporary folder is full."""
+    try:
+        yield
+    except (OSError, InputError, pl.exceptions.PolarsError) as error:
+        cause = error.__cause__ if isinstance(error, InputError) else error
+        full = getattr(cause, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or "No space left" in str(cause)
+        if not full:
+            raise
+        raise DataError(
+            f"The disk is full: to read {path.name}, a copy of it is written to {tempfile.gettempdir()}. "
+            "Free some space, or name another place with the environment variable TMPDIR."
+        ) from error
+
+
+def _converted(path: Path, dialect: Dialect) -> Table:
     folder, keep = scratch_folder()
     text, parquet = folder / "text.csv", folder / "table.parquet"
 

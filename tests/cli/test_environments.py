@@ -1,0 +1,137 @@
+"""Plain locales, missing POSIX modules, and what is imported when."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+HEAVY = ("torch", "polars", "pydantic", "numpy", "sklearn", "pandas", "scipy", "rich", "yaml")
+POSIX = ("fcntl", "resource", "pwd", "grp", "termios", "syslog", "posix_ipc")
+BLOCK = f"""
+import builtins
+plain = builtins.__import__
+def hiding(name, globals=None, locals=None, fromlist=(), level=0):
+    who = (globals or {{}}).get("__name__", "")
+    if name in {POSIX!r} and not who.startswith("psutil"):  # which is another one on every system
+        raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+    return plain(name, globals, locals, fromlist, level)
+builtins.__import__ = hiding
+"""
+
+
+def run(*words: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[bytes]:
+    """The command line in a process of its own, one thread."""
+    whole = {**os.environ, "OMP_NUM_THREADS": "1", **environment}
+    return subprocess.run([sys.executable, *words], capture_output=True, cwd=cwd, env=whole, check=False)
+
+
+@pytest.mark.slow
+def test_a_plain_locale_without_posix_modules(here: Path, table: Path) -> None:
+    (here / "hidden").mkdir()
+    (here / "hidden" / "sitecustomize.py").write_text(BLOCK, encoding="utf-8")
+    plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONIOENCODING": "", "PYTHONPATH": str(here / "hidden"),
+             "PYTHONWARNDEFAULTENCODING": "1"}  # fmt: skip
+    (here / "flats.csv").write_bytes(table.read_bytes())
+
+    def dw(*words: str) -> bytes:
+        done = run("-m", "deepwright", *words, cwd=here, **plain)
+        assert done.returncode == 0, done.stderr.decode()
+        assert b"EncodingWarning" not in b"".join(
+            line for line in done.stderr.splitlines() if b"deepwright" in line and b"site-packages" not in line
+        )
+        return done.stdout
+
+    told = dw("train", "flats.csv", "--target", "y", "--budget", "10steps", "--set", 'features."größe".kind=number')
+    assert b"deepwright predict runs" in told
+    assert "größe" in (here / "runs/flats-1/recipe.yaml").read_text(encoding="utf-8")
+    assert "größe" in (here / "runs/flats-1/report.html").read_text(encoding="utf-8")
+    answers = pl.read_csv(dw("predict", "runs/flats-1", "flats.csv", "--with-inputs"))
+    assert answers.columns == ["größe", "lage", "y", "teuer", "y_predicted"]
+    dw("predict", "runs/flats-1", "flats.csv", "--with-inputs", "-o", "a.csv")
+    assert pl.read_csv(here / "a.csv").equals(answers)
+    assert json.loads(dw("inspect", "flats.csv", "--target", "größe", "--json"))["inputs"].keys() == {
+        "lage",
+        "y",
+        "teuer",
+    }
+    dw("report", "runs/flats-1")
+    (here / "größe.csv").write_bytes(table.read_bytes())
+    named = run("-m", "deepwright", "inspect", "größe.csv", "--target", "y", cwd=here, **plain)
+    assert (named.returncode, b"PYTHONUTF8=1" in named.stderr, named.stdout) == (2, True, b"")
+    refused = run("-m", "deepwright", "train", "flats.csv", "--target", "Größe", cwd=here, **plain)
+    assert refused.returncode == 2
+    assert b"Traceback" not in refused.stderr
+    assert b"Did you mean" in refused.stderr
+
+
+def test_hiding_works(here: Path) -> None:
+    (here / "sitecustomize.py").write_text(BLOCK, encoding="utf-8")
+    done = run("-c", "import fcntl", cwd=here, PYTHONPATH=str(here))
+    assert done.returncode == 1
+    assert b"No module named 'fcntl'" in done.stderr
+
+
+def test_importing_the_package_costs_nothing(here: Path) -> None:
+    show = f"import sys, deepwright; deepwright.__version__; print(*sorted({set(HEAVY)!r} & set(sys.modules)))"
+    done = run("-c", show, cwd=here)
+    assert (done.returncode, done.stdout.split()) == (0, [])
+
+
+@pytest.mark.parametrize("words", [("--help",), ("--version",), ("train", "--help"), ("trian",)])
+def test_help_is_instant(here: Path, words: tuple[str, ...]) -> None:
+    code = f"""
+import sys
+from deepwright.cli.main import run
+try:
+    run({list(words)!r})
+except SystemExit:
+    print("|", *sorted({set(HEAVY) - {"rich"}!r} & set(sys.modules)))
+"""
+    assert run("-c", code, cwd=here).stdout.decode().rpartition("|")[2].split() == []
+
+
+def test_a_prediction_loads_no_library_of_the_baselines(here: Path, trained: dict[str, Path], table: Path) -> None:
+    pl.read_csv(table).head(1).write_csv(here / "one.csv")
+    code = f"""
+import sys
+from deepwright.cli.main import run
+try:
+    run(["predict", {str(trained["label"])!r}, "one.csv"])
+except SystemExit as stop:
+    print("|", stop.code, *sorted({{"sklearn", "pandas", "scipy", "matplotlib"}} & set(sys.modules)))
+"""
+    assert run("-c", code, cwd=here).stdout.decode().rpartition("|")[2].split() == ["0"]
+
+
+def test_a_closed_pipe_is_no_error(here: Path) -> None:
+    kinds = f"'{sys.executable}' -m deepwright kinds --json"
+    done = subprocess.run(f"{kinds} | head -c 10; exit ${{PIPESTATUS[0]}}", shell=True, executable="/bin/bash",
+                          capture_output=True, check=False)  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (0, b'{\n "versio', b"")
+
+
+@pytest.mark.slow
+def test_spawned_children_train_as_well(here: Path, table: Path) -> None:
+    """Where processes are spawned, not forked, nothing may lean on what the parent had loaded."""
+    (here / "work.py").write_text(
+        f"""
+import multiprocessing
+from pathlib import Path
+
+def work(source):
+    import deepwright as dw
+    run = dw.train(source, target="y", budget="5steps", quiet=True)
+    return run.predict(source).height
+
+if __name__ == "__main__":
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        print(pool.apply(work, ({str(table)!r},)))
+""",
+        encoding="utf-8",
+    )
+    done = run("work.py", cwd=here)
+    assert (done.returncode, done.stdout.strip()) == (0, b"120"), done.stderr.decode()

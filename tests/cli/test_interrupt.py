@@ -1,0 +1,118 @@
+"""Ctrl-C: nothing is lost, exit code 130, and a sentence that says how to go on."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deepwright import api
+from deepwright.run import Run
+from deepwright.training.events import Saved, Stepped
+from deepwright.verbs import session
+from tests.cli.conftest import Cli
+
+WORDS = ("--target", "y", "--budget", "4000steps", "--set", "train.early_stopping=null")
+
+
+def interrupting(monkeypatch: pytest.MonkeyPatch, step: int, times: int = 1) -> None:
+    """Ctrl-C once step `step` is done."""
+    told, left = session.Session._tell, [times]
+
+    def tell(self: Any, event: Any) -> None:
+        told(self, event)
+        if isinstance(event, Stepped) and event.step >= step:
+            while left[0]:
+                left[0] -= 1
+                signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(session.Session, "_tell", tell)
+
+
+def test_ctrl_c_while_training_can_be_resumed(
+    cli: Cli, here: Path, table: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("train", table, "--target", "y", "--budget", "40steps", "--set", "train.early_stopping=null")
+    with monkeypatch.context() as patch:
+        interrupting(patch, 10)
+        said = cli(*words)
+    assert (said.code, said.out) == (130, "")
+    assert "of 40; nothing is lost. Go on with: deepwright resume runs/flats-1" in said.err
+    assert "Traceback" not in said.err
+    assert "interrupted" in cli("runs").out
+    assert cli("predict", "runs/flats-1", table).code == 0, "the best network so far answers"
+    resumed = cli("resume", "runs/flats-1")
+    assert resumed.code == 0, resumed.err
+    assert "Report: " in resumed.out
+    cli("resume", "runs/flats-1").refused("The run runs/flats-1 is finished.")
+    assert cli(*words, "--quiet").code == 0
+    whole, parts = ((Path(f"runs/flats-{k}") / "weights.safetensors").read_bytes() for k in (2, 1))
+    assert whole == parts
+
+
+def test_a_second_ctrl_c_stops_at_once(cli: Cli, here: Path, table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    interrupting(monkeypatch, 10, times=2)
+    said = cli("train", table, *WORDS, "--quiet")
+    assert (said.code, said.out) == (130, "")
+    assert said.err == "Stopped; what was saved is kept. Go on with: deepwright resume runs/flats-1\n"
+
+
+def test_ctrl_c_while_reading(cli: Cli, here: Path, table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def read(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("deepwright.preparation.open_source", read)
+    said = cli("train", table, *WORDS, "--quiet")
+    assert (said.code, said.out, said.err) == (130, "", "Stopped before training began; nothing was written.\n")
+    assert not Path("runs").exists()
+
+
+def test_ctrl_c_while_baselines_learn(cli: Cli, here: Path, table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def learn(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("deepwright.verbs.complete.Evaluate", learn)
+        said = cli("train", table, "--target", "y", "--budget", "5steps", "--quiet")
+    assert said.code == 130
+    assert said.err == "Stopped after training; the network is kept. Its figures: deepwright evaluate runs/flats-1\n"
+    assert cli("evaluate", "runs/flats-1", "--quiet").code == 0
+
+
+def test_an_interrupt_in_python_returns_the_best_network_so_far(
+    here: Path, table: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interrupting(monkeypatch, 10)
+    run = api.train(table, target="y", budget="4000steps", quiet=True, settings={"train.early_stopping": None})
+    assert isinstance(run, Run)
+    assert run.state == "interrupted"
+    assert run.predict(table).height == 120
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="signals differ there")
+def test_a_real_ctrl_c_in_another_process(here: Path, table: Path) -> None:
+    words = [sys.executable, "-m", "deepwright", "train", str(table), *WORDS[:2], "--budget", "100000steps", *WORDS[4:]]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    child = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+    try:
+        assert child.stderr is not None
+        for line in child.stderr:
+            if line.startswith("Run "):
+                break
+        log = Path("runs/flats-1/events.jsonl")
+        while child.poll() is None and not (log.exists() and '"stepped"' in log.read_text(encoding="utf-8")):
+            time.sleep(0.05)
+        child.send_signal(signal.SIGINT)
+        out, err = child.communicate(timeout=60)
+    finally:
+        child.kill()
+    assert (child.returncode, out) == (130, "")
+    assert "Go on with: deepwright resume runs/flats-1" in err
+    assert "Traceback" not in err
+    assert Run.load("runs/flats-1").state == "interrupted"
+    assert any(event["event"] == Saved.__name__.lower() for event in Run.load("runs/flats-1").events())
