@@ -25,6 +25,7 @@ __all__ = ["MOST_ROWS", "Baselines", "baselines"]
 
 MOST_ROWS = 50_000
 NAMES = ("linear", "boosting")
+LARGEST = 1e30  # estimators refuse what is infinite in float32
 
 
 @dataclass
@@ -47,7 +48,7 @@ def write_flat(path: Path, features: Mapping[str, FittedFeature], table: Table, 
         block = np.concatenate(columns, 1)
         if file is None:
             file = np.lib.format.open_memmap(path, "w+", np.float32, (len(rows), block.shape[1]))
-        file[done : done + len(own)] = block
+        file[done : done + len(own)] = np.clip(block, -LARGEST, LARGEST)
         done += len(own)
 
 
@@ -82,12 +83,14 @@ def baselines(
             classes=np.array([_classes(task, known)]),
         )
         left = seconds - (time.monotonic() - began)
-        _run(place, left, result)
+        failures = _run(place, left)
         for name in NAMES:
             path = place / f"{name}.npy"
             if path.exists():
                 result.answers[name] = task.from_table(torch.from_numpy(np.load(path, allow_pickle=False)))
-            elif not any(name in note for note in result.notes):
+            elif name in failures:
+                result.notes.append(f"The baseline '{name}' failed: {failures[name]}.")
+            else:
                 result.notes.append(f"The baseline '{name}' did not finish within its {seconds:.0f} s.")
     result.seconds = time.monotonic() - began
     return result
@@ -97,20 +100,22 @@ def _classes(task: FittedTask, known: Tensor) -> int:
     return max(2, *task.heads.values()) if known.shape[1] == 1 else 2
 
 
-def _run(place: Path, seconds: float, result: Baselines) -> None:
-    """The child writes one file a baseline; past its time it is ended."""
+def _run(place: Path, seconds: float) -> dict[str, str]:
+    """The child writes one file a baseline; past its time it is ended. Gives why those failed that did."""
     command = [sys.executable, "-m", "deepwright.verbs.estimators", str(place), *NAMES]
-    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, encoding="utf-8", errors="replace")
     try:
         _, errors = child.communicate(timeout=max(1.0, seconds))
-        if child.returncode:
-            result.notes.append(
-                f"A baseline failed: {errors.strip().splitlines()[-1] if errors.strip() else 'no reason given'}."
-            )
     except subprocess.TimeoutExpired:
         child.kill()
         child.communicate()
+        return {}
     except BaseException:
         child.kill()
         child.communicate()
         raise
+    if not child.returncode:
+        return {}
+    told = dict(line.split(": ", 1) for line in errors.splitlines() if line.partition(": ")[0] in NAMES)
+    last = (errors.strip().splitlines() or [f"its process ended with code {child.returncode}"])[-1]
+    return {name: told.get(name, last).rstrip(".") for name in NAMES}

@@ -21,11 +21,21 @@ def main(folder: Path, names: list[str]) -> None:
         known = arrays["known"]
         labels, classes = bool(arrays["labels"]), int(arrays["classes"][0])
     train, test = (np.load(folder / f"{part}.npy", allow_pickle=False) for part in ("train", "test"))
+    known_cells = ~np.isnan(train).all(0)  # a column without any cell teaches nothing, and boosting refuses it
+    train, test = (part[:, known_cells] if known_cells.any() else np.zeros((len(part), 1)) for part in (train, test))
+    failed = False
     for name in names:
-        columns = [_column(name, train, known[:, place], test, labels, classes) for place in range(known.shape[1])]
+        try:
+            columns = [_column(name, train, known[:, place], test, labels, classes) for place in range(known.shape[1])]
+        except Exception as error:  # told to the parent; the other estimators go on
+            print(f"{name}: {str(error).splitlines()[0] if str(error) else type(error).__name__}", file=sys.stderr)
+            failed = True
+            continue
         part = folder / f"{name}.part.npy"
         np.save(part, np.stack(columns, 1))
         os.replace(part, folder / f"{name}.npy")
+    if failed:
+        sys.exit(1)
 
 
 def _column(

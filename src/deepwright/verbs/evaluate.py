@@ -20,7 +20,7 @@ from deepwright.data.table import Table, pieces, require_columns
 from deepwright.fields import Fields, concat_fields
 from deepwright.training.frozen import frozen_statistics
 from deepwright.verbs.baselines import Baselines, baselines
-from deepwright.verbs.figures import Judged, judge, shown, verdict
+from deepwright.verbs.figures import Figure, Judged, judge, shown, verdict
 from deepwright.verbs.slices import slices
 from deepwright.verbs.validation import known_rows, metric, metric_names
 from deepwright.verbs.worst import worst
@@ -148,7 +148,8 @@ def answer_rows(run: "Run", table: Table, rows: np.ndarray) -> Answered:
     return Answered(table, np.concatenate(kept), answer, task.truth(joined), joined, torch.cat(losses))
 
 
-_LABELS = {"network": "this network", "constant": "a constant", "linear": "a linear model", "boosting": "boosting"}
+_LABELS = {"network": "network", "constant": "constant", "linear": "linear model", "boosting": "boosting"}
+_GOOD = "is better than"
 
 
 def _head(
@@ -157,27 +158,34 @@ def _head(
     first = judged["network"].figures[names[0]]
     which = {"test": "test rows it never saw", "validation": "validation rows", "new data": "new rows"}[split]
     interval = "" if first.low is None else f"95 % interval {shown(first.low)} to {shown(first.high)}, "
-    table = []
-    for name in names:
-        line: list[str] = [f"{name} ({'higher' if metric(name).better == 'higher' else 'lower'} is better)"]
-        for one in judged.values():
-            figure = one.figures.get(name)
-            line.append("–" if figure is None else _with_interval(figure.value, figure.low, figure.high))
-        table.append(tuple(line))
-    columns = ("figure", *(_LABELS.get(who, who) for who in judged))
-    tone: Literal["good", "warning"] = "good" if "not better" not in text and "worse" not in text else "warning"
+    arrows = {name: f"{name} {'↑' if metric(name).better == 'higher' else '↓'}" for name in names}
+    labels = [_LABELS.get(who, who) for who in judged]
+    table = [
+        (arrows[name], *(_cell(one.figures.get(name), who == "network") for who, one in judged.items()))
+        for name in names
+    ]
+    beside = [who for who in judged if who != "network"]
+    intervals = [(arrows[name], *(_cell(judged[who].figures.get(name), True) for who in beside)) for name in names]
+    good = _GOOD in text and "not better" not in text and "worse" not in text
+    tone: Literal["good", "warning"] = "good" if good else "warning"
     blocks: list[Block] = [
         Headline(names[0], shown(first.value), f"{interval}{rows} {which}"),
         Text(text, tone),
         Grid(
             "Figures beside baselines",
-            columns,
+            ("figure", *labels),
             tuple(table),
-            "95 % bootstrap intervals in brackets; all on the same rows.",
+            "↑ higher is better, ↓ lower is better; 95 % bootstrap interval in brackets; all on the same rows.",
         ),
     ]
-    return blocks + [Text(note, "warning") for note in notes]
+    blocks += [Text(note, "warning") for note in notes]
+    own = tuple(_LABELS.get(who, who) for who in beside)
+    return [*blocks, Grid("Baselines with their 95 % intervals", ("figure", *own), tuple(intervals))]
 
 
-def _with_interval(value: float | None, low: float | None, high: float | None) -> str:
-    return shown(value) if low is None else f"{shown(value)} [{shown(low)}, {shown(high)}]"
+def _cell(figure: Figure | None, interval: bool) -> str:
+    if figure is None:
+        return "–"
+    if figure.low is None or not interval:
+        return shown(figure.value)
+    return f"{shown(figure.value)} [{shown(figure.low)}, {shown(figure.high)}]"

@@ -15,7 +15,7 @@ from deepwright.verbs.validation import metric
 __all__ = ["Figure", "Judged", "judge", "shown", "verdict"]
 
 DRAWS = 1000
-VALUES = 2**24  # weights drawn at once
+VALUES = 2**22  # weights drawn at once
 
 
 @dataclass(frozen=True)
@@ -115,6 +115,8 @@ _WORDS = {"constant": "the constant answer", "linear": "the linear model", "boos
 
 def verdict(name: str, judged: Mapping[str, Judged], ours: str = "network") -> str:
     """A plain sentence on the metric: better, not better, or worse than each baseline."""
+    if judged[ours].figures[name].value is None:
+        return f"The figure {name} has no meaning on these rows, so nothing can be compared."
     sentences = []
     for who in judged:
         gap = None if who == ours else difference(name, judged[ours], judged[who])

@@ -66,25 +66,22 @@ def _parts(run: "Run", answered: Any) -> list[tuple[str, str, np.ndarray]]:
         if flat.width > 25:
             continue  # pictures and their like: a pixel is no slice
         for column in flat.columns:
-            parts += _cut(column, flat[column])
+            parts += _cut(name, column.removeprefix(f"{name}: "), flat[column])
     return parts
 
 
-def _cut(name: str, column: pl.Series) -> list[tuple[str, str, np.ndarray]]:
+def _cut(name: str, part: str, column: pl.Series) -> list[tuple[str, str, np.ndarray]]:
+    """The slices of a flat column: a label's rows, or thirds of a quantity; none of what has no words (cycles, shares)."""
     values = column.cast(pl.Float64).to_numpy()
     missing = np.isnan(values)
     pieces = [("missing", missing)]
     known = np.unique(values[~missing])
-    if len(known) <= 2:
-        label = name.partition(": ")
-        if label[1]:
-            pieces.append((label[2], values == 1.0))
-            name = label[0]
-        else:
-            pieces += [
-                ("yes" if value == known[-1] and value == 1 else f"{value:g}", values == value) for value in known
-            ]
-    elif len(known) > 2:
+    flag = set(known) <= {0.0, 1.0}
+    if part != name:
+        pieces = [(part, values == 1.0)] if flag else []
+    elif len(known) <= 2:
+        pieces += [(("no", "yes")[int(value)] if flag else f"{value:g}", values == value) for value in known]
+    else:
         first, second = np.quantile(values[~missing], [1 / 3, 2 / 3])
         pieces += [
             (f"up to {first:.4g}", values <= first), (f"{first:.4g} to {second:.4g}", (values > first) & (values <= second)),
