@@ -17,6 +17,8 @@ __all__ = ["Probed", "cores", "probe", "threads_by_work"]
 
 SECONDS = 0.5  # of steps a setting
 SHARE = 0.03  # of the budget at most
+PATIENCE = 0.05  # of the budget after which no further setting is tried
+HOPELESS = 1.25  # times as slow as the best setting so far
 LITTLE_WORK = 1.5e8  # multiplications a forward below which a second thread costs more than it brings
 VALIDATION_SHARE = 0.10  # of the budget
 
@@ -56,10 +58,14 @@ def probe(make: Callable[[str], Trainer], precisions: Sequence[str], seconds: fl
     counts = sorted({1, cores()})
     allowance = max(0.15, min(SECONDS, SHARE * seconds / (len(counts) * len(precisions))))
     measured: dict[tuple[int, str], float] = {}
-    for precision in precisions:
+    started = time.perf_counter()
+    for precision in reversed(precisions):  # the likely best one first
         trainer = make(precision)
-        for count in reversed(counts):
-            measured[count, precision] = _step_seconds(trainer, count, allowance)
+        for count in counts:
+            if measured and time.perf_counter() - started > PATIENCE * seconds:
+                break  # a busy machine: what is known has to do
+            best = min(measured.values(), default=float("inf"))
+            measured[count, precision] = _step_seconds(trainer, count, allowance, best)
     threads, precision = min(measured, key=lambda setting: measured[setting])
     torch.set_num_threads(threads)
     began = time.perf_counter()
@@ -69,18 +75,18 @@ def probe(make: Callable[[str], Trainer], precisions: Sequence[str], seconds: fl
     return Probed(threads, precision, measured[threads, precision], time.perf_counter() - began)
 
 
-def _step_seconds(trainer: Trainer, threads: int, allowance: float) -> float:
-    """Median seconds of a step."""
+def _step_seconds(trainer: Trainer, threads: int, allowance: float, best: float) -> float:
+    """Median seconds of a step; a setting that is clearly slower than the best one so far is given up early."""
     torch.set_num_threads(threads)
-    trainer.advance()
-    trainer.advance()
     times: list[float] = []
     began = time.perf_counter()
-    while len(times) < 3 or (time.perf_counter() - began < allowance and len(times) < 50):
+    while len(times) < 5 or (time.perf_counter() - began < allowance and len(times) < 50):
         last = time.perf_counter()
         trainer.advance()
         times.append(time.perf_counter() - last)
-    return sorted(times)[len(times) // 2]
+        if len(times) > 2 and min(times) > HOPELESS * best:
+            break
+    return sorted(times[2:])[len(times[2:]) // 2]
 
 
 class _Work(TorchDispatchMode):

@@ -105,7 +105,9 @@ class Session:
         judged = None
         if task is not None:
             rows = self.prepared["validation"]
-            judged = validation(network, task, self.packed, rows, recipe.evaluate.metric, self.device)
+            judged = validation(
+                network, task, self.packed, rows, recipe.evaluate.metric, self.device, choices["precision"]
+            )
         checkpoints = None if alone else Checkpoints(self.run.folder / "checkpoints")
         ranks = Ranks() if alone else self.ranks
         return Trainer(network, objective, feed, settings, pace, judged, checkpoints, ranks, dict(choices))

@@ -62,6 +62,7 @@ class _Answers:
     rows: Tensor
     names: tuple[str, ...]
     device: torch.device
+    precision: str = "float32"
 
     def __post_init__(self) -> None:
         targets = self.packed.take(self.rows[:1]).targets
@@ -75,7 +76,8 @@ class _Answers:
         parts, losses = [], []
         for batch in self.packed.batches(self.rows, self.size):
             here = batch.to(self.device)
-            outputs = outputs_of(self.network, self.task, self.network.embed(here.inputs))
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"):
+                outputs = outputs_of(self.network, self.task, self.network.embed(here.inputs))
             losses.append(self.task.loss(outputs, here.targets).double().cpu())
             parts.append(self.task.answer(outputs))
         found = figures(self.names, concat_answers(parts), self.truth)
@@ -83,14 +85,20 @@ class _Answers:
 
 
 def validation(
-    network: Network, task: FittedTask, packed: Packed, rows: Tensor, chosen: str | None, device: torch.device
+    network: Network,
+    task: FittedTask,
+    packed: Packed,
+    rows: Tensor,
+    chosen: str | None,
+    device: torch.device,
+    precision: str = "float32",
 ) -> Validation:
     """How the loop judges the network on validation rows: by the metric that was named, otherwise by the loss.
 
-    On few rows the loss tells better networks apart that a share of right answers cannot.
+    Answers are computed in the precision of the training; final figures always in float32. On few rows the loss tells better networks apart that a share of right answers cannot.
     """
     names = metric_names(task, chosen)
-    answers: Callable[[], Mapping[str, float]] = _Answers(network, task, packed, rows, names, device)
+    answers: Callable[[], Mapping[str, float]] = _Answers(network, task, packed, rows, names, device, precision)
     if chosen is None:
         return Validation(answers, "loss", "lower")
     return Validation(answers, chosen, metric(chosen).better)
