@@ -1,6 +1,6 @@
 """The verbs as Python functions. Data is a path, a frame (polars, pandas, Arrow), NumPy arrays or a mapping of columns."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +8,7 @@ from deepwright.cli.progress import Progress
 from deepwright.core.clock import process_seconds
 from deepwright.core.errors import Interrupted
 from deepwright.core.report import Report
+from deepwright.doctor import personal_cells
 from deepwright.draft import Draft, split_path
 from deepwright.recipe import Recipe, plain
 from deepwright.run import Run
@@ -43,27 +44,45 @@ def train(
         frames = None if _is_path(data) else data
         tests = None if test is None or _is_path(test) else test
         started: list[Run] = []
-        watch = training.Watch(progress.event, progress.tell, started.append)
-        try:
-            run = training.train(draft, frames, tests, Path(out), watch, began, "deepwright.train")
-        except Interrupted as stop:
-            progress.line(str(stop))
-            return started[-1]
+        watch = _watch(progress, started)
+        return _kept(
+            lambda: training.train(draft, frames, tests, Path(out), watch, began, "deepwright.train"), progress, started
+        )
+
+
+def _watch(progress: Progress, started: list[Run]) -> training.Watch:
+    def begin(run: Run) -> None:
+        started.append(run)
+        progress.run(run)
+
+    return training.Watch(progress.event, progress.tell, begin)
+
+
+def _kept(work: Callable[[], Run], progress: Progress, started: list[Run]) -> Run:
+    """Train, compare and report; after an interrupt the run as far as it has come, if it has weights at all."""
+    try:
+        run = work()
         progress.tell("comparing with baselines")
         complete(run)
-    return run
+        return run
+    except (Interrupted, KeyboardInterrupt) as stop:
+        if not started or not (started[-1].folder / "weights.safetensors").exists():
+            raise
+        progress.line(str(stop) or f"Stopped; the best network so far is in {started[-1].folder}.")
+        return started[-1]
 
 
 def resume(folder: str | Path, data: Any = None, *, quiet: bool = False) -> Run:
     """Go on with an interrupted training, bit for bit; `data` where the source moved or was in memory.
 
+    After another interrupt: the best network so far.
+
     Raises:
         RunError: it is finished, or its data is gone or changed.
     """
     with Progress(quiet) as progress:
-        run = training.resume(Path(folder), data, training.Watch(progress.event, progress.tell))
-        complete(run)
-    return run
+        started: list[Run] = []
+        return _kept(lambda: training.resume(Path(folder), data, _watch(progress, started)), progress, started)
 
 
 def load(folder: str | Path) -> Run:
@@ -77,9 +96,14 @@ def inspect(data: Any, target: str | Sequence[str] | None = None, **flags: Any) 
     return look(draft, None if _is_path(data) else data)
 
 
-def evaluate(run: Run | str | Path, data: Any = None) -> Report:
-    """Figures with intervals beside baselines, on the stored test rows or on new data."""
-    return _run(run).evaluate(data)
+def evaluate(run: Run | str | Path, data: Any = None, show_personal: bool = False) -> Report:
+    """Figures with intervals beside baselines, on the stored test rows or on new data.
+
+    Args:
+        show_personal: show cells that look personal (masked otherwise).
+    """
+    with personal_cells(show_personal):
+        return _run(run).evaluate(data)
 
 
 def predict(run: Run | str | Path, data: Any, with_inputs: bool = False) -> Any:
@@ -116,14 +140,25 @@ def _is_path(data: Any) -> bool:
 
 
 def _draft(
-    data: Any, target: Any, budget: Any, task: Any, model: Any, recipe: Any, test: Any, seed: Any, settings: Any, flags: Any
+    data: Any,
+    target: Any,
+    budget: Any,
+    task: Any,
+    model: Any,
+    recipe: Any,
+    test: Any,
+    seed: Any,
+    settings: Any,
+    flags: Any,
 ) -> Draft:
     """What was given, as a draft of a recipe."""
     place = "the call"
     if isinstance(recipe, str | Path):
         draft = Draft.read(Path(recipe))
     else:
-        value = plain(recipe.model_dump(exclude_unset=True)) if isinstance(recipe, Recipe) else plain(dict(recipe or {}))
+        value = (
+            plain(recipe.model_dump(exclude_unset=True)) if isinstance(recipe, Recipe) else plain(dict(recipe or {}))
+        )
         draft = Draft(value)
     given = {
         ("data", "source"): str(data) if data is not None and _is_path(data) else None,

@@ -232,6 +232,11 @@ class Run:
         """
         if self.data is not None:
             return self.data
+        if self.recipe.data.source is None:
+            raise RunError(
+                "The data this run was trained on was handed over in memory and is gone. "
+                "Hand it over again, give it as a file with --data, or give data to evaluate on."
+            )
         known = self.environment["data"]["files"]
         for path in known:
             if not Path(path).exists():

@@ -90,3 +90,13 @@ def test_mistakes_are_sentences(run: dw.Run, table: Path) -> None:
         dw.train(table, target="y", groups="lage", quiet=True)
     with pytest.raises(AttributeError, match="no attribute 'trian'"):
         dw.trian  # noqa: B018  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_warnings_are_told_and_quiet_is_quiet(tmp_path: Path, table: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    frame = flats().with_columns(cents=pl.col("y") * 100)
+    dw.train(frame, target="y", budget="2steps", out=tmp_path)
+    told = capsys.readouterr()
+    assert "Warning: 'cents' alone gives the target y away" in told.err
+    assert told.out == ""
+    dw.train(frame, target="y", budget="2steps", out=tmp_path, quiet=True)
+    assert capsys.readouterr() == ("", "")

@@ -91,6 +91,8 @@ def test_an_interrupt_in_python_returns_the_best_network_so_far(
     assert isinstance(run, Run)
     assert run.state == "interrupted"
     assert run.predict(table).height == 120
+    interrupting(monkeypatch, 10)
+    assert api.resume(run.folder, quiet=True).state == "interrupted"
 
 
 @pytest.mark.slow

@@ -4,12 +4,16 @@ import html
 import sys
 import threading
 import time
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from deepwright.training.events import Event, Planned, Replanned, Started, Stepped, Stopped, Validated
 
+if TYPE_CHECKING:
+    from deepwright.run import Run
+
 __all__ = ["Progress", "duration"]
 
+_TOLD = ("choice", "task", "format", "no-header", "personal", "stand-ins")  # notes that are worth a line
 EVERY = 10.0  # seconds between two plain lines
 
 
@@ -159,6 +163,16 @@ class Progress:
     def line(self, text: str) -> None:
         """A lasting line above the bar."""
         self._face.line(text)
+
+    def run(self, run: "Run") -> None:
+        """The run's place, warnings and decisions, before training starts."""
+        model, counts = run.recipe.model, [int((run.parts == code).sum()) for code in (0, 1, 2)]
+        inputs = f"{len(run.features)} {'input' if len(run.features) == 1 else 'inputs'}"
+        rows = f"{counts[0]} training, {counts[1]} validation, {counts[2]} test rows"
+        self.line(f"Run {run.folder}: {model.kind} on {inputs}; {rows}.")
+        for finding in run.findings:
+            if finding.severity == "warning" or finding.code in _TOLD:
+                self.line(f"{'Warning' if finding.severity == 'warning' else 'Note'}: {finding.text}")
 
     def event(self, event: Event) -> None:
         """One event of the loop."""

@@ -13,8 +13,6 @@ from deepwright.core.errors import Interrupted
 
 __all__ = ["COMMANDS"]
 
-_TOLD = ("choice", "task", "format", "no-header", "personal", "stand-ins")  # notes that are worth a line
-
 
 @click.command()
 @click.argument("source")
@@ -62,7 +60,7 @@ def _work(shared: Shared, work: Any) -> None:
 
     def told(run: Any) -> None:
         known.append(run)
-        _told(run, progress)
+        progress.run(run)
 
     with Progress(shared.quiet or follower) as progress:
         try:
@@ -102,19 +100,6 @@ def _short(report: Any) -> Any:
     first = next((block for block in report.blocks if isinstance(block, Grid)), None)
     kept = tuple(block for block in report.blocks if isinstance(block, Headline | Text) or block is first)
     return replace(report, blocks=kept)
-
-
-def _told(run: Any, progress: Any) -> None:
-    """The run's place, warnings and decisions, before training starts."""
-    model, parts = run.recipe.model, run.parts
-    counts = [int((parts == code).sum()) for code in (0, 1, 2)]
-    progress.line(
-        f"Run {run.folder}: {model.kind} on {len(run.features)} {'input' if len(run.features) == 1 else 'inputs'}; "
-        f"{counts[0]} training, {counts[1]} validation, {counts[2]} test rows."
-    )
-    for finding in run.findings:
-        if finding.severity == "warning" or finding.code in _TOLD:
-            progress.line(f"{'Warning' if finding.severity == 'warning' else 'Note'}: {finding.text}")
 
 
 COMMANDS = (train, resume)
