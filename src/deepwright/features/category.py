@@ -173,7 +173,7 @@ class FittedCategory(FittedPlain):
                 f"To keep them apart: --set 'features.\"{self.name}\".merge_spellings=false'"
             )
             found.append(Finding("note", "spellings", text, self.name, len(merged)))
-        if self.left and (self.ids(column) == OTHER).mean() > 0.01:
+        if self.left and len(column) and (self.ids(column) == OTHER).mean() > 0.01:
             text = (
                 f"'{self.name}' has {self.left} labels in fewer than {self.settings.rare} rows; they share one place."
             )
