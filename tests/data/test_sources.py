@@ -62,8 +62,8 @@ def test_a_large_parquet_file_is_read_in_chunks_with_the_same_cells(tmp_path, mo
         ("a.jsonl.gz", b"nothing", "cut short or damaged"),
         ("a.npz", b"PK nothing", "cannot be read as NPZ"),
         ("train-images-idx3-ubyte", b"\0\0\x08", "not an IDX file"),
-        ("train-images-idx3-ubyte.gz", gzip.compress(b"\0\0\x08\x03\0\0\0\x01"), "cut short"),
-        ("train-images-idx3-ubyte.gz", gzip.compress(b"\0\0\x08" * 100)[:-9], "cut short or damaged"),
+        ("train-images-idx3-ubyte.gz", gzip.compress(b"\0\0\x08\x03\0\0\0\x01", mtime=0), "cut short"),
+        ("train-images-idx3-ubyte.gz", gzip.compress(b"\0\0\x08" * 100, mtime=0)[:-9], "cut short or damaged"),
         ("a.xlsx", b"PK", r"'.xlsx' are not known.*\.csv"),
         ("a.csv", b"", "is empty"),
     ],
@@ -205,7 +205,7 @@ def test_folders_without_pictures_give_a_sentence(tmp_path):
     with pytest.raises(DataError, match="it is empty"):
         open_source(tmp_path)
     (tmp_path / "a.txt").write_text("x")
-    with pytest.raises(DataError, match=r"1 other files, such as a.txt"):
+    with pytest.raises(DataError, match=r"1 other file, such as a.txt"):
         open_source(tmp_path)
 
 
