@@ -3,6 +3,7 @@
 from typing import Any, cast
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 __all__ = ["Classic", "Residual"]
@@ -37,15 +38,21 @@ def _pool(kind: str) -> nn.Module:
 
 def _summary(kind: str, x: Tensor) -> Tensor:
     """(B, C, H, W) → (B, C) or, for "both", (B, 2C)."""
-    parts = {"average": [x.mean((2, 3))], "max": [x.amax((2, 3))], "both": [x.mean((2, 3)), x.amax((2, 3))]}[kind]
+    parts = []
+    if kind != "max":  # as a pooling, whose gradient keeps the layout; that of a mean does not, and slows what comes before
+        parts.append(F.avg_pool2d(x, x.shape[2:]).flatten(1))
+    if kind != "average":
+        parts.append(x.amax((2, 3)))
     return torch.cat(parts, 1) if len(parts) > 1 else parts[0]
 
 
 class _Convolution(nn.Sequential):
-    """Convolution, norm, activation."""
+    """Convolution, (pooling,) norm, activation. Pooling comes first, so that what follows costs a quarter."""
 
-    def __init__(self, size: int, width: int, settings: Any, active: bool = True):
-        layers = [nn.Conv2d(size, width, 3, padding=1, bias=settings.norm == "none"), _norm(settings.norm, width)]
+    def __init__(self, size: int, width: int, settings: Any, active: bool = True, pool: bool = False):
+        layers: list[nn.Module] = [nn.Conv2d(size, width, 3, padding=1, bias=settings.norm == "none")]
+        layers += [_pool(settings.pool)] if pool else []
+        layers.append(_norm(settings.norm, width))
         super().__init__(*layers, *([_activation(settings.activation)] if active else []))
 
 
@@ -89,9 +96,7 @@ class Residual(nn.Module):
         super().__init__()
         layers: list[nn.Module] = []
         for place, width in enumerate(widths):
-            layers.append(_Convolution(channels, width, settings))
-            if place < len(widths) - 1 or len(widths) == 1:
-                layers.append(_pool(settings.pool))
+            layers.append(_Convolution(channels, width, settings, pool=place < len(widths) - 1 or len(widths) == 1))
             if place:  # at full size a block would cost as much as all the others together
                 layers += [_Block(width, settings) for _ in range(settings.blocks)]
             channels = width
