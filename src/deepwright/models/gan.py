@@ -44,6 +44,7 @@ class GAN(Config):
 
     learns: ClassVar[Literal["target", "inputs"]] = "inputs"
     objective: ClassVar[str] = "adversarial"
+    budget: ClassVar[str] = "10min"  # unless the person gives another
 
     kind: Literal["gan"] = "gan"
     latent: int = Setting(64, ge=1)
@@ -74,7 +75,7 @@ class GAN(Config):
     def recommended(self, rows: int) -> dict[str, Any]:
         """Train settings that suit this family."""
         return {
-            "budget": "600s", "batch": 64, "optimizer": {"kind": "adam", "lr": 1.5e-3, "betas": [0.0, 0.95]},
+            "budget": self.budget, "batch": 64, "optimizer": {"kind": "adam", "lr": 1.5e-3, "betas": [0.0, 0.95]},
             "schedule": {"kind": "cosine", "warmup": 0.02, "floor": 0.05}, "ema": 0.999, "clip": None,
             "early_stopping": None,
         }  # fmt: skip
