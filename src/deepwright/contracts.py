@@ -418,6 +418,10 @@ class Objective(Protocol):
 
     kind: str
 
+    def planned(self, epochs: float) -> Self:
+        """The settings for a training of so many epochs, where they depend on it."""
+        ...
+
     def bind(
         self, task: FittedTask | None, features: Mapping[str, FittedFeature], network: Network
     ) -> BoundObjective: ...

@@ -45,6 +45,9 @@ class Adversarial(Config):
     gamma: float | None = Setting(None, ge=0.0)
     shift: float = Setting(0.0, ge=0.0, le=0.5)
 
+    def planned(self, epochs: float) -> "Adversarial":
+        return self
+
     def bind(
         self, task: FittedTask | None, features: Mapping[str, FittedFeature], network: Network
     ) -> "BoundAdversarial":

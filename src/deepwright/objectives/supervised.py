@@ -17,6 +17,8 @@ from deepwright.spaces import Box
 
 __all__ = ["Supervised", "fold_members"]
 
+AUGMENTED_EPOCHS = (3.0, 12.0)
+
 
 @objectives.register
 class Supervised(Config):
@@ -28,12 +30,21 @@ class Supervised(Config):
         cutmix: the same for pasting a rectangle of another picture (Yun et al. 2019, arXiv 1905.04899); with both, a
             step does the one or the other.
         input_noise: Gaussian noise on plain inputs, in standard deviations of the training rows.
+        augment: share of the examples that the features' augmentation changes. None: by the epochs planned, from none
+            at 3 to all at 12, since a network that sees an example a few times only learns slower from changed ones.
     """
 
     kind: Literal["supervised"] = "supervised"
     mixup: float = Setting(0.0, ge=0.0)
     cutmix: float = Setting(0.0, ge=0.0)
     input_noise: float = Setting(0.0, ge=0.0)
+    augment: float | None = Setting(None, ge=0.0, le=1.0)
+
+    def planned(self, epochs: float) -> "Supervised":
+        if self.augment is not None:
+            return self
+        first, last = AUGMENTED_EPOCHS
+        return self.model_copy(update={"augment": min(1.0, max(0.0, (epochs - first) / (last - first)))})
 
     def bind(
         self, task: FittedTask | None, features: Mapping[str, FittedFeature], network: Network
@@ -99,9 +110,19 @@ class BoundSupervised(BoundObjective):
         return self._task.loss(flat, repeated).unflatten(0, (-1, members)).mean(1)
 
     def _augmented(self, inputs: Fields, draw: Draw) -> dict[str, Field]:
-        return {
-            name: self._features[name].augment(field, draw.of("augment", name))[0] for name, field in inputs.items()
-        }
+        share = 1.0 if self._settings.augment is None else self._settings.augment
+        if share == 0.0:
+            return dict(inputs)
+        changed = {}
+        for name, field in inputs.items():
+            new = self._features[name].augment(field, draw.of("augment", name))[0]
+            if share < 1.0 and new is not field:
+                chosen = draw.at("augmented", name).bernoulli(share, len(field))
+                new = new.with_values(
+                    torch.where(chosen.view(-1, *[1] * (field.values.dim() - 1)), new.values, field.values)
+                )
+            changed[name] = new
+        return changed
 
     def _noisy(self, name: str, field: Field, draw: Draw) -> Field:
         space = self._features[name].space

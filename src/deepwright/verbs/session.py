@@ -28,6 +28,8 @@ from deepwright.verbs.validation import answers_and_truth, validation
 
 __all__ = ["Session", "Watch"]
 
+MANY = 100.0  # epochs: what is probed is the full cost of a step
+
 
 @dataclass
 class Watch:
@@ -98,7 +100,8 @@ class Session:
         """
         recipe, task = self.run.recipe, self.run.task
         settings = self.settings.model_copy(update={"precision": choices["precision"]})
-        objective: BoundObjective = recipe.objective.bind(task, self.run.features, network)
+        planned: Any = recipe.objective.planned(choices["epochs"])
+        objective: BoundObjective = planned.bind(task, self.run.features, network)
         feed = Feed(self.packed, self.prepared["train"], settings.batch or 1, derive(recipe.seed, "feed"),
                     order=objective.order, mates=objective.mates,
                     rank=self.ranks.rank, ranks=self.ranks.count, device=self.device)  # fmt: skip
@@ -124,12 +127,13 @@ class Session:
             choices = {name: self._agreed(value) for name, value in measured.items()}
             pace.plan(probed.step_seconds, choices["reserve"] + choices["validations"] * probed.validation_seconds)
             pace.segments = [Segment(0, 0.0, int(self.ranks.agree(float(pace.total))))]
+            choices["epochs"] = pace.total / pace.steps_per_epoch
             self._tell(Planned(0, pace.total, pace.clock(), probed.step_seconds))
         else:
             pace.plan()
             epochs = max(1, int(pace.total / pace.steps_per_epoch))
             precision = given if given != "auto" else "bfloat16" if half else "float32"
-            choices = {"precision": precision, "validations": min(self.settings.validations, epochs)}
+            choices = {"precision": precision, "validations": min(self.settings.validations, epochs), "epochs": epochs}
             choices["threads"] = threads_by_work(self._trainer(network, pace, choices, alone=True))
             self._tell(Planned(0, pace.total, pace.clock(), 0.0))
         torch.set_num_threads(int(choices["threads"]))
@@ -142,7 +146,7 @@ class Session:
     def _copy(self, network: Network, precision: str) -> Trainer:
         pace = Pace(self.settings.budget, 1.0, lambda: 0.0)
         pace.segments = [Segment(0, 0.0, 1_000_000)]
-        return self._trainer(copy.deepcopy(network), pace, {"precision": precision}, alone=True)
+        return self._trainer(copy.deepcopy(network), pace, {"precision": precision, "epochs": MANY}, alone=True)
 
     def _tell(self, event: Event) -> None:
         if self.ranks.rank:
