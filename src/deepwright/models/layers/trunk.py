@@ -39,7 +39,7 @@ def _pool(kind: str) -> nn.Module:
 def _summary(kind: str, x: Tensor) -> Tensor:
     """(B, C, H, W) → (B, C) or, for "both", (B, 2C)."""
     parts = []
-    if kind != "max":  # as a pooling, whose gradient keeps the layout; that of a mean does not, and slows what comes before
+    if kind != "max":  # a pooling, whose gradient keeps the layout: that of a mean slows all layers before it
         parts.append(F.avg_pool2d(x, x.shape[2:]).flatten(1))
     if kind != "average":
         parts.append(x.amax((2, 3)))

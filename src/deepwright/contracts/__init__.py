@@ -1,0 +1,31 @@
+"""The contracts between layers, as protocols. A kind is one file that fulfils one of them.
+
+Shapes: B rows, units… (pixels, words, time steps), D values a unit, K members of an ensemble in one network.
+Settings are frozen `Config` classes with a `kind`, registered under their noun (`deepwright.registries`); what was
+learnt from the training rows is a second frozen `Config` (the "fitted" one) that dumps to JSON and back.
+"""
+
+from deepwright.contracts.features import Feature, FittedFeature, Warp
+from deepwright.contracts.models import ModelSettings, Network
+from deepwright.contracts.objectives import BoundObjective, Loss, Objective, Player
+from deepwright.contracts.tasks import Answer, FittedTask, Metric, Task
+from deepwright.contracts.told import Finding, Suits, Summary
+
+__all__ = [
+    "Answer",
+    "BoundObjective",
+    "Feature",
+    "Finding",
+    "FittedFeature",
+    "FittedTask",
+    "Loss",
+    "Metric",
+    "ModelSettings",
+    "Network",
+    "Objective",
+    "Player",
+    "Suits",
+    "Summary",
+    "Task",
+    "Warp",
+]

@@ -1,0 +1,75 @@
+"""The contract of models: a network with a seam at `z`."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
+
+from torch import Tensor, nn
+
+from deepwright.contracts.features import FittedFeature
+from deepwright.contracts.told import Suits
+from deepwright.draw import Draw
+from deepwright.fields import Batch, Field, Fields
+from deepwright.spaces import Space
+
+__all__ = ["ModelSettings", "Network"]
+
+
+class Network(nn.Module):
+    """An `nn.Module` with a seam: gradient methods, attacks and exports work on `z = embed(inputs)`.
+
+    `members`: K networks in one; outputs are (B, K, D). `couples_rows`: a row's output depends on other rows in
+    training (BatchNorm). `half`: bfloat16 forwards lose nothing that matters, so they are used where they are faster.
+    `factors`: parameter-name prefix → learning-rate factor.
+    """
+
+    members: int = 1
+    couples_rows: bool = False
+    half: bool = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.factors: dict[str, float] = {}
+
+    def embed(self, inputs: Fields) -> dict[str, Field]:
+        """Stored fields → `z`, one float field (or ids) a column."""
+        raise NotImplementedError
+
+    def body(self, z: Fields, draw: Draw | None = None) -> dict[str, Field]:
+        """`z` → one field a head, (B, D) or (B, K, D). Without a draw: deterministic (evaluation)."""
+        raise NotImplementedError
+
+    def sample(self, n: int, draw: Draw, condition: Fields | None = None) -> dict[str, Field]:
+        """`n` creations as `z` fields; `draw` is keyed by creation. Generative networks only."""
+        raise NotImplementedError
+
+    def warm(self, batches: Callable[[], Iterator[Batch]], bias: Mapping[str, Tensor]) -> None:
+        """Data-dependent start values (bin edges, head biases); called once before training."""
+
+
+@runtime_checkable
+class ModelSettings(Protocol):
+    """A model family: settings with a `kind`.
+
+    `learns`: "target" where it answers, "inputs" where it creates (then `takes(spaces)` names the columns it learns).
+    `objective`: the kind of objective it is trained with unless the recipe names one.
+    """
+
+    kind: str
+    learns: ClassVar[Literal["target", "inputs"]]
+    objective: ClassVar[str]
+
+    @classmethod
+    def suits(cls, spaces: Mapping[str, Space], heads: Mapping[str, int], rows: int) -> Suits | None:
+        """Whether this family is a natural choice for these inputs."""
+        ...
+
+    def recommended(self, rows: int) -> dict[str, Any]:
+        """Train settings that suit this family and so many training rows."""
+        ...
+
+    def build(self, features: Mapping[str, FittedFeature], heads: Mapping[str, int], rows: int) -> Network:
+        """A network with fresh weights (drawn from torch's default generator, seeded by the caller).
+
+        Raises Refused: the inputs do not fit ("cnn needs an image; …").
+        """
+        ...
