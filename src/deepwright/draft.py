@@ -97,7 +97,10 @@ class Draft:
         here = self.value
         for depth, key in enumerate(path[:-1]):
             inner = here.get(key)
-            if isinstance(inner, str) and depth + 1 == len(path) - 1 and key not in ("data",):
+            if isinstance(inner, str) and depth == 0 and key == "data":
+                inner = {"source": inner}
+                self.places[("data", "source")] = self.place(("data",))
+            elif isinstance(inner, str) and depth + 1 == len(path) - 1:
                 inner = {"kind": inner}
             if not isinstance(inner, dict):
                 inner = {}

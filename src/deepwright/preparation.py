@@ -222,7 +222,9 @@ def _natural_split(recipe: Recipe, table: Table) -> Any:
         return registries.splits.get("time")(by=recipe.data.time)
     if "split" in table.columns and "split" not in {*recipe.target, *recipe.features, *recipe.data.ignore}:
         given = registries.splits.get("given")
-        words = set(table.select(["split"]).to_series().drop_nulls().unique().cast(pl.String).str.to_lowercase())
+        cells = table.select(["split"]).to_series().drop_nulls()
+        text = isinstance(cells.dtype, pl.String | pl.Categorical | pl.Enum)
+        words = set(cells.cast(pl.String).unique().str.strip_chars().str.to_lowercase()) if text else set()
         if (
             words
             and words <= {"train", "training", "val", "valid", "validation", "dev", "test", "testing"}

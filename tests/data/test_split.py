@@ -114,6 +114,7 @@ def test_a_quantity_is_spread_by_its_tenths() -> None:
         pl.Series([[1, 2], [2], [], None, [3]] * 20),
         pl.Series([["a", None], ["b"], [], None, ["c"]] * 20),
         pl.Series([{"a": 1}] * 100),
+        pl.Series([[[1.5]], [[2.5]]] * 50),
         pl.Series([b"\xff\xfe"] * 100),
         pl.Series([float("nan"), 1.0, None, 2.5, float("inf")] * 20),
         pl.Series([f"word {n % 60}" for n in range(100)]),

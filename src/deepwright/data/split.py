@@ -138,7 +138,7 @@ def _strata(target: pl.Series) -> np.ndarray:
 
 def _as_text(target: pl.Series) -> pl.Series:
     """Labels as text, lists of labels joined; what has no text falls into one stratum."""
-    if isinstance(target.dtype, pl.List):
+    if isinstance(target.dtype, pl.List) and (target.dtype.inner == pl.String or target.dtype.inner.is_numeric()):
         target = target.list.eval(pl.element().cast(pl.String, strict=False)).list.join("|", ignore_nulls=True)
     elif target.dtype.is_nested() or target.dtype in (pl.Binary, pl.Object):
         return pl.Series("target", [""] * len(target))
@@ -249,7 +249,9 @@ class Given(_Split):
         self, columns: Mapping[str, pl.Series], target: pl.Series | None, rows: np.ndarray, seed: int
     ) -> np.ndarray:
         """Raises DataError: a cell says something else, or there is no training or test row."""
-        words = columns[self.by].cast(pl.String).str.strip_chars().str.to_lowercase().str.strip_suffix(".0").gather(rows)
+        words = (
+            columns[self.by].cast(pl.String).str.strip_chars().str.to_lowercase().str.strip_suffix(".0").gather(rows)
+        )
         unknown = words.drop_nulls().filter(~words.drop_nulls().is_in(list(_WORDS)))
         if len(unknown):
             raise DataError(f"The split column '{self.by}' holds '{unknown[0]}'; expected train, validation or test.")

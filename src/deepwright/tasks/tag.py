@@ -64,7 +64,7 @@ class Tag(Config):
             yes_no = all(_is_yes_no(targets[name]) for name in targets.columns)
             return Suits(0.9, cls(), "several columns of yes and no") if yes_no else None
         column = targets.to_series()
-        if isinstance(column.dtype, pl.List):
+        if isinstance(column.dtype, pl.List) and not column.dtype.inner.is_nested():
             return Suits(0.95, cls(), "lists of labels")
         if column.dtype != pl.String:
             return None
@@ -93,7 +93,8 @@ class Tag(Config):
         """
         for name, dtype in targets.schema.items():
             plain = not dtype.is_nested() and dtype != pl.Binary
-            if not plain and not (targets.width == 1 and isinstance(dtype, pl.List)):
+            labels = isinstance(dtype, pl.List) and not dtype.inner.is_nested() and dtype.inner != pl.Binary
+            if not plain and not (targets.width == 1 and labels):
                 raise DataError(f"The cells of '{name}' are no labels ({dtype}).")
         if targets.width > 1:
             text = targets.select(pl.all().cast(pl.String).str.strip_chars().str.to_lowercase())
