@@ -45,10 +45,6 @@ class Chain:
     def height(self) -> int:
         return self.first.height + self.second.height
 
-    def _here(self, columns: Sequence[str]) -> list[str]:
-        """Those of the columns that the second table has; one of its own where it has none, for the number of rows."""
-        return [name for name in columns if name in self.second.columns] or list(self.second.columns[:1])
-
     def _aligned(self, frame: pl.DataFrame, columns: Sequence[str], like: pl.DataFrame) -> pl.DataFrame:
         """The second table's frame in the types of the first: texts where they differ."""
         missing = [pl.lit(None, dtype=like[name].dtype).alias(name) for name in columns if name not in frame.columns]
@@ -62,7 +58,7 @@ class Chain:
         wanted = list(columns or self.columns)
         yield from self.first.chunks(wanted, rows)
         like = self.first.take([], wanted) if self.first.height else self.first.select(wanted)
-        for chunk in self.second.chunks(self._here(wanted), rows):
+        for chunk in self.second.chunks(self._known(wanted), rows):
             yield self._aligned(chunk, wanted, like)
 
     def select(self, columns: Sequence[str]) -> pl.DataFrame:
