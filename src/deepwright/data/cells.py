@@ -71,6 +71,11 @@ def parse_numbers(
         first = int(column.is_not_null().arg_max() or 0) if filled else 0
         bad = (BadCells(f"({column.dtype.base_type()})", filled, first),) if filled else ()
         return Parsed(pl.Series(column.name, [None] * len(column), pl.Float64), bad)
+    usual = decimal in (None, ".") and not thousands and (affix is None or not any(affix))
+    if usual and column.dtype == pl.String:
+        values = column.cast(pl.Float64, strict=False)
+        if values.null_count() == column.null_count() and bool(values.is_finite().all()):
+            return Parsed(values, ())  # every cell is a plain number: nothing to find out
     text = blank_to_null(column)
     if affix is None:
         affix = _affix(_signs(text))

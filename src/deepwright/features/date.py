@@ -38,6 +38,8 @@ _DAY_FIRST = ("%d/%m/%Y", "%d-%m-%Y", "%d/%m/%y", "%d-%m-%y")
 _MONTH_FIRST = ("%m/%d/%Y", "%m-%d-%Y", "%m/%d/%y", "%m-%d-%y")
 _WORDS = ("%d %B %Y", "%d %b %Y", "%B %d, %Y", "%b %d, %Y", "%d-%b-%Y", "%d-%b-%y", "%d. %B %Y", "%d. %b %Y")
 _MONTHS = ("%Y-%m", "%Y/%m", "%m/%Y", "%B %Y", "%b %Y", "%b-%Y", "%b-%y")  # no day: the first of the month
+PILOT = 40
+_COMPACT = r"^(\d{8}|\d{1,2}\.\d{4}|\d{4}\.\d{1,2})$"  # dates that are also numbers
 _LIKE = r"^(\d.*[-/.: ,TA-Za-z].*\d{2}|\d{2,}[-/.].*\d|\d{8}|[A-Za-z]{3,9}[ -]\d.*|\d.*[AaPp][Mm]|\d.*\d ?(Z|UTC|GMT))$"
 _ZONE = r" ?(Z|UTC|GMT|[+-]\d{2}:?\d{2})$"
 _DAY = 86_400.0
@@ -78,9 +80,13 @@ def _form(text: pl.Series) -> tuple[str, float, tuple[str, ...]]:
     """The form most cells are written in, its share, and other forms that read as many cells."""
     found: list[tuple[float, str]] = []
     plain = text.str.replace(_ZONE, "")
+    few = slice(0, PILOT)  # forms that read none of the first cells are not tried on all
     for time in _TIMES:
         for day in (*_YEAR_FIRST, *_POINTS, *_MONTH_FIRST, *_DAY_FIRST, *_WORDS, *(() if time else _MONTHS)):
-            parsed = parse_dates(plain if time else text, day + time)
+            cells = plain if time else text
+            if len(cells) > PILOT and parse_dates(cells[few], day + time).null_count() > (1 - ENOUGH / 2) * PILOT:
+                continue
+            parsed = parse_dates(cells, day + time)
             good = len(parsed) - parsed.null_count()
             if good:
                 found.append((good / len(text), day + time))
@@ -131,6 +137,11 @@ class Date(Config):
             return None
         text = blank_to_null(column).drop_nulls().head(2000)
         if not len(text) or (text.str.contains(_LIKE).sum() or 0) < ENOUGH * len(text):
+            return None
+        numbers = text.cast(pl.Float64, strict=False)
+        if len(text) - numbers.null_count() >= ENOUGH * len(text) and (
+            text.str.contains(_COMPACT).sum() or 0
+        ) < ENOUGH * len(text):
             return None
         form, share, others = _form(text)
         if share < ENOUGH or (form == "%Y%m%d" and not _plausible(text)):
