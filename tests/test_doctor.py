@@ -136,6 +136,8 @@ def test_a_table_of_few_combinations_has_no_duplicates() -> None:
     [
         ("name", ["Ann Bo", "Cy Do", "Ed Fu"]),
         ("Last Name", ["Bo", "Do", "Fu"]),
+        ("patient name", [f"Ann {n % 15}" for n in range(300)]),  # few people, many rows: still people
+        ("name", ["Ann", "Bo", "Cy", "Di"] * 50),
         ("e-mail", ["a@b.org", "c@d.org"]),
         ("contact", ["a@b.org", "c@d.org", None]),
         ("x", ["+49 30 123456", "(030) 99 88 77"]),

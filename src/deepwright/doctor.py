@@ -47,7 +47,7 @@ def looks_personal(name: str, column: pl.Series) -> bool:
         return False
     known = column.drop_nulls().head(1000)
     if _PERSONAL.search(name) and column.dtype != pl.Boolean and not column.dtype.is_nested():
-        return known.n_unique() > min(20, 0.5 * len(known))  # "street: paved or gravel" points at nobody
+        return known.n_unique() > min(3, 0.5 * len(known))  # "street: paved or gravel" points at nobody
     if column.dtype != pl.String:
         return False
     cells = known.head(200).str.strip_chars()
