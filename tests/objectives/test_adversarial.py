@@ -96,10 +96,14 @@ def test_losses_are_those_of_the_papers():
     assert found.value.tolist() == pytest.approx([softplus(-0.5) + 0.1 * 6, softplus(5.0) + 0.1 * 6], abs=1e-6)
     assert float(found.logs["accuracy"]) == 0.5
     assert float(found.logs["penalty"]) == pytest.approx(0.6)
-    assert pairs.loss("generator", reps, points(2), Draw(0)).value.tolist() == pytest.approx([softplus(0.5), softplus(-5.0)])
+    assert pairs.loss("generator", reps, points(2), Draw(0)).value.tolist() == pytest.approx(
+        [softplus(0.5), softplus(-5.0)]
+    )
     wanted = [softplus(-1.0) + softplus(0.5) + 0.6, softplus(2.0) + softplus(3.0) + 0.6]
     assert each.loss("discriminator", reps, points(2), Draw(0)).value.tolist() == pytest.approx(wanted, abs=1e-6)
-    assert each.loss("generator", reps, points(2), Draw(0)).value.tolist() == pytest.approx([softplus(-0.5), softplus(-3.0)])
+    assert each.loss("generator", reps, points(2), Draw(0)).value.tolist() == pytest.approx(
+        [softplus(-0.5), softplus(-3.0)]
+    )
 
 
 def test_gamma_grows_with_the_values_and_zero_needs_no_slopes():
@@ -144,7 +148,9 @@ def trainer(micro=None, rank=0, ranks=None, steps=6, checkpoints=None, **setting
     objective = Adversarial(shift=0.2, **settings).bind(None, FEATURES, network)
     packed = from_fields(batch(FEATURES, 40).inputs, {})
     feed = Feed(packed, torch.arange(40), 16, seed=3, rank=rank, ranks=ranks.count if ranks else 1)
-    made = Train(budget=f"{steps}steps", micro_batch=micro, optimizer=Adam(lr=1e-3, betas=(0.0, 0.9)), schedule=Cosine(), ema=0.9)
+    made = Train(
+        budget=f"{steps}steps", micro_batch=micro, optimizer=Adam(lr=1e-3, betas=(0.0, 0.9)), schedule=Cosine(), ema=0.9
+    )
     pace = Pace(made.budget, feed.steps_per_epoch, clock=lambda: 0.0)
     pace.plan()
     return Trainer(network, objective, feed, made, pace, None, checkpoints, **({"ranks": ranks} if ranks else {}))

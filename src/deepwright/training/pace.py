@@ -100,9 +100,16 @@ class Pace:
         since, looked = self._looked
         now = self.clock()
         waited = (now - looked) / self.budget.amount
-        if waited < PATIENCE or step == since or step >= self.total or (step - since < FEW_STEPS and waited < 4 * PATIENCE):
+        if (
+            waited < PATIENCE
+            or step == since
+            or step >= self.total
+            or (step - since < FEW_STEPS and waited < 4 * PATIENCE)
+        ):
             return None
-        pace = (now - looked) / (step - since)
+        first, began = self._began
+        recent, whole = (now - looked) / (step - since), (now - began) / max(1, step - first)
+        pace = (recent + whole) / 2  # validations fall on some looks only
         left = self.budget.amount - now - reserve
         drift = pace * (self.total - step) - left
         self._looked = (step, now)

@@ -103,7 +103,9 @@ def _classes(task: FittedTask, known: Tensor) -> int:
 def _run(place: Path, seconds: float) -> dict[str, str]:
     """The child writes one file a baseline; past its time it is ended. Gives why those failed that did."""
     command = [sys.executable, "-m", "deepwright.verbs.estimators", str(place), *NAMES]
-    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, encoding="utf-8", errors="replace")
+    child = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, encoding="utf-8", errors="replace"
+    )
     try:
         _, errors = child.communicate(timeout=max(1.0, seconds))
     except subprocess.TimeoutExpired:

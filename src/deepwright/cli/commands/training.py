@@ -28,7 +28,9 @@ def train(source: str, shared: Shared, **flags: Any) -> None:
     """
     draft = build_draft(source, shared, **flags)
     counted = (f"{draft.get('train', unit)} {unit}" for unit in ("epochs", "steps") if draft.has("train", unit))
-    shared.say(f"Budget: {next(counted, draft.get('train', 'budget') or _usual_budget(draft.get('model')))} (--budget).")
+    shared.say(
+        f"Budget: {next(counted, draft.get('train', 'budget') or _usual_budget(draft.get('model')))} (--budget)."
+    )
     from deepwright.verbs.train import train as work
 
     _work(shared, lambda watch: work(draft, out=Path(shared.out or "runs"), watch=watch, began=0.0, command=_command()))
@@ -48,7 +50,7 @@ def resume(run: str, data: str | None, shared: Shared) -> None:
 def _usual_budget(model: Any) -> str:
     """The budget where none is given; models that create take longer."""
     kind = model.get("kind") if isinstance(model, dict) else model
-    if kind is None:
+    if not isinstance(kind, str):
         return "5min"
     from deepwright.models import models
 
