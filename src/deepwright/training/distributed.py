@@ -83,5 +83,6 @@ def joined() -> Iterator[Ranks]:
         if torch.cuda.is_available():
             torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
         yield Ranks(dist.get_rank(), dist.get_world_size())
+        dist.barrier()  # none leaves while another still listens to it: its threads would abort the process
     finally:
         dist.destroy_process_group()
