@@ -17,7 +17,7 @@ from deepwright.spaces import Box
 
 __all__ = ["Supervised", "fold_members"]
 
-AUGMENTED_EPOCHS = (3.0, 12.0)
+AUGMENTED_EPOCHS = (3.0, 30.0)
 
 
 @objectives.register
@@ -31,7 +31,7 @@ class Supervised(Config):
             step does the one or the other.
         input_noise: Gaussian noise on plain inputs, in standard deviations of the training rows.
         augment: share of the examples that the features' augmentation changes. None: by the epochs planned, from none
-            at 3 to all at 12, since a network that sees an example a few times only learns slower from changed ones.
+            at 3 to all at 30, since a network that sees an example a few times only learns slower from changed ones.
     """
 
     kind: Literal["supervised"] = "supervised"
