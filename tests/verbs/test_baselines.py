@@ -142,3 +142,14 @@ def test_at_most_so_many_rows_are_learnt_from_and_said(monkeypatch: pytest.Monke
 def test_the_child_imports_no_torch() -> None:
     code = "import sys; import deepwright.verbs.estimators; sys.exit('torch' in sys.modules or 'polars' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_child_ends_when_its_parent_does() -> None:
+    child = "from deepwright.verbs.estimators import end_with_parent as end; import threading, time; "
+    child += "threading.Thread(target=end, daemon=True).start(); print(1, flush=True); time.sleep(60)"
+    end = "os._exit(1)" if sys.platform == "win32" else "os.kill(os.getpid(), 9)"
+    parent = "import os, subprocess, sys; from deepwright.verbs.baselines import _lifeline\n"
+    parent += f"with _lifeline() as line: subprocess.Popen([sys.executable, '-c', {child!r}], stdin=line); {end}"
+    # The child holds the parent's standard output open: it is read to its end only once both have ended.
+    done = subprocess.run([sys.executable, "-c", parent], stdout=subprocess.PIPE, timeout=50)
+    assert done.returncode != 0

@@ -3,13 +3,16 @@
 The estimators run in a child process with a time limit of their own; arrays travel through files, never as objects.
 """
 
+import os
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import polars as pl
@@ -103,21 +106,31 @@ def _classes(task: FittedTask, known: Tensor) -> int:
 def _run(place: Path, seconds: float) -> dict[str, str]:
     """The child writes one file a baseline; past its time it is ended. Gives why those failed that did."""
     command = [sys.executable, "-m", "deepwright.verbs.estimators", str(place), *NAMES]
-    child = subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, encoding="utf-8", errors="replace"
-    )
-    try:
-        _, errors = child.communicate(timeout=max(1.0, seconds))
-    except subprocess.TimeoutExpired:
-        child.kill()
-        child.communicate()
-        return {}
-    except BaseException:
-        child.kill()
-        child.communicate()
-        raise
+    with _lifeline() as line:
+        child = subprocess.Popen(
+            command, stdin=line, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+            text=True, encoding="utf-8", errors="replace",
+        )  # fmt: skip
+        try:
+            _, errors = child.communicate(timeout=max(1.0, seconds))
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.communicate()
+            return {}
+        except BaseException:
+            child.kill()
+            child.communicate()
+            raise
     if not child.returncode:
         return {}
     told = dict(line.split(": ", 1) for line in errors.splitlines() if line.partition(": ")[0] in NAMES)
     last = (errors.strip().splitlines() or [f"its process ended with code {child.returncode}"])[-1]
     return {name: told.get(name, last).rstrip(".") for name in NAMES}
+
+
+@contextmanager
+def _lifeline() -> Iterator[IO[bytes]]:
+    """What a child reads as its standard input: it is closed however this process ends, and the child ends with it."""
+    theirs, ours = os.pipe()
+    with open(theirs, "rb", buffering=0) as reader, open(ours, "wb", buffering=0):
+        yield reader

@@ -5,6 +5,7 @@ python -m deepwright.verbs.estimators FOLDER linear boosting
 
 import os
 import sys
+import threading
 import warnings
 from pathlib import Path
 from typing import Any
@@ -74,5 +75,12 @@ def _boosting(labels: bool, rows: int, classes: int) -> Any:
     return HistGradientBoostingRegressor(**settings)
 
 
+def end_with_parent() -> None:
+    """End this process when its standard input is closed, which happens however the parent ends."""
+    sys.stdin.buffer.read()
+    os._exit(1)
+
+
 if __name__ == "__main__":
+    threading.Thread(target=end_with_parent, daemon=True).start()
     main(Path(sys.argv[1]), sys.argv[2:])
