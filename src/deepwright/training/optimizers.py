@@ -1,6 +1,7 @@
 """Optimisers: settings that build torch optimisers, groups of parameters, and their state as plain named tensors."""
 
 import math
+import sys
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal
 
@@ -102,6 +103,7 @@ class Optimizer(Config):
         """
         if not groups:
             raise RecipeError("Nothing is left to train: all parameters are frozen.")
+        _spare_compiler()
         rated = [{**group, "lr": self.lr * group.get("factor", 1.0)} for group in groups]
         made = self._build(rated)
         made.register_step_pre_hook(_prepare)
@@ -109,6 +111,20 @@ class Optimizer(Config):
 
     def _build(self, groups: Groups) -> torch.optim.Optimizer:
         raise NotImplementedError
+
+
+def _spare_compiler() -> None:
+    """Keep torch from loading its compiler (seconds) when the first optimiser of a process is made.
+
+    It does so only to mark methods of optimisers as not to be compiled; where no compiler is loaded they may stand as
+    they are.
+    """
+    if "torch._dynamo" in sys.modules:
+        return
+    for method in vars(torch.optim.Optimizer).values():
+        inner = getattr(method, "__wrapped__", None)
+        if inner is not None and not hasattr(inner, "__dynamo_disable"):
+            inner.__dynamo_disable = inner
 
 
 def _fused(groups: Groups, *devices: str) -> bool | None:
