@@ -165,3 +165,11 @@ def test_fields_are_joined_with_their_flags():
         head, tail = Field(whole.values[:size]), whole[slice(size, None)]
         assert equal(concat_fields([head, tail]), whole)
         assert equal(concat_fields([head, head]), Field(torch.cat([head.values, head.values])))
+
+
+def test_targets_alone_are_those_of_the_whole_rows():
+    inputs, targets = {"x": Field(torch.rand(9, 4, 4, 1))}, {"y": Field(torch.rand(9, 2)), "z": Field(torch.rand(9, 1))}
+    packed, rows = from_fields(inputs, targets), torch.tensor([7, 0, 3])
+    alone, whole = packed.targets(rows), packed.take(rows).targets
+    assert alone.keys() == whole.keys() == {"y", "z"}
+    assert all(equal(alone[name], whole[name]) for name in alone)

@@ -69,3 +69,22 @@ def test_a_resumed_plan_follows_what_was_recorded():
     pace = timed(other, recorded=plans)
     _, follow = other.work(pace, lambda step: 0.01)  # a much faster machine, but the plan is the plan
     assert follow[: len(plans)] == plans
+
+
+def test_time_set_aside_says_nothing_about_the_pace():
+    machine = Machine()
+    pace = timed(machine)
+
+    def seconds(step):
+        if step % 100 == 50:  # a validation now and then, for which the caller keeps time
+            machine.now += 1.0
+            pace.set_aside(1.0)
+        return 0.1
+
+    step = 0
+    while step < pace.total and not pace.overdue(0):
+        machine.now += seconds(step)
+        step += 1
+        pace.replan(step, reserve=max(0.0, 9.0 - step // 100))
+    assert len(pace.segments) <= 2  # the first plan knew of no validations
+    assert machine.now == pytest.approx(100, rel=0.02)

@@ -71,14 +71,23 @@ class Packed:
 
     def take(self, rows: Tensor, position: Tensor | None = None) -> Batch:
         """The examples of these rows, in this order. `position` defaults to the order."""
+        sides = self._gathered(self.banks, rows)
+        position = torch.arange(len(rows)) if position is None else position
+        return Batch(sides["input"], sides["target"], rows, position)
+
+    def targets(self, rows: Tensor) -> dict[str, Field]:
+        """The targets of these rows, in this order; large inputs are not touched."""
+        banks = [bank for bank in self.banks if any(side == "target" for side, _ in bank.columns)]
+        return self._gathered(banks, rows)["target"]
+
+    def _gathered(self, banks: Sequence[Bank], rows: Tensor) -> dict[str, dict[str, Field]]:
         sides: dict[str, dict[str, Field]] = {"input": {}, "target": {}}
-        for bank in self.banks:
+        for bank in banks:
             for key, values in bank.gather(rows):
                 flags = [self.flags.get((key, name)) for name in ("mask", "present")]
                 mask, present = (None if flag is None else flag.index_select(0, rows) for flag in flags)
                 sides[key[0]][key[1]] = Field(values, mask, present)
-        position = torch.arange(len(rows)) if position is None else position
-        return Batch(sides["input"], sides["target"], rows, position)
+        return sides
 
     def batches(self, rows: Tensor, size: int) -> Iterator[Batch]:
         """Consecutive batches over the given rows, once."""

@@ -24,7 +24,7 @@ from deepwright.training.checkpoint import Checkpoint, Checkpoints
 from deepwright.training.distributed import Ranks
 from deepwright.training.events import Event, Replanned, Saved, Started, Stepped, Stopped, Validated
 from deepwright.training.frozen import frozen_statistics
-from deepwright.training.pace import Pace
+from deepwright.training.pace import Pace, Segment
 from deepwright.training.settings import Train
 from deepwright.training.step import PlayerStep
 from deepwright.training.stopping import interrupts
@@ -34,9 +34,13 @@ __all__ = ["Trainer", "Validation"]
 
 @dataclass(frozen=True)
 class Validation:
-    """How to judge the network on validation rows: `answer()` gives figures, `primary` is the one that decides."""
+    """How to judge the network on validation rows: `answer()` gives figures, `primary` is the one that decides.
+
+    `seconds(rows)`: what one `answer()` takes, from answering some of the rows.
+    """
 
     answer: Callable[[], Mapping[str, float]]
+    seconds: Callable[[int], float]
     primary: str
     better: Literal["higher", "lower"]
 
@@ -78,6 +82,7 @@ class Trainer:
         self._summed = 0
         self._saved_at = self.pace.clock()
         self._save_cost = 0.0
+        self._validation_seconds = float(self.choices.get("validation_seconds", 0.0))
 
     def run(self) -> Iterator[Event]:
         """Train to the end of the budget; the network then holds the weights to keep.
@@ -141,15 +146,20 @@ class Trainer:
             yield self._stepped()
         if validate:
             yield self._validate()
-        segment = self.pace.replan(step, self.reserve) if self.ranks.count == 1 else self._agreed_replan()
+        segment = self._replan() if self.ranks.count == 1 else self._agreed_replan()
         if segment is not None:
             yield Replanned(segment.step, segment.fraction, segment.total, self.pace.clock())
         if self._save_due():
             yield from self._save()
 
-    def _agreed_replan(self) -> Any:
+    def _replan(self) -> Segment | None:
+        """Plan anew if steps have become slower or faster; what validations still to come will take is kept for them."""
+        ahead = self._validations - math.floor(self.pace.fraction(self.step) * self._validations + 1e-9)
+        return self.pace.replan(self.step, self.reserve + max(0, ahead - 1) * self._validation_seconds)
+
+    def _agreed_replan(self) -> Segment | None:
         """Rank 0 looks at the clock, all follow."""
-        segment = self.pace.replan(self.step, self.reserve) if self.ranks.rank == 0 else None
+        segment = self._replan() if self.ranks.rank == 0 else None
         total = int(self.ranks.agree(float(segment.total if segment else -1)))
         if total >= 0 and segment is None:
             segment = self.pace.follow(self.step, total)
@@ -175,14 +185,21 @@ class Trainer:
 
     def _validation_due(self) -> bool:
         """At every 1/n of the budget, at most once an epoch, and at the end."""
-        count = int(self.choices.get("validations", self.settings.validations))
-        before, now = (math.floor(self.pace.fraction(s) * count + 1e-9) for s in (self.step - 1, self.step))
+        before, now = (math.floor(self.pace.fraction(s) * self._validations + 1e-9) for s in (self.step - 1, self.step))
         return now > before or self.step >= self.pace.total
+
+    @property
+    def _validations(self) -> int:
+        """How many there are in all."""
+        return int(self.choices.get("validations", self.settings.validations))
 
     def _validate(self) -> Validated:
         assert self.validation is not None
+        began = self.pace.clock()
         with frozen_statistics(self.network), torch.inference_mode(), self._averaged():
             figures = dict(self.validation.answer())
+        self._validation_seconds = self.pace.clock() - began
+        self.pace.set_aside(self._validation_seconds)
         value = figures[self.validation.primary]
         better = self.validation.improves(value, self._best_value)
         self._bad = 0 if better else self._bad + 1
@@ -222,6 +239,7 @@ class Trainer:
         self.checkpoints.save(self.checkpoint())
         self._saved_at, self._saved_step = self.pace.clock(), self.step
         self._save_cost = self._saved_at - began
+        self.pace.set_aside(self._save_cost)
         yield Saved(self.step, self._saved_at)
 
     def checkpoint(self) -> Checkpoint:

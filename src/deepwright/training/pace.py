@@ -48,6 +48,7 @@ class Pace:
     recorded: Sequence[Segment] = ()
     _looked: tuple[int, float] = (0, 0.0)
     _began: tuple[int, float] = (0, 0.0)
+    _aside: float = 0.0
 
     @property
     def timed(self) -> bool:
@@ -72,6 +73,11 @@ class Pace:
     def start(self, step: int) -> None:
         """Measure from here on."""
         self._looked = self._began = (step, self.clock())
+        self._aside = 0.0
+
+    def set_aside(self, seconds: float) -> None:
+        """Time that went into something else than steps (validation, checkpoints): it says nothing about their pace."""
+        self._aside += seconds
 
     @property
     def began(self) -> tuple[int, float]:
@@ -88,7 +94,11 @@ class Pace:
         )
 
     def replan(self, step: int, reserve: float) -> Segment | None:
-        """Look at the clock after `step` steps; the new segment if the rest had to be planned anew."""
+        """Look at the clock after `step` steps; the new segment if the rest had to be planned anew.
+
+        Args:
+            reserve: seconds of the budget that steps must leave.
+        """
         if not self.timed:
             return None
         for segment in self.recorded:
@@ -98,7 +108,8 @@ class Pace:
                     return segment
                 return None  # a recorded one lies ahead: until then, no measuring
         since, looked = self._looked
-        now = self.clock()
+        clock = self.clock()
+        now = clock - self._aside  # steps alone
         waited = (now - looked) / self.budget.amount
         if (
             waited < PATIENCE
@@ -109,8 +120,8 @@ class Pace:
             return None
         first, began = self._began
         recent, whole = (now - looked) / (step - since), (now - began) / max(1, step - first)
-        pace = (recent + whole) / 2  # validations fall on some looks only
-        left = self.budget.amount - now - reserve
+        pace = (recent + whole) / 2
+        left = self.budget.amount - clock - reserve
         drift = pace * (self.total - step) - left
         self._looked = (step, now)
         if abs(drift) <= DRIFT * max(left, 0.0):

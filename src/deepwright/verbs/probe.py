@@ -1,6 +1,7 @@
 """The probe: a few real steps on a copy of everything, to learn what a step costs and how many threads pay."""
 
 import copy
+import math
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -21,6 +22,9 @@ PATIENCE = 0.05  # of the budget after which no further setting is tried
 HOPELESS = 1.25  # times as slow as the best setting so far
 LITTLE_WORK = 1.5e8  # multiplications a forward below which a second thread costs more than it brings
 VALIDATION_SHARE = 0.10  # of the budget
+FEW_VALIDATIONS = 4
+FEWEST_ROWS = 1000  # that a validation asks, where there are so many
+TRIED_ROWS = 256
 
 
 @dataclass(frozen=True)
@@ -32,13 +36,24 @@ class Probed:
     step_seconds: float
     validation_seconds: float
 
-    def choices(self, budget_seconds: float, wanted: int, longest: float | None) -> dict[str, Any]:
-        """Choices that every later life of the run obeys."""
-        affordable = int(VALIDATION_SHARE * budget_seconds / max(self.validation_seconds, 1e-4))
+    def choices(self, budget_seconds: float, rows: int, wanted: int, longest: float | None) -> dict[str, Any]:
+        """Choices that every later life of the run obeys.
+
+        Validation takes a tenth of the budget at most: first it comes less often, then it asks fewer rows.
+
+        Args:
+            rows: validation rows there are. wanted: validations.
+        """
+        allowance = VALIDATION_SHARE * budget_seconds
+        share = min(
+            1.0, max(allowance / (FEW_VALIDATIONS * max(self.validation_seconds, 1e-6)), FEWEST_ROWS / max(1, rows))
+        )
+        seconds = share * self.validation_seconds
+        affordable = int(allowance / max(seconds, 1e-4))
         epochs = wanted if longest is None else max(4, int(longest))
         return {
-            "threads": self.threads, "precision": self.precision, "validations": max(3, min(wanted, affordable, epochs)),
-            "reserve": 0.3 + 2 * self.validation_seconds,
+            "threads": self.threads, "precision": self.precision, "validations": max(1, min(wanted, affordable, epochs)),
+            "validation_rows": math.ceil(share * rows), "validation_seconds": seconds, "reserve": 0.3 + 2 * seconds,
         }  # fmt: skip
 
 
@@ -68,11 +83,11 @@ def probe(make: Callable[[str], Trainer], precisions: Sequence[str], seconds: fl
             measured[count, precision] = _step_seconds(trainer, count, allowance, best)
     threads, precision = min(measured, key=lambda setting: measured[setting])
     torch.set_num_threads(threads)
-    began = time.perf_counter()
+    validation_seconds = 0.0
     if trainer.validation is not None:
         with frozen_statistics(trainer.network), torch.inference_mode():
-            trainer.validation.answer()
-    return Probed(threads, precision, measured[threads, precision], time.perf_counter() - began)
+            validation_seconds = trainer.validation.seconds(TRIED_ROWS)
+    return Probed(threads, precision, measured[threads, precision], validation_seconds)
 
 
 def _step_seconds(trainer: Trainer, threads: int, allowance: float, best: float) -> float:

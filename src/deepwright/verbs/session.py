@@ -107,13 +107,22 @@ class Session:
                     rank=self.ranks.rank, ranks=self.ranks.count, device=self.device)  # fmt: skip
         judged = None
         if task is not None:
-            rows = self.prepared["validation"]
+            rows = self._judged(choices)
             judged = validation(
                 network, task, self.packed, rows, recipe.evaluate.metric, self.device, choices["precision"]
             )
         checkpoints = None if alone else Checkpoints(self.run.folder / "checkpoints")
         ranks = Ranks() if alone else self.ranks
         return Trainer(network, objective, feed, settings, pace, judged, checkpoints, ranks, dict(choices))
+
+    def _judged(self, choices: Mapping[str, Any]) -> torch.Tensor:
+        """The validation rows that are asked: all, or a fixed part where the budget affords no more."""
+        rows = self.prepared["validation"]
+        wanted = int(choices.get("validation_rows", len(rows)))
+        if wanted >= len(rows):
+            return rows
+        chosen = Draw(self.run.recipe.seed).at("judged").permutation(len(rows))[:wanted]
+        return rows[chosen.sort().values]
 
     def _plan(self, network: Network, pace: Pace) -> dict[str, Any]:
         """Turn a wall-clock budget into steps, choose threads and precision, and record it all."""
@@ -123,9 +132,10 @@ class Session:
             self.watch.tell("measuring the pace")
             precisions = (given,) if given != "auto" else ("float32", "bfloat16") if half else ("float32",)
             probed = probe(lambda precision: self._copy(network, precision), precisions, budget.amount)
-            measured = probed.choices(budget.amount, self.settings.validations, self.settings.longest)
+            rows = len(self.prepared["validation"])
+            measured = probed.choices(budget.amount, rows, self.settings.validations, self.settings.longest)
             choices = {name: self._agreed(value) for name, value in measured.items()}
-            pace.plan(probed.step_seconds, choices["reserve"] + choices["validations"] * probed.validation_seconds)
+            pace.plan(probed.step_seconds, choices["reserve"] + choices["validations"] * choices["validation_seconds"])
             pace.segments = [Segment(0, 0.0, int(self.ranks.agree(float(pace.total))))]
             choices["epochs"] = pace.total / pace.steps_per_epoch
             self._tell(Planned(0, pace.total, pace.clock(), probed.step_seconds))
@@ -192,7 +202,7 @@ class Session:
         self.run.__dict__["network"] = trainer.network.eval()
         if self.run.task is not None:
             answer, truth, _ = answers_and_truth(
-                trainer.network, self.run.task, self.packed, self.prepared["validation"], self.device
+                trainer.network, self.run.task, self.packed, self._judged(trainer.choices), self.device
             )
             self.run.task = self.run.task.finish(answer, truth)
             if self.ranks.rank == 0:

@@ -1,6 +1,7 @@
 """Figures of answers: all metrics a task names, of rows whose targets are all known."""
 
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -65,23 +66,33 @@ class _Answers:
     precision: str = "float32"
 
     def __post_init__(self) -> None:
-        targets = self.packed.take(self.rows[:1]).targets
-        whole = self.packed.take(self.rows).targets
-        self.rows = self.rows[known_rows(whole, len(self.rows))]
+        whole = self.packed.targets(self.rows)
+        known = known_rows(whole, len(self.rows))
+        self.rows = self.rows[known]
         self.size = rows_at_once(self.packed.take(self.rows[:1]).inputs)
-        self.targets = {name: whole[name][known_rows(whole, len(whole[name]))] for name in targets}
-        self.truth = self.task.truth(self.targets)
+        self.truth = self.task.truth({name: field[known] for name, field in whole.items()})
+
+    def seconds(self, rows: int) -> float:
+        """What answering all rows takes, from answering at most `rows` of them."""
+        some = self.rows[: max(1, min(rows, len(self.rows)))]
+        began = time.perf_counter()
+        self._answers(some)
+        return (time.perf_counter() - began) * len(self.rows) / len(some)
 
     def __call__(self) -> Mapping[str, float]:
+        parts, losses = self._answers(self.rows)
+        found = figures(self.names, concat_answers(parts), self.truth)
+        return {**found, "loss": float(torch.cat(losses).mean())}
+
+    def _answers(self, rows: Tensor) -> tuple[list[Answer], list[Tensor]]:
         parts, losses = [], []
-        for batch in self.packed.batches(self.rows, self.size):
+        for batch in self.packed.batches(rows, self.size):
             here = batch.to(self.device)
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"):
                 outputs = outputs_of(self.network, self.task, self.network.embed(here.inputs))
             losses.append(self.task.loss(outputs, here.targets).double().cpu())
             parts.append(self.task.answer(outputs))
-        found = figures(self.names, concat_answers(parts), self.truth)
-        return {**found, "loss": float(torch.cat(losses).mean())}
+        return parts, losses
 
 
 def validation(
@@ -98,17 +109,17 @@ def validation(
     Answers are computed in the precision of the training; final figures always in float32. On few rows the loss tells better networks apart that a share of right answers cannot.
     """
     names = metric_names(task, chosen)
-    answers: Callable[[], Mapping[str, float]] = _Answers(network, task, packed, rows, names, device, precision)
+    answers = _Answers(network, task, packed, rows, names, device, precision)
     if chosen is None:
-        return Validation(answers, "loss", "lower")
-    return Validation(answers, chosen, metric(chosen).better)
+        return Validation(answers, answers.seconds, "loss", "lower")
+    return Validation(answers, answers.seconds, chosen, metric(chosen).better)
 
 
 def answers_and_truth(
     network: Network, task: FittedTask, packed: Packed, rows: Tensor, device: torch.device
 ) -> tuple[Answer, Answer, Tensor]:
     """Answers to packed rows with known targets, the truth, and those rows."""
-    targets = packed.take(rows).targets
+    targets = packed.targets(rows)
     known = known_rows(targets, len(rows))
     rows = rows[known]
     size = rows_at_once(packed.take(rows[:1]).inputs)
