@@ -20,6 +20,7 @@ class Box:
         low, high: bounds in encoded units, broadcastable to `shape`.
         frozen: true where a coordinate is an indicator that nothing may move (missing flags).
         scale: encoded units per raw unit (pixel value, euro, year), broadcastable to `shape`.
+        mirror: whether reversing the axis before the last (left and right of a picture) keeps the meaning.
     """
 
     shape: tuple[int, ...]
@@ -27,6 +28,7 @@ class Box:
     high: Tensor
     frozen: Tensor
     scale: Tensor
+    mirror: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,7 @@
 """CNN: one picture of any size."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from pydantic import ValidationError
@@ -8,7 +10,7 @@ from deepwright.core.errors import Refused
 from deepwright.fields import Field
 from deepwright.models.cnn import CNN
 from tests.models.checks import check_gradients, check_round_trip, check_rows_apart, check_shapes
-from tests.models.fakes import NUMBER, batch, picture
+from tests.models.fakes import NUMBER, Fake, batch, picture
 
 HEADS = {"logits": 3, "value": 1}
 SETTINGS = [
@@ -73,3 +75,17 @@ def test_what_does_not_fit_is_refused():
     for wrong in ({"widths": ()}, {"widths": (0,)}, {"blocks": 0}, {"norm": "layer"}):
         with pytest.raises(ValidationError):
             CNN(**wrong)
+
+
+def test_answers_look_at_the_mirror_image_where_that_keeps_the_meaning():
+    feature = picture(8, 8)
+    both = Fake(replace(feature.space, mirror=True))
+    torch.manual_seed(0)
+    network = CNN(widths=(4, 6)).build({"p": both}, {"value": 1}, 10).eval()
+    z = Field(torch.randn(3, 8, 8, 1))
+    there, back = (network.body({"p": f})["value"].values for f in (z, Field(z.values.flip(2))))
+    torch.testing.assert_close(there, back)
+    for other in (CNN(widths=(4, 6), mirror=False).build({"p": both}, {"value": 1}, 10).eval(),
+                  CNN(widths=(4, 6)).build({"p": feature}, {"value": 1}, 10).eval()):  # fmt: skip
+        there, back = (other.body({"p": f})["value"].values for f in (z, Field(z.values.flip(2))))
+        assert not torch.allclose(there, back)

@@ -94,9 +94,8 @@ class FittedImage(Config):
     def space(self) -> Box:
         mean, std = torch.tensor(self.mean), torch.tensor(self.std)
         shape = (*self.size, self.channels)
-        return Box(
-            shape, (0 - mean) / std, (1 - mean) / std, torch.zeros(self.channels, dtype=torch.bool), 1 / (255 * std)
-        )
+        frozen = torch.zeros(self.channels, dtype=torch.bool)
+        return Box(shape, (0 - mean) / std, (1 - mean) / std, frozen, 1 / (255 * std), mirror=self.augmentation.flip)
 
     def encode(self, column: pl.Series) -> Field:
         """(B, H, W, C) uint8; missing and unreadable pictures are the mean colour, with `present` false.

@@ -14,9 +14,9 @@ from deepwright.draw import Draw
 from deepwright.fields import Batch, Field, Fields
 from deepwright.models.inputs import Embed, is_grid
 from deepwright.models.layers.dropout import dropout
-from deepwright.models.layers.trunk import Classic, Residual
+from deepwright.models.layers.trunk import Classic, Residual, seen
 from deepwright.registries import models
-from deepwright.spaces import Space
+from deepwright.spaces import Box, Space
 
 __all__ = ["CNN", "CNNNetwork"]
 
@@ -33,6 +33,7 @@ class CNN(Config):
         norm: "batch" learns fastest a second, but its rows meet (no per-example gradients); "group" keeps them apart.
         pool: how classic stages and the start of residual ones halve the picture.
         summary: how the last picture becomes one vector.
+        mirror: answers are those to the picture and its mirror image together, where mirroring keeps the meaning.
     """
 
     learns: ClassVar[Literal["target", "inputs"]] = "target"
@@ -47,6 +48,7 @@ class CNN(Config):
     pool: Literal["max", "average"] = "max"
     summary: Literal["average", "max", "both"] = "average"
     dropout: float = Setting(0.1, ge=0.0, lt=1.0)
+    mirror: bool = True
 
     @classmethod
     def suits(cls, spaces: Mapping[str, Space], heads: Mapping[str, int], rows: int) -> Suits | None:
@@ -71,6 +73,10 @@ class CNN(Config):
             )
         return CNNNetwork(self, features, heads)
 
+    def mirrors(self, space: Space) -> bool:
+        """Whether answers also look at the mirror image."""
+        return self.mirror and isinstance(space, Box) and space.mirror
+
     def trunk(self, shape: tuple[int, int, int]) -> nn.Module:
         """(B, C, H, W) → (B, trunk.width)."""
         side = min(shape[:2])
@@ -91,6 +97,7 @@ class CNNNetwork(Network):
         self.couples_rows = settings.norm == "batch"
         self.inputs = Embed(features, 1)
         (self._name,) = self.inputs.grids
+        self._mirror = settings.mirrors(features[self._name].space)
         self.trunk = settings.trunk(self.inputs.shapes[self._name]).to(memory_format=torch.channels_last)
         self.heads = nn.ModuleDict({name: nn.Linear(self.trunk.width, size) for name, size in heads.items()})
 
@@ -99,7 +106,8 @@ class CNNNetwork(Network):
 
     def body(self, z: Fields, draw: Draw | None = None) -> dict[str, Field]:
         picture: Tensor = z[self._name].values.permute(0, 3, 1, 2)  # stored (B, H, W, C): channels last at no cost
-        hidden = dropout(self.trunk(picture), self._settings.dropout, draw, "head")
+        hidden = seen(self.trunk, picture, self._mirror and draw is None)
+        hidden = dropout(hidden, self._settings.dropout, draw, "head")
         with torch.autocast(hidden.device.type, enabled=False):
             return {name: Field(head(hidden.float())) for name, head in self.heads.items()}
 

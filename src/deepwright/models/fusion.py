@@ -16,6 +16,7 @@ from deepwright.models.cnn import CNN
 from deepwright.models.inputs import Embed, is_grid, is_vector
 from deepwright.models.layers.dropout import dropout
 from deepwright.models.layers.numeric import PiecewiseLinear
+from deepwright.models.layers.trunk import seen
 from deepwright.models.mlp import ACTIVATIONS, WARM_ROWS
 from deepwright.registries import models
 from deepwright.spaces import Space
@@ -74,6 +75,7 @@ class FusionNetwork(Network):
         self.inputs = Embed(features, settings.category_width)
         self.couples_rows = bool(self.inputs.grids) and settings.picture.norm == "batch"
         trunks = [settings.picture.trunk(self.inputs.shapes[name]) for name in self.inputs.grids]
+        self._mirror = [settings.picture.mirrors(features[name].space) for name in self.inputs.grids]
         self.trunks = nn.ModuleList(trunk.to(memory_format=torch.channels_last) for trunk in trunks)
         self.absent = nn.ParameterList(nn.Parameter(torch.zeros(trunk.width)) for trunk in trunks)
         count = self.inputs.numbers
@@ -90,7 +92,7 @@ class FusionNetwork(Network):
         return self.inputs(inputs)
 
     def body(self, z: Fields, draw: Draw | None = None) -> dict[str, Field]:
-        parts = [self._picture(place, z[name]).float() for place, name in enumerate(self.inputs.grids)]
+        parts = [self._picture(place, z[name], draw is None).float() for place, name in enumerate(self.inputs.grids)]
         with torch.autocast(parts[0].device.type if parts else "cpu", enabled=False):
             if self.numbers is not None:
                 numbers = self.inputs.number_matrix(z)
@@ -103,11 +105,11 @@ class FusionNetwork(Network):
                 hidden = dropout(hidden, self._settings.dropout, draw, f"layer{place}")
             return {name: Field(head(hidden)) for name, head in self.heads.items()}
 
-    def _picture(self, place: int, field: Field) -> Tensor:
-        seen = self.trunks[place](field.values.permute(0, 3, 1, 2))
+    def _picture(self, place: int, field: Field, answering: bool) -> Tensor:
+        vector = seen(self.trunks[place], field.values.permute(0, 3, 1, 2), answering and self._mirror[place])
         if field.present is None:
-            return seen
-        return torch.where(field.present[:, None], seen, self.absent[place])
+            return vector
+        return torch.where(field.present[:, None], vector, self.absent[place])
 
     @torch.no_grad()
     def warm(self, batches: Callable[[], Iterator[Batch]], bias: Mapping[str, Tensor]) -> None:

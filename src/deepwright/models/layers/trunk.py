@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ["Classic", "Residual"]
+__all__ = ["Classic", "Residual", "seen"]
 
 
 class _BatchNorm(nn.BatchNorm2d):
@@ -106,3 +106,10 @@ class Residual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return _summary(self._summary, self.layers(x))
+
+
+def seen(trunk: nn.Module, picture: Tensor, mirror: bool) -> Tensor:
+    """What a trunk sees of pictures (B, C, H, W); with `mirror` the mean over each picture and its mirror image."""
+    if not mirror:
+        return cast(Tensor, trunk(picture))
+    return (trunk(picture) + trunk(picture.flip(-1))) / 2
