@@ -284,8 +284,8 @@ def test_muons_rest_is_torchs_adamw_and_follows_the_schedule():
 
 
 def test_making_and_stepping_optimisers_loads_no_compiler():
-    code = "import sys, torch; from deepwright.training.optimizers import AdamW, Muon, parameter_groups as groups; "
+    code = "import sys, torch; from deepwright.training.optimizers import AdamW, Muon, parameter_groups as groups, take_step; "
     code += "net = torch.nn.Sequential(torch.nn.Linear(3, 3), torch.nn.Linear(3, 3)); names = [n for n, _ in net.named_parameters()]; "
     code += "made = [kind().build(groups(net, names, None, {})) for kind in (AdamW, Muon)]; net(torch.ones(2, 3)).sum().backward(); "
-    code += "[(one.step(), one.zero_grad()) for one in made]; sys.exit('torch._dynamo' in sys.modules)"
+    code += "[(take_step(one), one.zero_grad()) for one in made]; sys.exit('torch._dynamo' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

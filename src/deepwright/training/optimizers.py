@@ -1,5 +1,6 @@
 """Optimisers: settings that build torch optimisers, groups of parameters, and their state as plain named tensors."""
 
+import inspect
 import math
 import sys
 from collections.abc import Callable, Mapping
@@ -26,6 +27,7 @@ __all__ = [
     "newton_schulz",
     "parameter_groups",
     "state_tensors",
+    "take_step",
 ]
 
 Groups = list[dict[str, Any]]
@@ -125,6 +127,16 @@ def _spare_compiler() -> None:
         inner = getattr(method, "__wrapped__", None)
         if inner is not None and not hasattr(inner, "__dynamo_disable"):
             inner.__dynamo_disable = inner
+
+
+@torch.no_grad()
+def take_step(optimizer: torch.optim.Optimizer) -> None:
+    """Update the weights by the bare rule of an optimiser of `Optimizer.build`.
+
+    What torch wraps around `step` (profiling, graph breaks) loads its compiler at the first call.
+    """
+    _prepare(optimizer)
+    inspect.unwrap(type(optimizer).step)(optimizer)
 
 
 def _fused(groups: Groups, *devices: str) -> bool | None:
@@ -303,7 +315,7 @@ class MuonWithAdamW(torch.optim.Optimizer):
                 if parameter.grad is not None:
                     self._turn(parameter, group["lr"], group["weight_decay"])
         if self._adamw is not None:
-            self._adamw.step()
+            take_step(self._adamw)
         return loss
 
     def _turn(self, parameter: Tensor, lr: float, weight_decay: float) -> None:

@@ -19,7 +19,7 @@ from deepwright.fields import Batch
 from deepwright.training.distributed import Ranks
 from deepwright.training.frozen import kept_buffers
 from deepwright.training.gradients import PlainGradient, RowLoss, full_precision
-from deepwright.training.optimizers import load_state_tensors, parameter_groups, state_tensors
+from deepwright.training.optimizers import load_state_tensors, parameter_groups, state_tensors, take_step
 from deepwright.training.settings import Train
 
 __all__ = ["PlayerStep", "native_half"]
@@ -56,7 +56,7 @@ class PlayerStep:
         self._rule.finish(self.parameters, step, feed.size)
         if self._settings.clip is not None:
             nn.utils.clip_grad_norm_(self.parameters.values(), self._settings.clip)
-        self.optimizer.step()
+        take_step(self.optimizer)
         return logs
 
     def _pieces(self, batch: Batch) -> int:
