@@ -207,12 +207,13 @@ def toy_data(case: str) -> tuple[dict[str, Field], dict[str, Field]]:
 
 
 def trainer(
-    case: str, micro: int | None = None, rank: int = 0, ranks: Any = None, steps: int = 12, **more: Any
-) -> Trainer:
-    """A trainer of a toy case with fresh, seeded weights."""
+    case: str, micro: int | None = None, rank: int = 0, ranks: Any = None, steps: int = 12, bound: Any = None,
+    **more: Any,
+) -> Trainer:  # fmt: skip
+    """A trainer of a toy case with fresh, seeded weights; `bound`: another objective than the case's own."""
     build, objective = CASES[case]
     torch.manual_seed(5)
-    network, bound = build(), objective()
+    network, bound = build(), bound or objective()
     packed = from_fields(*toy_data(case))
     count = ranks.count if ranks else 1
     feed = Feed(packed, torch.arange(90), 32, seed=3, order=bound.order, mates=bound.mates, rank=rank, ranks=count)

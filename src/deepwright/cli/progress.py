@@ -6,7 +6,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Protocol
 
-from deepwright.training.events import Event, Planned, Replanned, Started, Stepped, Stopped, Validated
+from deepwright.training.events import Event, Planned, Replanned, RolledBack, Started, Stepped, Stopped, Validated
 
 if TYPE_CHECKING:
     from deepwright.run import Run
@@ -186,11 +186,13 @@ class Progress:
             words = f"step {event.step} of {self._total}, loss {event.loss:.4g}"
             words += (f", {self._figure}" if self._figure else "") + f", {duration(event.eta_seconds)} left"
             self._face.show("training", event.step / self._total, words)
+        elif isinstance(event, RolledBack):
+            self.line(f"Warning: {event.text}")
         elif isinstance(event, Stopped):
             self._finish(event)
 
     def _finish(self, event: Stopped) -> None:
         reasons = {"budget": "the budget is used up", "early stopping": "nothing better came any more",
-                   "deadline": "time is over", "interrupted": "interrupted"}  # fmt: skip
+                   "deadline": "time is over", "interrupted": "interrupted", "diverged": "it was given up"}  # fmt: skip
         best = f"; best {self._best}" if self._best else ""
         self.line(f"Trained {event.step} steps in {duration(event.seconds)}: {reasons[event.reason]}{best}.")

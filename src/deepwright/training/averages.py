@@ -29,6 +29,12 @@ class Average:
         for name in current.keys() - set(names):
             self.tensors[name].copy_(current[name])
 
+    @torch.no_grad()
+    def load(self, tensors: Mapping[str, Tensor]) -> None:
+        """Take an average from elsewhere; a copy of it."""
+        for name, value in tensors.items():
+            self.tensors[name].copy_(value)
+
     @contextmanager
     def applied(self) -> Iterator[None]:
         """The network with averaged weights inside the block."""

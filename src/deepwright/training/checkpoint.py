@@ -13,7 +13,7 @@ from torch import Tensor
 
 from deepwright.core.files import file_hash, write_atomic, write_json
 
-__all__ = ["Checkpoint", "Checkpoints"]
+__all__ = ["Checkpoint", "Checkpoints", "paths"]
 
 _NAME = re.compile(r"step-(\d+)\.json$")
 
@@ -29,6 +29,11 @@ class Checkpoint:
     def under(self, prefix: str) -> dict[str, Tensor]:
         """The tensors whose path starts with `prefix/`, by the rest of the path."""
         return {name[len(prefix) + 1 :]: t for name, t in self.tensors.items() if name.startswith(prefix + "/")}
+
+
+def paths(groups: Mapping[str, Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """The tensors of all groups by "group/name"; `Checkpoint.under` gives a group again."""
+    return {f"{group}/{name}": tensor for group, members in groups.items() for name, tensor in members.items()}
 
 
 class Checkpoints:

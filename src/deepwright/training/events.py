@@ -1,10 +1,22 @@
 """What the loop tells its watchers: bars, logs, early stopping and the studio see nothing else."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-__all__ = ["Event", "Planned", "Replanned", "Saved", "Started", "Stepped", "Stopped", "Validated", "to_dict"]
+__all__ = [
+    "Event",
+    "Planned",
+    "Replanned",
+    "RolledBack",
+    "Saved",
+    "Started",
+    "Stepped",
+    "Stopped",
+    "Validated",
+    "to_dict",
+]
 
 
 @dataclass(frozen=True)
@@ -39,7 +51,11 @@ class Replanned:
 
 @dataclass(frozen=True)
 class Stepped:
-    """Some steps were done (events are thinned by step count). `loss` is the mean since the last one."""
+    """Some steps were done (events are thinned by step count).
+
+    Args:
+        loss: the mean since the last such event. learning_rate: of the last step.
+    """
 
     step: int
     total: int
@@ -47,6 +63,7 @@ class Stepped:
     loss: float
     eta_seconds: float
     logs: Mapping[str, float] = field(default_factory=dict)
+    learning_rate: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -62,6 +79,31 @@ class Validated:
 
 
 @dataclass(frozen=True)
+class RolledBack:
+    """The loss left for good (see `health`): weights and optimisers are again those after step `to`.
+
+    Args:
+        step: at which it was seen; training goes on from here. rate: of the recipe's learning rate from here on.
+    """
+
+    step: int
+    total: int
+    seconds: float
+    to: int
+    reason: str
+    rate: float
+
+    @property
+    def text(self) -> str:
+        """In a sentence, for people."""
+        back = f"the weights of step {self.to}" if self.to else "the start weights"
+        return (
+            f"At step {self.step} {self.reason}. Training went back to {back} and on from there with the learning rate "
+            f"times {self.rate:g}."
+        )
+
+
+@dataclass(frozen=True)
 class Saved:
     """A checkpoint is safe on the disk."""
 
@@ -71,17 +113,17 @@ class Saved:
 
 @dataclass(frozen=True)
 class Stopped:
-    """Training is over. `reason` is "budget", "early stopping", "interrupted" or "deadline"."""
+    """Training is over. `reason` is "diverged" where it was given up after a roll-back had not helped."""
 
     step: int
     total: int
     seconds: float
-    reason: Literal["budget", "early stopping", "interrupted", "deadline"]
+    reason: Literal["budget", "early stopping", "interrupted", "deadline", "diverged"]
 
 
-Event = Started | Planned | Replanned | Stepped | Validated | Saved | Stopped
+Event = Started | Planned | Replanned | Stepped | Validated | RolledBack | Saved | Stopped
 
 
 def to_dict(event: Event) -> dict[str, Any]:
     """The event as one JSON object, with its name under "event"."""
-    return {"event": type(event).__name__.lower(), **asdict(event)}
+    return {"event": re.sub(r"(?<!^)(?=[A-Z])", "_", type(event).__name__).lower(), **asdict(event)}

@@ -7,6 +7,7 @@ State after step s is a function of the recipe, the data and the choices made at
 training was stopped on the way.
 """
 
+import copy
 import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
@@ -20,10 +21,11 @@ from deepwright.contracts import BoundObjective, Network
 from deepwright.core.errors import TrainingError
 from deepwright.data.feed import Feed
 from deepwright.training.averages import Average
-from deepwright.training.checkpoint import Checkpoint, Checkpoints
+from deepwright.training.checkpoint import Checkpoint, Checkpoints, paths
 from deepwright.training.distributed import Ranks
-from deepwright.training.events import Event, Replanned, Saved, Started, Stepped, Stopped, Validated
+from deepwright.training.events import Event, Replanned, RolledBack, Saved, Started, Stepped, Stopped, Validated
 from deepwright.training.frozen import frozen_statistics
+from deepwright.training.health import RATE, Health, all_finite, causes
 from deepwright.training.pace import Pace, Segment
 from deepwright.training.settings import Train
 from deepwright.training.step import PlayerStep
@@ -80,15 +82,18 @@ class Trainer:
         self._bad = 0
         self._sums: dict[str, Tensor] = {}
         self._summed = 0
+        self.health, self.rate = Health(), 1.0  # rate: of the recipe's learning rate, halved by a roll-back
+        self._gone_back: int | None = None  # the step of the roll-back
         self._saved_at = self.pace.clock()
         self._save_cost = 0.0
         self._validation_seconds = float(self.choices.get("validation_seconds", 0.0))
+        self._healthy = self._copied()  # what a roll-back goes back to; the start weights at first
 
     def run(self) -> Iterator[Event]:
         """Train to the end of the budget; the network then holds the weights to keep.
 
         Raises:
-            TrainingError: the loss is not a number any more.
+            TrainingError: the loss left for good, and again after a roll-back; `best` is then what can be kept.
         """
         self.choices.setdefault("log_every", max(1, self.pace.total // 200))
         yield Started(self.step, self.pace.total, self.pace.clock(), dict(self.choices))
@@ -107,6 +112,8 @@ class Trainer:
                 if self.ranks.agree(float(self.pace.overdue(self.reserve))):
                     reason = "deadline"
                     break
+        if reason == "deadline" and self._sums:
+            yield from self._look(deep=True)  # it may have come between two looks
         if reason == "interrupted" or self._saved_step != self.step:
             yield from self._save()
         self.keep_best()
@@ -123,7 +130,7 @@ class Trainer:
         """One step of every player whose turn it is."""
         self.network.train()
         fraction = self.pace.fraction(self.step)
-        rate = self.settings.schedule.factor(fraction) if self.settings.schedule else 1.0
+        rate = (self.settings.schedule.factor(fraction) if self.settings.schedule else 1.0) * self.rate
         batch = self.feed.at(self.step)
         logs: dict[str, Tensor] = {}
         for player in self.players:
@@ -140,17 +147,62 @@ class Trainer:
         self.step += 1
 
     def _after_step(self) -> Iterator[Event]:
-        step, last = self.step, self.step >= self.pace.total
-        validate = self._validation_due() and self.validation is not None
-        if validate or last or step % self.choices["log_every"] == 0:
-            yield self._stepped()
-        if validate:
-            yield self._validate()
+        step, due = self.step, self._validation_due()
+        if step == 1:
+            self.health.begin(self._losses(self._means()))
+        if due or step % self.choices["log_every"] == 0:
+            yield from self._look(deep=due)
         segment = self._replan() if self.ranks.count == 1 else self._agreed_replan()
         if segment is not None:
             yield Replanned(segment.step, segment.fraction, segment.total, self.pace.clock())
         if self._save_due():
             yield from self._save()
+
+    def _look(self, deep: bool) -> Iterator[Event]:
+        """Read the losses; go on, or back.
+
+        All of it happens at steps that do not depend on the clock, so that a roll-back gives the same network each time.
+
+        Args:
+            deep: look at the weights too, validate, and keep the state as one to go back to.
+        """
+        means = self._means()
+        wrong = self.health.look(self._losses(means))
+        if wrong is None and deep and not self._sound():
+            wrong = "weights are not finite any more"
+        wrong = self.ranks.word(wrong or "")
+        if wrong:
+            yield from self._roll_back(wrong)
+            return
+        yield self._stepped(means)
+        if deep and self.validation is not None:
+            yield self._validate()
+        if deep and self.health.calm:
+            self._healthy = self._copied()
+
+    def _roll_back(self, reason: str) -> Iterator[Event]:
+        """Put the last healthy state back and go on from this step at half the rate; the second time, give up.
+
+        The step is not turned back: the same batches would come again, and a budget of steps would not hold.
+        """
+        seconds = self.pace.clock()
+        if self._gone_back is not None:
+            yield Stopped(self.step, self.pace.total, seconds, "diverged")
+            raise TrainingError(
+                f"At step {self.step} {reason}, as before at step {self._gone_back}, although half the learning rate was "
+                f"used since. Training was given up. {causes(self.settings)}"
+            )
+        self._put_back(self._healthy)
+        self._sums, self._summed = {}, 0
+        self.health.calm_down()
+        self.rate, self._gone_back = RATE, self.step
+        yield RolledBack(self.step, self.pace.total, seconds, self._healthy.step, reason, self.rate)
+
+    def _sound(self) -> bool:
+        """Whether sums, weights, optimisers and averages hold finite numbers only."""
+        average = self.average.tensors if self.average else {}
+        remembered = [value for player in self.players for value in player.state().values()]
+        return all_finite([*self._sums.values(), *self.network.parameters(), *remembered, *average.values()])
 
     def _replan(self) -> Segment | None:
         """Plan anew if steps have become slower or faster; what validations still to come will take is kept for them."""
@@ -165,17 +217,21 @@ class Trainer:
             segment = self.pace.follow(self.step, total)
         return segment
 
-    def _stepped(self) -> Stepped:
-        means = {name: float(value) / max(1, self._summed) for name, value in self._sums.items()}
+    def _means(self) -> dict[str, float]:
+        """The losses and logs of the steps since the last look, on average."""
+        return {name: float(value) / max(1, self._summed) for name, value in self._sums.items()}
+
+    def _losses(self, means: Mapping[str, float]) -> dict[str, float]:
+        """The players' losses among them."""
+        names = ["loss"] if len(self.players) == 1 else [f"{player.player.name}_loss" for player in self.players]
+        return {name: means[name] for name in names if name in means}
+
+    def _stepped(self, means: dict[str, float]) -> Stepped:
         loss = means.pop("loss", next(iter(means.values()), 0.0))
         self._sums, self._summed = {}, 0
-        if not math.isfinite(loss):
-            raise TrainingError(
-                f"The loss is {loss} at step {self.step}. Usual causes: a learning rate that is too high "
-                "(--set train.optimizer.lr=…, a tenth of it), or extreme values in a column (see `deepwright inspect`)."
-            )
         seconds = self.pace.clock()
-        return Stepped(self.step, self.pace.total, seconds, loss, self._eta(seconds), means)
+        rate = self.players[0].learning_rate
+        return Stepped(self.step, self.pace.total, seconds, loss, self._eta(seconds), means, rate)
 
     def _eta(self, seconds: float) -> float:
         if self.pace.timed:
@@ -200,7 +256,7 @@ class Trainer:
             figures = dict(self.validation.answer())
         self._validation_seconds = self.pace.clock() - began
         self.pace.set_aside(self._validation_seconds)
-        value = figures[self.validation.primary]
+        value = self.ranks.agree(figures[self.validation.primary])
         better = self.validation.improves(value, self._best_value)
         self._bad = 0 if better else self._bad + 1
         if better:
@@ -219,6 +275,8 @@ class Trainer:
 
     def keep_best(self) -> None:
         """Put the weights to keep into the network: best on validation, else the average, else as they are."""
+        if self.best is None and not self._sound():
+            self._put_back(self._healthy)  # stopped between two looks
         kept = self.best or (self.average.tensors if self.average else None)
         if kept is not None:
             self.network.load_state_dict(kept)
@@ -231,45 +289,66 @@ class Trainer:
         return self.pace.clock() - self._saved_at >= wait
 
     def _save(self) -> Iterator[Event]:
+        """Write a checkpoint, unless the state is broken: then the next look goes back, and so will a resumed run."""
         if self.checkpoints is None or self.ranks.rank:
             return
-        if self._sums:
-            yield self._stepped()  # also makes sure that no broken state is ever saved
         began = self.pace.clock()
-        self.checkpoints.save(self.checkpoint())
-        self._saved_at, self._saved_step = self.pace.clock(), self.step
+        if self._sound():
+            self.checkpoints.save(self.checkpoint())
+            self._saved_step = self.step
+        self._saved_at = self.pace.clock()
         self._save_cost = self._saved_at - began
         self.pace.set_aside(self._save_cost)
-        yield Saved(self.step, self._saved_at)
+        if self._saved_step == self.step:
+            yield Saved(self.step, self._saved_at)
 
-    def checkpoint(self) -> Checkpoint:
-        """The whole state after `step` steps."""
+    def _state(self) -> Checkpoint:
+        """What steps change, as it is now: weights, optimisers, averages, the objective's own."""
         groups: dict[str, Mapping[str, Tensor]] = {"weights": self.network.state_dict()}
         groups |= {f"optimizer/{p.player.name}": p.state() for p in self.players}
         if self.average:
             groups["average"] = self.average.tensors
-        if self.best is not None:
-            groups["best"] = self.best
         own = self.objective.state()
         groups["objective"] = {name: value for name, value in own.items() if isinstance(value, Tensor)}
-        tensors = {f"{group}/{name}": tensor for group, members in groups.items() for name, tensor in members.items()}
+        rest = {name: value for name, value in own.items() if not isinstance(value, Tensor)}
+        return Checkpoint(self.step, paths(groups), {"objective": rest})
+
+    def _copied(self) -> Checkpoint:
+        """The same, untouched by later steps."""
+        state = self._state()
+        tensors = {name: value.detach().clone() for name, value in state.tensors.items()}
+        return Checkpoint(state.step, tensors, copy.deepcopy(state.values))
+
+    def _put_back(self, state: Checkpoint) -> None:
+        """Weights, optimisers, averages and the objective as they were."""
+        self.network.load_state_dict(state.under("weights"))
+        for player in self.players:
+            player.load(state.under(f"optimizer/{player.player.name}"))
+        if self.average:
+            self.average.load(state.under("average"))
+        self.objective.load({**state.values["objective"], **state.under("objective")})
+
+    def checkpoint(self) -> Checkpoint:
+        """The whole state after `step` steps."""
+        state, healthy = self._state(), self._healthy
+        groups = {"best": self.best or {}, "sums": self._sums, "healthy": healthy.tensors}
         values = {
-            "pace": self.pace.state(), "choices": self.choices, "bad": self._bad, "best_value": self._best_value,
-            "objective": {name: value for name, value in own.items() if not isinstance(value, Tensor)},
+            **state.values, "pace": self.pace.state(), "choices": self.choices, "bad": self._bad,
+            "best_value": self._best_value, "summed": self._summed, "health": self.health.state(), "rate": self.rate,
+            "gone_back": self._gone_back, "healthy": {"step": healthy.step, **healthy.values},
         }  # fmt: skip
-        return Checkpoint(self.step, tensors, values)
+        return Checkpoint(self.step, {**state.tensors, **paths(groups)}, values)
 
     def resume(self, checkpoint: Checkpoint) -> None:
         """Take the state of a checkpoint; the next step is `checkpoint.step`."""
-        self.network.load_state_dict(checkpoint.under("weights"))
-        for player in self.players:
-            player.load(checkpoint.under(f"optimizer/{player.player.name}"))
-        if self.average:
-            self.average.tensors = checkpoint.under("average")
-        self.best = checkpoint.under("best") or None
+        self._put_back(checkpoint)
         values = checkpoint.values
+        self.best = checkpoint.under("best") or None
         self._bad, self._best_value = values["bad"], values["best_value"]
+        self._sums, self._summed = checkpoint.under("sums"), values["summed"]
+        self.health.load(values["health"])
+        self.rate, self._gone_back = values["rate"], values["gone_back"]
+        self._healthy = Checkpoint(values["healthy"]["step"], checkpoint.under("healthy"), values["healthy"])
         self.choices = dict(values["choices"])
-        self.objective.load({**values["objective"], **checkpoint.under("objective")})
         self.pace.load(values["pace"])
         self.step = self._saved_step = checkpoint.step

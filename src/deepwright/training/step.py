@@ -41,6 +41,11 @@ class PlayerStep:
         self.optimizer: torch.optim.Optimizer = optimizer.build(groups)
         self._start_rates = [group["lr"] for group in self.optimizer.param_groups]
 
+    @property
+    def learning_rate(self) -> float:
+        """That of the last step, of the first group of weights."""
+        return float(self.optimizer.param_groups[0]["lr"])
+
     def run(self, feed: Feed, batch: Batch, step: int, rate: float) -> dict[str, Tensor]:
         """One update at `rate` times the start learning rate; the step's mean loss and logs, over all ranks."""
         for group, start in zip(self.optimizer.param_groups, self._start_rates, strict=True):

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from deepwright.core.report import Block, Chart, Grid, Headline, Report, Series, Text
+from deepwright.training.events import RolledBack
 from deepwright.verbs.figures import shown
 
 if TYPE_CHECKING:
@@ -17,20 +18,25 @@ def learning_report(run: "Run") -> Report:
     stopped = next((event for event in reversed(events) if event["event"] == "stopped"), None)
     checked = [event for event in events if event["event"] == "validated"]
     best = [event for event in checked if event["better"]]
+    backs = [event for event in events if event["event"] == "rolled_back"]
     parameters = sum(parameter.numel() for parameter in run.network.parameters())
     data: dict[str, Any] = {
         "version": 1, "run": run.name, "parameters": parameters, "steps": stopped["step"] if stopped else 0,
         "seconds": stopped["seconds"] if stopped else None, "reason": stopped["reason"] if stopped else None,
-        "best": best[-1] if best else None, "findings": [vars(finding) for finding in run.findings],
+        "best": best[-1] if best else None, "rolled_back": backs, "findings": [vars(finding) for finding in run.findings],
     }  # fmt: skip
     blocks: list[Block] = []
     if stopped:
         words = {"budget": "the budget was used up", "early stopping": "nothing better came any more", "deadline": "time was over",
-                 "interrupted": "it was interrupted"}[stopped["reason"]]  # fmt: skip
+                 "interrupted": "it was interrupted", "diverged": "the loss left for good, also after a roll-back"}[stopped["reason"]]  # fmt: skip
         blocks.append(
             Headline("trained for", duration(stopped["seconds"]), f"{stopped['step']} steps; it ended because {words}")
         )
         blocks.append(Headline("network", run.recipe.model.kind, f"{parameters:,} weights".replace(",", " ")))
+    blocks += [
+        Text(RolledBack(**{name: value for name, value in event.items() if name != "event"}).text, "warning")
+        for event in backs
+    ]
     blocks += _curves(events, checked)
     blocks += data_blocks(run)
     return Report("train", "How it was trained", data, tuple(blocks))
@@ -54,9 +60,8 @@ def _curves(events: list[dict[str, Any]], checked: list[dict[str, Any]]) -> list
         return []
     series, alt = _losses(steps)
     if checked:
-        series.append(
-            Series("validation", tuple(e["step"] for e in checked), tuple(e["figures"]["loss"] for e in checked))
-        )
+        known = [(e["step"], e["figures"]["loss"]) for e in checked if e["figures"]["loss"] is not None]
+        series.append(Series("validation", tuple(step for step, _ in known), tuple(loss for _, loss in known)))
         alt = alt[:-1] + f", validation ends at {shown(checked[-1]['figures']['loss'])}."
     blocks: list[Block] = [Chart("Learning curve", alt, "line", tuple(series), "step", "loss")]
     if checked:

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,7 +11,7 @@ import torch
 
 from deepwright.contracts import BoundObjective, Network
 from deepwright.core.clock import process_seconds
-from deepwright.core.errors import Interrupted
+from deepwright.core.errors import Interrupted, TrainingError
 from deepwright.core.files import place_errors, write_text
 from deepwright.core.seeds import derive
 from deepwright.data.feed import Feed
@@ -179,16 +180,29 @@ class Session:
 
     def _train(self, trainer: Trainer) -> Run:
         reason = "budget"
-        for event in _finite(trainer.run()):
-            self._tell(event)
-            if isinstance(event, Stopped):
-                reason = event.reason
+        try:
+            for event in _finite(trainer.run()):
+                self._tell(event)
+                if isinstance(event, Stopped):
+                    reason = event.reason
+        except TrainingError as error:
+            raise self._given_up(trainer, error) from error
         self._finish(trainer)
         if reason == "interrupted":
             raise Interrupted(
                 f"Stopped at step {trainer.step} of {trainer.pace.total}; nothing is lost. Go on with: deepwright resume {self.run.folder}"
             )
         return self.run
+
+    def _given_up(self, trainer: Trainer, error: TrainingError) -> TrainingError:
+        """Keep the best weights where validation has found any, and say so."""
+        if trainer.best is None:
+            return error
+        trainer.keep_best()
+        self._finish(trainer)
+        return TrainingError(
+            f"{error} The best network so far is kept. Its figures: deepwright evaluate {self.run.folder}"
+        )
 
     def _finish(self, trainer: Trainer) -> None:
         """Weights to keep, and what only validation answers can teach the task."""
@@ -221,5 +235,5 @@ def _finite(events: Iterator[Event]) -> Iterator[Event]:
         for name in ("figures", "logs"):
             inner = getattr(event, name, None)
             if inner is not None:
-                changes[name] = {key: (None if value != value else value) for key, value in inner.items()}
+                changes[name] = {key: value if math.isfinite(value) else None for key, value in inner.items()}
         yield replace(event, **changes) if changes else event
