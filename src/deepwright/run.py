@@ -82,7 +82,7 @@ class Run:
         """Write everything but the weights."""
         run = cls(folder, prepared.recipe, prepared.features, prepared.task, prepared.data.examples,
                   tuple(prepared.findings), prepared.data)  # fmt: skip
-        write_text(folder / "recipe.yaml", prepared.recipe.yaml())
+        run.save_recipe()
         stored = {name: {"kind": feature.kind, "state": feature.to_state()} for name, feature in run.features.items()}
         examples = None if run.examples is None else run.examples.model_dump()
         write_json(folder / "features.json", {"format": FORMAT, "features": stored, "examples": examples})
@@ -167,6 +167,9 @@ class Run:
         }
         write_atomic(self.folder / "weights.safetensors", lambda part: save_file(state, part))
         self.__dict__["network"] = network.eval()
+
+    def save_recipe(self) -> None:
+        write_text(self.folder / "recipe.yaml", self.recipe.yaml())
 
     def save_task(self) -> None:
         stored = (

@@ -9,6 +9,8 @@ from pydantic import ValidationError
 from deepwright.core.errors import Refused
 from deepwright.fields import Field
 from deepwright.models.cnn import CNN
+from deepwright.models.fusion import Fusion
+from deepwright.models.layers.trunk import _Patches
 from tests.models.checks import check_gradients, check_round_trip, check_rows_apart, check_shapes
 from tests.models.fakes import NUMBER, Fake, batch, picture
 
@@ -66,6 +68,34 @@ def test_depth_follows_the_size(side, stages):
     torch.manual_seed(0)
     trunk = CNN().trunk((side, side, 3))
     assert trunk.width == 32 * 2 ** (stages - 1)
+
+
+@pytest.mark.parametrize(("side", "grid"), [(4, 4), (8, 4), (28, 4), (32, 4), (64, 4), (5, 5)])
+def test_sides_are_halved_down_to_a_small_grid(side, grid):
+    for stem in ("patches", "convolution"):
+        trunk = CNN(stem=stem).trunk((side, side, 3)).eval()
+        seen = trunk.layers(torch.zeros(2, 3, side, side))
+        assert seen.shape == (2, trunk.width, grid, grid)
+
+
+def test_patches_lose_nothing_and_stay_channels_last():
+    x = torch.randn(2, 4, 6, 3).permute(0, 3, 1, 2)
+    joined = _Patches()(x)
+    assert joined.is_contiguous(memory_format=torch.channels_last)
+    assert joined.shape == (2, 12, 2, 3)
+    assert sorted(joined[0, :, 1, 2].tolist()) == sorted(x[0, :, 2:4, 4:6].flatten().tolist())
+    assert _Patches()(x[:, :, :3, :5]).shape == (2, 12, 2, 3)
+
+
+def test_a_budget_of_few_epochs_gets_a_smaller_network():
+    scales = [CNN().sized(epochs).scale for epochs in (0.1, 1.0, 3.0, 5.0, 100.0)]
+    assert scales[0] == 0.5
+    assert scales[-1] == 1.0
+    assert scales == sorted(scales)
+    for settings in (CNN(scale=2.0), CNN(widths=(4, 6))):  # a person's own choice
+        assert settings.sized(0.1) == settings
+    assert Fusion().sized(0.1).picture.scale == 0.5
+    assert CNN(scale=0.5).trunk((28, 28, 1)).width == 64
 
 
 def test_what_does_not_fit_is_refused():

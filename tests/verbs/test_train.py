@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 import torch
@@ -120,6 +121,18 @@ def test_a_wall_clock_budget_holds_and_its_plan_is_in_the_events(wine: Path, tmp
     assert events[1]["event"] == "started"
     assert {"threads", "validations", "reserve"} <= events[1]["choices"].keys()
     assert (events[-1]["event"], events[-1]["reason"]) in (("stopped", "budget"), ("stopped", "deadline"))
+
+
+def test_a_slow_machine_gets_a_smaller_network_which_the_recipe_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pixels = np.random.default_rng(0).integers(0, 255, (40, 8, 8), dtype=np.uint8)
+    np.savez(tmp_path / "p.npz", image=pixels, label=np.arange(40) % 2)
+    monkeypatch.setattr("deepwright.models.cnn.WORTHWHILE", 1e9)
+    short = {"target": ["label"], "train.budget": "1s", "train.longest": 2}
+    run = train(draft(tmp_path / "p.npz", **short), out=tmp_path / "runs")
+    assert Run.load(run.folder).recipe.model.scale == 0.5
+    assert run.network.trunk.width == Run.load(run.folder).network.trunk.width == 32
 
 
 def test_changed_data_is_refused_before_anything_is_trained(wine: Path, tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """The contract of models: a network with a seam at `z`."""
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
+from typing import Any, ClassVar, Literal, Protocol, Self, runtime_checkable
 
 from torch import Tensor, nn
 
@@ -65,6 +65,10 @@ class ModelSettings(Protocol):
 
     def recommended(self, rows: int) -> dict[str, Any]:
         """Train settings that suit this family and so many training rows."""
+        ...
+
+    def sized(self, epochs: float) -> Self:
+        """The settings for a wall-clock budget that affords `epochs` of this network: smaller where that learns more."""
         ...
 
     def build(self, features: Mapping[str, FittedFeature], heads: Mapping[str, int], rows: int) -> Network:

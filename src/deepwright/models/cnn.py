@@ -20,6 +20,10 @@ from deepwright.spaces import Box, Space
 
 __all__ = ["CNN", "CNNNetwork"]
 
+SCALES = (1.0, 0.75, 0.5)
+COST = 1.6  # a network of s times the channels takes about s**1.6 of the time a step
+WORTHWHILE = 4.0  # epochs below which a smaller network learns more
+
 
 @models.register
 class CNN(Config):
@@ -29,6 +33,9 @@ class CNN(Config):
         style: "residual" (He et al. 2016, arXiv 1512.03385): stages that halve the picture, with skip connections; or
             "classic": convolution, norm, activation, pooling.
         widths: channels of the stages; None adapts them to the picture's size.
+        scale: share of the usual channels where no widths are given. None: all, or fewer where a wall-clock budget
+            affords the whole network a few epochs only: then a smaller one learns more (see `sized`).
+        stem: how a residual network starts: "patches" of 2 × 2 pixels, which cost little, or a "convolution" and pooling.
         blocks: residual blocks a stage.
         norm: "batch" learns fastest a second, but its rows meet (no per-example gradients); "group" keeps them apart.
         pool: how classic stages and the start of residual ones halve the picture.
@@ -42,6 +49,8 @@ class CNN(Config):
     kind: Literal["cnn"] = "cnn"
     style: Literal["residual", "classic"] = "residual"
     widths: Annotated[tuple[Annotated[int, Setting(ge=1)], ...], Setting(min_length=1)] | None = None
+    scale: float | None = Setting(None, gt=0.0, le=8.0)
+    stem: Literal["patches", "convolution"] = "patches"
     blocks: int = Setting(1, ge=1)
     norm: Literal["batch", "group", "none"] = "batch"
     activation: Literal["relu", "gelu", "silu"] = "relu"
@@ -73,6 +82,13 @@ class CNN(Config):
             )
         return CNNNetwork(self, features, heads)
 
+    def sized(self, epochs: float) -> "CNN":
+        """Its settings for a budget that affords `epochs` of the whole network."""
+        if self.widths is not None or self.scale is not None:
+            return self
+        scale = next((s for s in SCALES if epochs / s**COST >= WORTHWHILE), SCALES[-1])
+        return self.model_copy(update={"scale": scale})
+
     def mirrors(self, space: Space) -> bool:
         """Whether answers also look at the mirror image."""
         return self.mirror and isinstance(space, Box) and space.mirror
@@ -81,9 +97,10 @@ class CNN(Config):
         """(B, C, H, W) → (B, trunk.width)."""
         side = min(shape[:2])
         stages = 2 if side < 16 else 3 if side < 48 else 4 if side < 96 else 5
-        widths = self.widths or tuple(min(512, 32 * 2**place) for place in range(stages))
+        usual = (min(512, 32 * 2**place) for place in range(stages))
+        widths = self.widths or tuple(max(1, round((self.scale or 1.0) * width)) for width in usual)
         build = Residual if self.style == "residual" else Classic
-        return build(shape[2], widths, self)
+        return build(shape, widths, self)
 
 
 class CNNNetwork(Network):

@@ -58,6 +58,9 @@ class Fusion(Config):
         """Train settings that suit this family."""
         return self.picture.recommended(rows) | {"optimizer": {"kind": "adamw", "lr": 2e-3, "weight_decay": 0.05}}
 
+    def sized(self, epochs: float) -> "Fusion":
+        return self.model_copy(update={"picture": self.picture.sized(epochs)})
+
     def build(self, features: Mapping[str, FittedFeature], heads: Mapping[str, int], rows: int) -> "FusionNetwork":
         if not features:
             raise Refused("A fusion network needs at least one input column.")

@@ -80,6 +80,9 @@ class GAN(Config):
             "early_stopping": None,
         }  # fmt: skip
 
+    def sized(self, epochs: float) -> "GAN":
+        return self
+
     def build(self, features: Mapping[str, FittedFeature], heads: Mapping[str, int], rows: int) -> "GANNetwork":
         if heads:
             raise Refused("The model 'gan' creates and answers nothing: train it without a target.")

@@ -71,6 +71,9 @@ class MLP(Config):
             "longest": 100,
         }  # fmt: skip
 
+    def sized(self, epochs: float) -> "MLP":
+        return self
+
     def build(self, features: Mapping[str, FittedFeature], heads: Mapping[str, int], rows: int) -> "MLPNetwork":
         if not features:
             raise Refused("An mlp needs at least one input column.")

@@ -158,6 +158,10 @@ def check_kind(kind: type[Any]) -> None:
         objective = {"kind": kind.objective}
         recipe = Recipe.model_validate({"model": kind(), "objective": objective, "train": kind().recommended(rows)})
         expect(recipe.model == kind(), f"{kind.__name__} does not survive a recipe.")
+    for epochs in (0.0, 0.1, 3.0, 1e6):
+        sized = kind().sized(epochs)
+        expect(isinstance(sized, kind), f"{kind.__name__}.sized must give a {kind.__name__}.")
+        expect(sized.sized(epochs / 2) == sized, f"{kind.__name__}.sized must leave alone what it has decided.")
     try:
         kind().build({}, {"logits": 2}, 10)
     except Refused as error:

@@ -24,7 +24,7 @@ from deepwright.training.events import Event, Planned, Stopped, to_dict
 from deepwright.training.loop import Trainer
 from deepwright.training.pace import Pace, Segment
 from deepwright.training.step import native_half
-from deepwright.verbs.probe import probe, threads_by_work
+from deepwright.verbs.probe import Probed, probe, threads_by_work
 from deepwright.verbs.validation import answers_and_truth, validation
 
 __all__ = ["Session", "Watch"]
@@ -56,13 +56,18 @@ class Session:
 
     def start(self, began: float) -> Run:
         """From the first step."""
-        torch.manual_seed(derive(self.run.recipe.seed, "weights"))
         self.watch.tell("building the network")
+        network = self._fresh()
+        pace = self._pace(lambda: process_seconds() - began)
+        network, choices = self._plan(network, pace)
+        return self._train(self._trainer(network, pace, choices))
+
+    def _fresh(self) -> Network:
+        """A network of the recipe, on its device, with start values from the seed and the training rows."""
+        torch.manual_seed(derive(self.run.recipe.seed, "weights"))
         network = self.run.fresh_network()
         self._warm(network)
-        pace = self._pace(lambda: process_seconds() - began)
-        network = network.to(self.device)
-        return self._train(self._trainer(network, pace, self._plan(network, pace)))
+        return network.to(self.device)
 
     def go_on(self) -> Run:
         """From the last checkpoint; from the start where there is none."""
@@ -125,30 +130,67 @@ class Session:
         chosen = Draw(self.run.recipe.seed).at("judged").permutation(len(rows))[:wanted]
         return rows[chosen.sort().values]
 
-    def _plan(self, network: Network, pace: Pace) -> dict[str, Any]:
-        """Turn a wall-clock budget into steps, choose threads and precision, and record it all."""
-        budget, given = self.settings.budget, self.settings.precision
-        half = network.half and native_half(self.device.type)
-        if budget.unit == "seconds":
-            self.watch.tell("measuring the pace")
-            precisions = (given,) if given != "auto" else ("float32", "bfloat16") if half else ("float32",)
-            probed = probe(lambda precision: self._copy(network, precision), precisions, budget.amount)
-            rows = len(self.prepared["validation"])
-            measured = probed.choices(budget.amount, rows, self.settings.validations, self.settings.longest)
-            choices = {name: self._agreed(value) for name, value in measured.items()}
-            pace.plan(probed.step_seconds, choices["reserve"] + choices["validations"] * choices["validation_seconds"])
-            pace.segments = [Segment(0, 0.0, int(self.ranks.agree(float(pace.total))))]
-            choices["epochs"] = pace.total / pace.steps_per_epoch
-            self._tell(Planned(0, pace.total, pace.clock(), probed.step_seconds))
-        else:
-            pace.plan()
-            epochs = max(1, int(pace.total / pace.steps_per_epoch))
-            precision = given if given != "auto" else "bfloat16" if half else "float32"
-            choices = {"precision": precision, "validations": min(self.settings.validations, epochs), "epochs": epochs}
-            choices["threads"] = threads_by_work(self._trainer(network, pace, choices, alone=True))
-            self._tell(Planned(0, pace.total, pace.clock(), 0.0))
+    def _plan(self, network: Network, pace: Pace) -> tuple[Network, dict[str, Any]]:
+        """Turn a wall-clock budget into steps, choose the network's size, threads and precision, and record it all."""
+        timed = self.settings.budget.unit == "seconds"
+        network, choices = self._measured(network, pace) if timed else (network, self._counted(network, pace))
         torch.set_num_threads(int(choices["threads"]))
+        return network, choices
+
+    def _measured(self, network: Network, pace: Pace) -> tuple[Network, dict[str, Any]]:
+        """By a probe."""
+        budget = self.settings.budget
+        self.watch.tell("measuring the pace")
+        probed = self._probe(network)
+        left = max(0.0, budget.amount - pace.clock()) / probed.step_seconds / pace.steps_per_epoch
+        if self._resize(self.ranks.agree(left)):
+            network = self._fresh()
+            probed = self._probe(network)
+        rows = len(self.prepared["validation"])
+        measured = probed.choices(budget.amount, rows, self.settings.validations, self.settings.longest)
+        choices = {name: self._agreed(value) for name, value in measured.items()}
+        pace.plan(probed.step_seconds, choices["reserve"] + choices["validations"] * choices["validation_seconds"])
+        pace.segments = [Segment(0, 0.0, int(self.ranks.agree(float(pace.total))))]
+        choices["epochs"] = pace.total / pace.steps_per_epoch
+        self._tell(Planned(0, pace.total, pace.clock(), probed.step_seconds))
+        return network, choices
+
+    def _counted(self, network: Network, pace: Pace) -> dict[str, Any]:
+        """By counting, for budgets in steps or epochs: the same every time."""
+        given = self.settings.precision
+        pace.plan()
+        epochs = max(1, int(pace.total / pace.steps_per_epoch))
+        precision = given if given != "auto" else "bfloat16" if self._half(network) else "float32"
+        choices: dict[str, Any] = {
+            "precision": precision, "validations": min(self.settings.validations, epochs), "epochs": epochs,
+        }  # fmt: skip
+        choices["threads"] = threads_by_work(self._trainer(network, pace, choices, alone=True))
+        self._tell(Planned(0, pace.total, pace.clock(), 0.0))
         return choices
+
+    def _half(self, network: Network) -> bool:
+        return network.half and native_half(self.device.type)
+
+    def _probe(self, network: Network) -> Probed:
+        given = self.settings.precision
+        both = ("float32", "bfloat16") if self._half(network) else ("float32",)
+        precisions = (given,) if given != "auto" else both
+        return probe(lambda precision: self._copy(network, precision), precisions, self.settings.budget.amount)
+
+    def _resize(self, epochs: float) -> bool:
+        """Write the size that suits the budget into the recipe; whether it is another than was probed."""
+        model: Any = self.run.recipe.model
+        sized = model.sized(epochs)
+        if sized == model:
+            return False
+        before = sum(p.numel() for p in self.run.fresh_network().parameters())
+        self.run.recipe = self.run.recipe.model_copy(update={"model": sized})
+        after = sum(p.numel() for p in self.run.fresh_network().parameters())
+        if self.ranks.rank == 0:
+            self.run.save_recipe()
+        if after != before:
+            self.watch.tell(f"the budget affords {epochs:.1f} epochs of the usual network: a smaller one learns more")
+        return after != before
 
     def _agreed(self, value: Any) -> Any:
         """The first rank's measurement, everywhere."""

@@ -8,6 +8,8 @@ from torch import Tensor, nn
 
 __all__ = ["Classic", "Residual", "seen"]
 
+_SMALLEST = 5  # sides up to this are not halved
+
 
 class _BatchNorm(nn.BatchNorm2d):
     """Batch norm that uses its running statistics where a channel has one value only and so none of its own."""
@@ -56,12 +58,28 @@ class _Convolution(nn.Sequential):
         super().__init__(*layers, *([_activation(settings.activation)] if active else []))
 
 
+class _Patches(nn.Module):
+    """Each 2 × 2 pixels become one of four times the channels: half the sides, nothing lost. Odd sides grow by one."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = (
+            F.pad(x, (0, x.shape[3] % 2, 0, x.shape[2] % 2), mode="replicate")
+            if x.shape[2] % 2 or x.shape[3] % 2
+            else x
+        )
+        rows, channels, height, width = x.shape
+        cells = x.permute(0, 2, 3, 1).reshape(rows, height // 2, 2, width // 2, 2, channels)
+        joined = cells.transpose(2, 3).reshape(rows, height // 2, width // 2, 4 * channels)
+        return joined.permute(0, 3, 1, 2)  # channels last
+
+
 class Classic(nn.Module):
     """Convolution, norm, activation at each width, pooling between them, one summary at the end."""
 
-    def __init__(self, channels: int, widths: tuple[int, ...], settings: Any):
+    def __init__(self, shape: tuple[int, int, int], widths: tuple[int, ...], settings: Any):
         super().__init__()
         layers: list[nn.Module] = []
+        channels = shape[2]
         for place, width in enumerate(widths):
             layers += [_pool(settings.pool)] if place else []
             layers.append(_Convolution(channels, width, settings))
@@ -90,13 +108,22 @@ class _Block(nn.Module):
 
 
 class Residual(nn.Module):
-    """A first convolution, then stages: pooling, convolution to the new width, residual blocks."""
+    """A first convolution, then stages: a convolution to the new width that halves the sides, residual blocks.
 
-    def __init__(self, channels: int, widths: tuple[int, ...], settings: Any):
+    Sides are halved while they are longer than 5, at the start by patches (or pooling), later by pooling.
+    """
+
+    def __init__(self, shape: tuple[int, int, int], widths: tuple[int, ...], settings: Any):
         super().__init__()
         layers: list[nn.Module] = []
+        side, channels = min(shape[:2]), shape[2]
         for place, width in enumerate(widths):
-            layers.append(_Convolution(channels, width, settings, pool=place < len(widths) - 1 or len(widths) == 1))
+            halve = side > _SMALLEST
+            if halve and place == 0 and settings.stem == "patches":
+                layers += [_Patches(), _Convolution(4 * channels, width, settings)]
+            else:
+                layers.append(_Convolution(channels, width, settings, pool=halve))
+            side = -(-side // 2) if halve else side
             if place:  # at full size a block would cost as much as all the others together
                 layers += [_Block(width, settings) for _ in range(settings.blocks)]
             channels = width
