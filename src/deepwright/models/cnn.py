@@ -22,7 +22,7 @@ __all__ = ["CNN", "CNNNetwork"]
 
 SCALES = (1.0, 0.75, 0.5)
 COST = 1.6  # a network of s times the channels takes about s**1.6 of the time a step
-WORTHWHILE = 4.0  # epochs below which a smaller network learns more
+WORTHWHILE = 5.0  # epochs below which a smaller network learns more
 
 
 @models.register

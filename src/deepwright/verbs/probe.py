@@ -21,7 +21,7 @@ SHARE = 0.03  # of the budget at most
 PATIENCE = 0.05  # of the budget after which no further setting is tried
 HOPELESS = 1.25  # times as slow as the best setting so far
 LITTLE_WORK = 1.5e8  # multiplications a forward below which a second thread costs more than it brings
-VALIDATION_SHARE = 0.10  # of the budget
+VALIDATION_SHARE = 0.06  # of the budget
 FEW_VALIDATIONS = 4
 FEWEST_ROWS = 1000  # that a validation asks, where there are so many
 TRIED_ROWS = 256
@@ -39,7 +39,7 @@ class Probed:
     def choices(self, budget_seconds: float, rows: int, wanted: int, longest: float | None) -> dict[str, Any]:
         """Choices that every later life of the run obeys.
 
-        Validation takes a tenth of the budget at most: first it comes less often, then it asks fewer rows.
+        Validation takes 6 % of the budget at most: first it comes less often, then it asks fewer rows.
 
         Args:
             rows: validation rows there are. wanted: validations.
