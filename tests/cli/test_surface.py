@@ -174,7 +174,7 @@ def test_evaluate_json_has_the_pinned_keys(cli: Cli, trained: dict[str, Path]) -
     assert all(one.keys() == {"value", "low", "high"} for metrics in figures for one in metrics.values())
     assert all(one["low"] <= one["value"] <= one["high"] for one in data["metrics"].values())
     assert data["metrics"].keys() == data["baselines"]["linear"].keys()
-    assert "rmse" in data["verdict"]
+    assert "Judged by RMSE, the network is" in data["verdict"]
 
 
 def test_train_json_names_the_run_and_runs_are_numbered(cli: Cli, here: Path, table: Path) -> None:

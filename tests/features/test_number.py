@@ -200,3 +200,9 @@ def test_baselines_see_the_raw_number() -> None:
     assert flat.columns == ["x"]
     assert flat["x"][0] == 2.5
     assert flat["x"].is_nan().to_list() == [False, True, True]
+
+
+def test_digits_that_say_nothing_are_not_shown() -> None:
+    column = pl.Series("x", ["354.98799999803305", "21535", "0.1", "0123456789012345", None])
+    fitted = Number().fit(Number().summarise(column), "x")
+    assert fitted.show(column) == ["354.988", "21535", "0.1", "0123456789012345", "–"]

@@ -227,3 +227,16 @@ def test_bars_of_one_name_do_not_hide_each_other():
     root = parsed(Chart("t", "a", "bar", (Series("a", ("x", "x", "y"), (1.0, 2.0, 3.0)),)))
     bars = [e for e in root.iter(f"{SVG}rect") if e.attrib["class"] == "bar"]
     assert len({bar.attrib["x"] for bar in bars}) == 3
+
+
+def test_bins_of_a_histogram_stand_at_their_numbers():
+    """Evenly spread numbers get an axis of round numbers, not one label a bar."""
+    middle = tuple(250.0 + 500.0 * k for k in range(-10, 10))
+    root = parsed(Chart("t", "a", "bar", (Series("rows", middle, tuple(float(k) for k in range(20))),)))
+    bars = [one.attrib for one in root.iter(f"{SVG}rect") if one.attrib.get("class") == "bar"]
+    assert len(bars) == 20
+    edges = [(float(bar["x"]), float(bar["x"]) + float(bar["width"])) for bar in bars]
+    assert all(0 < right[0] - left[1] < 1 for left, right in pairwise(edges))
+    labels = [text.text for text in root.iter(f"{SVG}text")]
+    assert {"0", "-4000", "4000"} <= set(labels)
+    assert "250" not in labels

@@ -1,5 +1,7 @@
 """Evaluate: the same rows for all, on the run's own test rows and on new data, and nothing personal shown."""
 
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,7 @@ from deepwright.core.report import Grid, Report
 from deepwright.data.split import PARTS
 from deepwright.run import Run
 from deepwright.verbs.evaluate import Evaluate, answer_rows
-from deepwright.verbs.worst import MASK
+from deepwright.verbs.worst import MASK, worst
 from tests.verbs.conftest import trained
 
 CHANCE = np.random.default_rng(0)
@@ -48,7 +50,10 @@ def test_it_judges_the_test_rows_and_nothing_else(houses: Run, report: Report) -
     for name, figure in data["metrics"].items():
         assert figure["low"] <= figure["value"] <= figure["high"]
         assert set(data["baselines"]["linear"][name]) == {"value", "low", "high"}
-    assert data["verdict"].count("The network is") == 3
+    assert data["verdict"].startswith("Judged by RMSE, the network is ")
+    told = [words for words in ("the constant answer", "the linear model", "boosting") if words in data["verdict"]]
+    assert len(told) == len(data["differences"]) == 3
+    assert all(gap["low"] <= gap["value"] <= gap["high"] and 0 < gap["p"] <= 1 for gap in data["differences"].values())
 
 
 def test_its_figures_are_those_of_its_answers(houses: Run, report: Report) -> None:
@@ -103,7 +108,9 @@ def test_the_worst_rows_come_first_and_people_stay_masked(houses: Run, report: R
     grid = next(block for block in report.blocks if isinstance(block, Grid) and block.title == "Worst errors")
     assert grid.raw
     assert len(grid.rows) == 12
-    gaps = [abs(float(row[1]) - float(row[2])) for row in grid.rows]
+    assert grid.columns[:4] == ("row", "answer", "truth", "error")
+    assert [row[3] for row in grid.rows] == [row[1] - row[2] for row in grid.rows]  # type: ignore[operator]
+    gaps = [abs(row[3]) for row in grid.rows]  # type: ignore[arg-type]
     assert gaps == sorted(gaps, reverse=True)
     first = HOUSES.row(int(grid.rows[0][0]) - 1, named=True)  # type: ignore[arg-type]
     cells = dict(zip(grid.columns, grid.rows[0], strict=True))
@@ -115,10 +122,28 @@ def test_the_worst_rows_come_first_and_people_stay_masked(houses: Run, report: R
 def test_labels_too(tumours_run: Run) -> None:
     report = Evaluate(baselines=False)(tumours_run)
     grid = next(block for block in report.blocks if isinstance(block, Grid) and block.title == "Worst errors")
-    assert {row[2] for row in grid.rows} <= {"malignant", "benign"}
-    wrong = sum(row[1] != row[2] for row in grid.rows)
-    assert all(row[1] != row[2] for row in grid.rows[:wrong])  # errors before right answers
+    assert grid.columns[:4] == ("row", "answer", "sure", "truth")
+    assert {row[3] for row in grid.rows} <= {"malignant", "benign"}
+    assert all(row[1] != row[3] for row in grid.rows)  # errors only
+    assert all(re.fullmatch(r"(> )?\d+ %", str(row[2])) for row in grid.rows)
     assert Report.from_dict(report.to_dict()).data == report.data
+
+
+def test_where_all_is_right_the_least_sure_are_shown_as_such(tumours_run: Run) -> None:
+    answered = answer_rows(tumours_run, tumours_run.training_data().table, np.flatnonzero(tumours_run.parts == 2))
+    right = answered.answer["decision"] == answered.truth["label"]
+    kept = right.nonzero()[:, 0]
+    answer = {name: value[kept] for name, value in answered.answer.items()}
+    truth = {name: value[kept] for name, value in answered.truth.items()}
+    only = replace(answered, rows=answered.rows[right.numpy()], answer=answer, truth=truth, loss=answered.loss[kept])
+    grid = next(block for block in worst(tumours_run, only) if isinstance(block, Grid))
+    assert grid.title == "Least sure answers, all of them right"
+    assert all(row[1] == row[3] for row in grid.rows)
+
+
+def test_few_rows_are_called_few(houses: Run) -> None:
+    report = Evaluate(on=HOUSES.head(20), baselines=False)(houses)
+    assert report.data["notes"][0].startswith("19 rows can tell little")
 
 
 def test_without_its_data_only_the_constant_is_beside_it(houses: Run, tmp_path: Path) -> None:

@@ -7,7 +7,13 @@ import pytest
 import torch
 
 import deepwright.metrics  # noqa: F401
-from deepwright.verbs.figures import Figure, Judged, difference, judge, shown, verdict
+from deepwright.verbs.comparison import compare, difference
+from deepwright.verbs.comparison import verdict as sentences
+from deepwright.verbs.figures import Figure, Judged, judge
+
+
+def verdict(name: str, both: dict[str, Judged]) -> str:
+    return sentences(name, both, compare(name, both))
 
 
 def labels(rows: int, share: float) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
@@ -55,7 +61,7 @@ def test_competitors_are_weighted_alike_so_that_small_differences_show() -> None
     assert ours.low < theirs.high
     gap = difference("accuracy", judged["network"], judged["linear"])
     assert gap is not None
-    assert (gap.value, gap.p) == (pytest.approx(0.02), 0.001)
+    assert (gap.value, gap.p) == (pytest.approx(0.02), pytest.approx(2 / 1001))
     assert 0.0 < gap.low < gap.value < gap.high
     assert "better than the linear model" in verdict("accuracy", judged)
 
@@ -79,10 +85,10 @@ SPREAD = np.linspace(-0.1, 0.1, 1000)
 @pytest.mark.parametrize(
     ("name", "ours", "theirs", "sentence"),
     [
-        ("accuracy", 0.9, 0.5, "The network is better than boosting here (accuracy 0.9 against 0.5, p = 0.001)."),
-        ("accuracy", 0.5, 0.9, "The network is worse than boosting here (accuracy 0.5 against 0.9, p = 0.001)."),
-        ("rmse", 0.5, 0.9, "The network is better than boosting here (rmse 0.5 against 0.9, p = 0.001)."),
-        ("rmse", 0.9, 0.5, "The network is worse than boosting here (rmse 0.9 against 0.5, p = 0.001)."),
+        ("accuracy", 0.9, 0.5, "Judged by accuracy, the network is better than boosting."),
+        ("accuracy", 0.5, 0.9, "Judged by accuracy, the network is worse than boosting."),
+        ("rmse", 0.5, 0.9, "Judged by RMSE, the network is better than boosting."),
+        ("rmse", 0.9, 0.5, "Judged by RMSE, the network is worse than boosting."),
     ],
 )
 def test_verdicts(name: str, ours: float, theirs: float, sentence: str) -> None:
@@ -96,30 +102,51 @@ def test_what_could_be_chance_is_called_so(gap: float) -> None:
         "network": judged("accuracy", 0.8 + gap, 0.8 + gap + SPREAD),
         "linear": judged("accuracy", 0.8, np.full(1000, 0.8)),
     }
-    assert "not better than the linear model here: the difference could be chance" in verdict("accuracy", both)
+    assert "not better than the linear model: the difference could be chance" in verdict("accuracy", both)
 
 
 def test_equal_answers_are_not_better() -> None:
     answer, truth = labels(100, 0.8)
     both = judge(["accuracy"], {"network": answer, "constant": answer}, truth)
-    assert "not better than the constant answer here: the difference could be chance" in verdict("accuracy", both)
-    assert "p = 1)" in verdict("accuracy", both)
+    assert "not better than the constant answer: the difference could be chance" in verdict("accuracy", both)
+    assert compare("accuracy", both)["constant"].p == 1
 
 
 def test_one_label_only_leaves_some_figures_without_meaning() -> None:
     answer, _ = labels(50, 0.8)
     both = judge(["roc_auc", "accuracy"], {"network": answer, "linear": answer}, {"label": torch.ones(50).long()})
     assert both["network"].figures["roc_auc"] == Figure(None, None, None)
-    assert verdict("roc_auc", both) == "The figure roc_auc has no meaning on these rows, so nothing can be compared."
+    assert verdict("roc_auc", both) == "ROC AUC has no meaning on these rows, so nothing can be compared."
     assert both["network"].figures["accuracy"].value is not None
 
 
 def test_one_row_and_no_baseline() -> None:
     answer, truth = labels(1, 1.0)
     only = judge(["accuracy"], {"network": answer}, truth)
-    assert only["network"].figures["accuracy"] == Figure(1.0, 1.0, 1.0)
+    assert only["network"].figures["accuracy"] == Figure(1.0, 0.025, 1.0)
     assert verdict("accuracy", only) == "There is no baseline to compare with."
 
 
-def test_figures_for_people() -> None:
-    assert [shown(value) for value in (None, 0.123456, 123456.0, 0.0)] == ["–", "0.1235", "1.235e+05", "0"]
+def test_several_baselines_are_told_in_three_sentences() -> None:
+    both = {
+        "network": judged("rmse", 0.5, 0.5 + SPREAD),
+        "constant": judged("rmse", 0.9, np.full(1000, 0.9)),
+        "linear": judged("rmse", 0.7, np.full(1000, 0.7)),
+        "boosting": judged("rmse", 0.5, np.full(1000, 0.5)),
+    }
+    assert verdict("rmse", both) == (
+        "Judged by RMSE, the network is not better than boosting: the difference could be chance. "
+        "It is better than the constant answer and the linear model."
+    )
+    assert compare("rmse", both)["linear"].text == "+0.200 [+0.105,\u00a0+0.295]"
+
+
+def test_rows_that_all_agree_still_have_an_interval() -> None:
+    """Five right answers out of five are no proof; a bootstrap of them would say 1 to 1."""
+    answer, truth = labels(5, 1.0)
+    figure = judge(["accuracy"], {"network": answer}, truth)["network"].figures["accuracy"]
+    assert (figure.low, figure.high) == (pytest.approx(0.4782, abs=1e-4), 1.0)
+    wrong = judge(["accuracy"], {"network": answer}, {"label": 1 - truth["label"]})["network"].figures["accuracy"]
+    assert (wrong.low, wrong.high) == (0.0, pytest.approx(1 - 0.4782, abs=1e-4))
+    errors = {"value": torch.zeros(5, 1)}
+    assert judge(["mae"], {"network": errors}, errors)["network"].figures["mae"] == Figure(0.0, 0.0, 0.0)

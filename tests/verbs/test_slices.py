@@ -37,7 +37,7 @@ def test_the_part_that_is_served_badly_comes_first() -> None:
     found = grid({"town": town, "size": np.random.default_rng(0).normal(size=ROWS)}, (PLACE >= 100) | (PLACE % 2 == 0))
     assert found is not None
     assert found.rows[0][:3] == ("town", "Bonn", 100)
-    assert str(found.rows[0][3]).startswith("0.5 [0.4")
+    assert str(found.rows[0][3]).startswith("0.50 [0.4")
     assert "All rows together: 0.8333" in found.note
     assert next(row[1] for row in found.rows if row[0] == "town") == "Bonn"
 

@@ -1,5 +1,6 @@
 """Number: a robustly scaled quantity, with a flag where it is missing."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, Self
@@ -12,6 +13,7 @@ from pydantic import Field as Setting
 from deepwright.contracts import Finding, Suits
 from deepwright.core.config import Config
 from deepwright.core.seeds import derive
+from deepwright.core.wording import MISSING
 from deepwright.data.cells import Parsed, parse_numbers
 from deepwright.features.plain import BadValues, FittedPlain, missing_finding
 from deepwright.fields import Field
@@ -26,6 +28,8 @@ ENOUGH = 0.9  # share of cells that must be numbers
 SENTINELS = (-9, *(sign * value for value in (99, 999, 9999, 99999, 999999) for sign in (1, -1)))
 EXACT = 2.0**53  # whole numbers above it are no longer exact
 LARGEST = float(np.finfo(np.float32).max)
+
+_LONG = 12  # characters from which a cell is rounded for people
 
 Way = tuple[str, str, tuple[str, str]]
 
@@ -275,8 +279,16 @@ class FittedNumber(FittedPlain):
         return (values / (self.scale * 1e-6)).round().cast(pl.Float64).fill_null(1e300).hash(seed=0).to_numpy()
 
     def show(self, column: pl.Series) -> list[str]:
-        cells: list[Any] = column.to_list()
-        return ["–" if c is None else f"{c:.6g}" if isinstance(c, float) else str(c) for c in cells]
+        return [_shown(cell) for cell in column.to_list()]
+
+
+def _shown(cell: Any) -> str:
+    """A cell as it is, but for digits that say nothing: 354.98799999803305 is 354.988."""
+    if cell is None:
+        return MISSING
+    text = f"{cell:.6g}" if isinstance(cell, float) else str(cell)
+    long = len(text) > _LONG and re.fullmatch(r"\s*-?\d{1,6}\.\d+\s*", text)
+    return f"{float(text):.6g}" if long else text
 
 
 Number.fitted = FittedNumber

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from deepwright.contracts import Answer
-from deepwright.metrics.families import Mean, RowMetric
+from deepwright.metrics.families import Mean, RowMetric, Share
 from deepwright.registries import metrics
 
 __all__ = ["ECE", "F1", "PRAUC", "ROCAUC", "Accuracy", "BalancedAccuracy", "Brier", "LogLoss", "MacroF1"]
@@ -25,7 +25,7 @@ def _of_truth(answer: Answer, truth: Answer) -> Tensor:
 
 
 @metrics.register
-class Accuracy(Mean):
+class Accuracy(Share):
     """Share of right decisions."""
 
     kind: Literal["accuracy"] = "accuracy"
@@ -36,7 +36,7 @@ class Accuracy(Mean):
 
 @metrics.register
 class LogLoss(Mean):
-    """Mean of −log p(truth), in nats."""
+    """Mean of −log p(truth), in nats: how surprised the probabilities are by the truth."""
 
     kind: Literal["log_loss"] = "log_loss"
     better: ClassVar[Literal["higher", "lower"]] = "lower"
@@ -50,6 +50,7 @@ class Brier(Mean):
     """Mean squared distance of the probabilities from the truth: of the second class for two classes, else summed."""
 
     kind: Literal["brier"] = "brier"
+    label: ClassVar[str] = "Brier score"
     better: ClassVar[Literal["higher", "lower"]] = "lower"
 
     def rows(self, answer: Answer, truth: Answer) -> Tensor:
@@ -78,6 +79,7 @@ class MacroF1(RowMetric):
     """Mean F1 of the classes that occur or are predicted."""
 
     kind: Literal["macro_f1"] = "macro_f1"
+    label: ClassVar[str] = "macro F1"
 
     def rows(self, answer: Answer, truth: Answer) -> Tensor:
         return _pair(answer, truth)
@@ -92,6 +94,7 @@ class F1(RowMetric):
     """F1 of the second of two classes: the harmonic mean of precision and recall."""
 
     kind: Literal["f1"] = "f1"
+    label: ClassVar[str] = "F1"
 
     def rows(self, answer: Answer, truth: Answer) -> Tensor:
         return _pair(answer, truth)
@@ -118,6 +121,7 @@ class ROCAUC(RowMetric):
     """
 
     kind: Literal["roc_auc"] = "roc_auc"
+    label: ClassVar[str] = "ROC AUC"
 
     def rows(self, answer: Answer, truth: Answer) -> Tensor:
         return torch.cat([answer["probability"].double(), truth["label"].double()[:, None]], 1)
@@ -131,6 +135,7 @@ class PRAUC(RowMetric):
     """Average precision: Σ (Rₙ − Rₙ₋₁) Pₙ over falling thresholds. More than two classes: the mean."""
 
     kind: Literal["pr_auc"] = "pr_auc"
+    label: ClassVar[str] = "PR AUC"
 
     def rows(self, answer: Answer, truth: Answer) -> Tensor:
         return torch.cat([answer["probability"].double(), truth["label"].double()[:, None]], 1)
@@ -176,6 +181,7 @@ class ECE(RowMetric):
     """Expected calibration error over 15 equal bins of the largest probability (Guo et al. 2017, arXiv 1706.04599)."""
 
     kind: Literal["ece"] = "ece"
+    label: ClassVar[str] = "calibration error"
     better: ClassVar[Literal["higher", "lower"]] = "lower"
 
     def rows(self, answer: Answer, truth: Answer) -> Tensor:

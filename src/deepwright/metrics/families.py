@@ -8,14 +8,28 @@ from torch import Tensor
 from deepwright.contracts import Answer
 from deepwright.core.config import Config
 
-__all__ = ["Mean", "RowMetric"]
+__all__ = ["Mean", "RowMetric", "Share"]
 
 
 class RowMetric(Config):
-    """A metric in two steps: rows (B, C), then figures of them under weights."""
+    """A metric in two steps: rows (B, C), then figures of them under weights.
+
+    `label` is its name for people, where the kind with spaces is none; the first line of the docstring says what it means.
+    """
 
     kind: str
+    label: ClassVar[str] = ""
     better: ClassVar[Literal["higher", "lower"]] = "higher"
+
+    @property
+    def words(self) -> str:
+        """Its name for people."""
+        return self.label or self.kind.replace("_", " ")
+
+    @property
+    def meaning(self) -> str:
+        """What it says, in a sentence."""
+        return " ".join((type(self).__doc__ or "").split("\n\n")[0].split())
 
     def rows(self, answer: Answer, truth: Answer) -> Tensor:
         """(B, C) float64."""
@@ -38,3 +52,7 @@ class Mean(RowMetric):
 
     def values(self, rows: Tensor, weights: Tensor) -> Tensor:
         return (weights @ rows[:, 0]) / weights.sum(1)
+
+
+class Share(Mean):
+    """The share of rows for which something holds: one number a row, 1 or 0."""

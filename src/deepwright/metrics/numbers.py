@@ -18,9 +18,10 @@ def _error(answer: Answer, truth: Answer) -> Tensor:
 
 @metrics.register
 class RMSE(RowMetric):
-    """Root of the mean squared error."""
+    """Root of the mean squared error, in the unit of the target: large errors weigh most."""
 
     kind: Literal["rmse"] = "rmse"
+    label: ClassVar[str] = "RMSE"
     better: ClassVar[Literal["higher", "lower"]] = "lower"
 
     def rows(self, answer: Answer, truth: Answer) -> Tensor:
@@ -32,9 +33,10 @@ class RMSE(RowMetric):
 
 @metrics.register
 class MAE(Mean):
-    """Mean absolute error."""
+    """Mean size of the error, in the unit of the target."""
 
     kind: Literal["mae"] = "mae"
+    label: ClassVar[str] = "mean absolute error"
     better: ClassVar[Literal["higher", "lower"]] = "lower"
 
     def rows(self, answer: Answer, truth: Answer) -> Tensor:
@@ -43,9 +45,10 @@ class MAE(Mean):
 
 @metrics.register
 class MedianAE(RowMetric):
-    """Median absolute error."""
+    """Size of the error that half of the rows stay below, in the unit of the target."""
 
     kind: Literal["median_ae"] = "median_ae"
+    label: ClassVar[str] = "median absolute error"
     better: ClassVar[Literal["higher", "lower"]] = "lower"
 
     def rows(self, answer: Answer, truth: Answer) -> Tensor:
@@ -62,9 +65,10 @@ class MedianAE(RowMetric):
 
 @metrics.register
 class R2(RowMetric):
-    """Share of the variance explained: 1 − Σ(y − ŷ)² / Σ(y − mean)²."""
+    """Share of the variance explained, 1 − Σ(y − ŷ)² / Σ(y − mean)²: 1 is perfect, 0 no better than the mean."""
 
     kind: Literal["r2"] = "r2"
+    label: ClassVar[str] = "R²"
 
     def rows(self, answer: Answer, truth: Answer) -> Tensor:
         return torch.cat([_error(answer, truth).square(), truth["value"].double()], 1)
@@ -84,6 +88,7 @@ class Pinball(Mean):
     """Mean quantile loss over the predicted quantiles. Answer: {"quantile": (B, T, Q), "level": (Q,)}."""
 
     kind: Literal["pinball"] = "pinball"
+    label: ClassVar[str] = "quantile loss"
     better: ClassVar[Literal["higher", "lower"]] = "lower"
 
     def rows(self, answer: Answer, truth: Answer) -> Tensor:

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from deepwright.contracts import Answer
 from deepwright.metrics.classes import average_precision
-from deepwright.metrics.families import Mean, RowMetric
+from deepwright.metrics.families import Mean, RowMetric, Share
 from deepwright.registries import metrics
 
 __all__ = ["Hamming", "MeanAveragePrecision", "SubsetAccuracy", "TagF1", "TagMacroF1"]
@@ -29,9 +29,10 @@ def _counts(rows: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
 
 @metrics.register
 class TagF1(_Pairs):
-    """F1 over all labels together."""
+    """F1 over all labels together: the harmonic mean of precision and recall."""
 
     kind: Literal["tag_f1"] = "tag_f1"
+    label: ClassVar[str] = "F1"
 
     def values(self, rows: Tensor, weights: Tensor) -> Tensor:
         hit, total = (part.sum(1) for part in _counts(rows, weights))
@@ -43,6 +44,7 @@ class TagMacroF1(_Pairs):
     """Mean of the labels' F1; a label that neither occurs nor is predicted does not count."""
 
     kind: Literal["tag_macro_f1"] = "tag_macro_f1"
+    label: ClassVar[str] = "macro F1"
 
     def values(self, rows: Tensor, weights: Tensor) -> Tensor:
         hit, total = _counts(rows, weights)
@@ -69,6 +71,7 @@ class Hamming(Mean):
     """Share of wrong labels."""
 
     kind: Literal["hamming"] = "hamming"
+    label: ClassVar[str] = "wrong labels"
     better: ClassVar[Literal["higher", "lower"]] = "lower"
 
     def rows(self, answer: Answer, truth: Answer) -> Tensor:
@@ -76,10 +79,11 @@ class Hamming(Mean):
 
 
 @metrics.register
-class SubsetAccuracy(Mean):
+class SubsetAccuracy(Share):
     """Share of rows with every label right."""
 
     kind: Literal["subset_accuracy"] = "subset_accuracy"
+    label: ClassVar[str] = "all labels right"
 
     def rows(self, answer: Answer, truth: Answer) -> Tensor:
         return (_decision(answer).bool() == truth["label"].bool()).all(1).double()[:, None]

@@ -3,6 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 
 from deepwright.core.report import Chart, Series
 from deepwright.page.axes import Axis, finite, linear, span
@@ -15,6 +16,7 @@ __all__ = ["draw_bars"]
 
 _LYING = 60  # bars at most in a lying chart; more become too tall a drawing
 _LONGEST = 22  # characters of a name beside a lying bar
+_BINS = 5  # bars at least in a histogram
 _VALUED = 16  # lying bars that get their value written at the end
 
 
@@ -23,12 +25,38 @@ def draw_bars(chart: Chart) -> tuple[str, str]:
     names, places = _slots(chart)
     values = [value for one in chart.series for value in (*one.y, *one.low, *one.high)]
     low, high = span(values, zero=True)
+    width = _bin_width(chart)
+    if width:
+        return _histogram(chart, width, linear(low, high, 0, 1)), ""
     wide = max((text_width(name, FONT) for name in names), default=0.0)
     numbers = all(_is_number(name) for name in names)
     fits = (wide + 8) * len(names) <= WIDTH - 50
     if fits or numbers or len(names) * len(chart.series) > _LYING:
         return _upright(chart, names, places, linear(low, high, 0, 1)), ""
     return _lying(chart, names, places, (low, high)), ""
+
+
+def _bin_width(chart: Chart) -> float:
+    """How far apart the bars stand where they are the bins of a histogram: one series over evenly spread numbers; else 0."""
+    xs = chart.series[0].x if len(chart.series) == 1 else ()
+    if len(xs) < _BINS or not all(isinstance(x, float) and math.isfinite(x) for x in xs):
+        return 0.0
+    gaps = [float(b) - float(a) for a, b in pairwise(xs)]
+    return gaps[0] if gaps[0] > 0 and all(abs(gap - gaps[0]) < 1e-6 * gaps[0] for gap in gaps) else 0.0
+
+
+def _histogram(chart: Chart, width: float, y: Axis) -> str:
+    """Bars over an axis of numbers, each as wide as its bin."""
+    one, values = chart.series[0], [float(x) for x in chart.series[0].x]
+    frame = number_frame(chart, linear(values[0] - width / 2, values[-1] + width / 2, 0, 1), y, [], 190, ())
+    zero, drawn = frame.y.at(0.0), []
+    for k, value in enumerate(one.y):
+        if value is not None and math.isfinite(value):
+            left, right = (frame.x.at(values[k] + side * width / 2) for side in (-1, 1))
+            end = frame.y.at(value)
+            box = (left, min(zero, end), max(right - left - 0.6, 0.4), max(abs(end - zero), 0.5))
+            drawn.append(_bar(one, k, box) + _interval(one, k, frame.y, (left + right) / 2, upright=True))
+    return svg(chart, frame.height, frame.under, tag("g", *drawn, class_=colour(0)))
 
 
 def _slots(chart: Chart) -> tuple[list[str], list[list[int]]]:

@@ -8,13 +8,14 @@ from itertools import groupby
 from deepwright.core.report import Block, Cell, Chart, Grid, Headline, Pictures, Text
 from deepwright.page.cells import LONGEST, column, is_number
 from deepwright.page.charts import data_table, draw, is_empty, keeps_size
-from deepwright.page.markup import tag, trimmed, words
+from deepwright.page.markup import broken, tag, trimmed, words
 
 __all__ = ["blocks_html", "is_picture"]
 
 _PICTURE = re.compile(r"data:image/(?:png|jpeg|gif|webp);base64,[A-Za-z0-9+/]+={0,2}")
 _TONES = {"good": "✓ Good", "warning": "! Warning", "bad": "✕ Problem"}
 _LONG = re.compile(r"\S{28}")  # a word that must be broken
+_TEXT = 1200  # characters of a cell of our own that are shown
 _TALL = 20  # rows from which a table scrolls in its own box
 _SMALL = 96  # pixels up to which a picture is shown in clear squares, not blurred
 
@@ -64,7 +65,8 @@ def _note(*sentences: str) -> str:
 
 def _grid(block: Grid) -> str:
     count = f"{len(block.rows):,} rows" if len(block.rows) > _TALL else ""
-    body = _table(block.title, block.columns, block.rows) if block.rows else _note("No rows.")
+    longest = LONGEST if block.raw else _TEXT  # sentences of ours are never cut; cells of other people's may be books
+    body = _table(block.title, block.columns, block.rows, longest) if block.rows else _note("No rows.")
     return tag("div", _heading(block.title), body, _note(block.note, count), class_="card table-card")
 
 
@@ -73,7 +75,7 @@ def _heading(title: str) -> str:
     return tag("h3", words(short), class_="head", title=whole) if title else ""
 
 
-def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> str:
+def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Cell]], longest: int = LONGEST) -> str:
     """A table in a box of its own that scrolls, also by keyboard; columns of numbers stand to the right."""
     count = max(len(columns), *(len(row) for row in rows))
     numeric = [_is_numeric([row[k] for row in rows if k < len(row)]) for k in range(count)]
@@ -81,7 +83,8 @@ def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -
     head = "".join(_head(name, right) for name, right in zip(heads, numeric, strict=True))
     shown = [column([row[k] if k < len(row) else None for row in rows]) for k in range(count)]
     body = "".join(
-        tag("tr", *_row(row, [texts[place] for texts in shown], heads, numeric)) for place, row in enumerate(rows)
+        tag("tr", *_row(row, [texts[place] for texts in shown], heads, numeric, longest))
+        for place, row in enumerate(rows)
     )
     table = tag("table", tag("thead", tag("tr", head)), tag("tbody", body))
     kind = "scroll tall" if len(rows) > _TALL else "scroll"
@@ -97,18 +100,20 @@ def _head(name: str, right: bool) -> str:
     if not name:
         return tag("td")
     short, whole = trimmed(name, LONGEST)
-    return tag("th", words(short), scope="col", class_="n" if right else None, title=whole)
+    return tag("th", broken(short), scope="col", class_="n" if right else None, title=whole)
 
 
-def _row(row: Sequence[Cell], texts: Sequence[str], heads: Sequence[str], numeric: Sequence[bool]) -> Iterator[str]:
+def _row(
+    row: Sequence[Cell], texts: Sequence[str], heads: Sequence[str], numeric: Sequence[bool], longest: int
+) -> Iterator[str]:
     for place, value in enumerate(row):
         name, scope = ("th", "row") if place == 0 and not numeric[0] and value not in (None, "") else ("td", None)
         if isinstance(value, str) and is_picture(value):
             yield tag(name, _image(value, f"{heads[place] or 'picture'}"), scope=scope)
             continue
-        short, whole = trimmed(texts[place], LONGEST)
+        short, whole = trimmed(texts[place], longest)
         kind = "n" if numeric[place] else "long-word" if _LONG.search(short) else None
-        yield tag(name, words(short), scope=scope, class_=kind, title=whole)
+        yield tag(name, words(short) if numeric[place] else broken(short), scope=scope, class_=kind, title=whole)
 
 
 def is_picture(text: str) -> bool:

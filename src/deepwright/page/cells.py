@@ -6,10 +6,10 @@ import unicodedata
 from collections.abc import Sequence
 
 from deepwright.core.report import Cell
+from deepwright.core.wording import MISSING, number
 
 __all__ = ["MISSING", "clean", "column", "cut_inside", "is_number", "shorten", "show"]
 
-MISSING = "–"
 LONGEST = 160  # characters of a cell that are shown; the rest is in its title
 _BIDI = {
     *range(0x202A, 0x202F),
@@ -77,10 +77,8 @@ def show(value: Cell) -> str:
         return MISSING
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, int):
-        return _whole(value)
-    if isinstance(value, float):
-        return _real(value)
+    if isinstance(value, int | float):
+        return number(value)
     return clean(str(value))
 
 
@@ -116,23 +114,3 @@ def _filled(text: str, value: Cell, decimals: int) -> str:
     whole = len(str(int(abs(value)))) if abs(value) >= 1 else 0
     room = 4 - whole if whole else 3 - math.floor(math.log10(abs(value)))
     return f"{value:.{max(_decimals(text), min(decimals, room))}f}"
-
-
-def _whole(value: int) -> str:
-    if abs(value) >= 10**15:
-        return f"{value:.3e}" if abs(value) < 10**300 else f"about 10^{len(str(abs(value))) - 1}"
-    return f"{value:,}" if abs(value) >= 10_000 else str(value)
-
-
-def _real(value: float) -> str:
-    if math.isnan(value):
-        return MISSING
-    if math.isinf(value):
-        return "∞" if value > 0 else "-∞"
-    size = abs(value)
-    if size and (size >= 1e15 or size < 1e-4):
-        return f"{value:.4g}"
-    if size >= 999.95:
-        return _whole(round(value))
-    text = f"{value:.4g}"
-    return "0" if text in ("-0", "0") else text

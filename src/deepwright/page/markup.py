@@ -1,18 +1,30 @@
 """HTML and SVG elements as strings: every attribute is escaped here, text by `words`, and nowhere else."""
 
+import re
 from html import escape
 
 from deepwright.page.cells import clean, shorten, show
 
-__all__ = ["tag", "text_width", "trimmed", "words"]
+__all__ = ["broken", "tag", "text_width", "trimmed", "words"]
 
 _EMPTY = frozenset({"br", "img", "link", "meta", "circle", "line", "path", "rect"})
+_LONG_WORD = re.compile(r"\S{24,}")
+_JOINT = re.compile(r"([_|/,\-](?=\w))")
 _LONGEST_TITLE = 10_000
 
 
 def words(text: str) -> str:
     """Text made safe to stand between tags or in a quoted attribute."""
     return escape(clean(str(text)), quote=True)
+
+
+def broken(text: str) -> str:
+    """The same, with places inside long words where a line may end: after signs that join words.
+
+    >>> broken("One_Story_1946_and_Newer")
+    'One_<wbr/>Story_<wbr/>1946_<wbr/>and_<wbr/>Newer'
+    """
+    return _LONG_WORD.sub(lambda word: _JOINT.sub(r"\1<wbr/>", word[0]), words(text))
 
 
 def trimmed(text: str, longest: int) -> tuple[str, str | None]:

@@ -9,22 +9,23 @@ from torch import Tensor
 
 from deepwright.contracts import Answer
 from deepwright.core.report import Block, Chart, Grid, Series
+from deepwright.core.wording import number, plural
 
 __all__ = ["class_blocks", "number_blocks", "tag_blocks"]
 
 POINTS = 200  # of a curve
 CLOUD = 2000  # points of a scatter
+MANY = 12  # classes from which the worst come first
 
 
 def class_blocks(target: str, labels: Sequence[str], answer: Answer, truth: Answer) -> list[Block]:
     """Confusion matrix, figures by class, calibration; ROC and precision-recall curves for two labels."""
     known, said = truth["label"].long(), answer["decision"].long()
     count = torch.bincount(known * len(labels) + said, minlength=len(labels) ** 2).view(len(labels), -1)
-    blocks: list[Block] = [_confusion(labels, count), _by_class(labels, count)]
+    blocks: list[Block] = [_confusion(labels, count)]
     if len(labels) == 2:
         blocks += _curves(labels[1], answer["probability"][:, 1].double(), (known == 1).double())
-    blocks.append(_calibration(answer["probability"], known))
-    return blocks
+    return [*blocks, _calibration(answer["probability"], known), _by_class(labels, count)]
 
 
 def _confusion(labels: Sequence[str], count: Tensor) -> Block:
@@ -68,17 +69,22 @@ def _by_class(labels: Sequence[str], count: Tensor) -> Block:
         (
             label,
             int(actual[k]),
-            _or_none(precision[k]),
-            _or_none(recall[k]),
-            _or_none(2 * hit[k] / (actual[k] + said[k])),
+            _share(precision[k]),
+            _share(recall[k]),
+            _share(2 * hit[k] / (actual[k] + said[k])),
         )
         for k, label in enumerate(labels)
     ]
-    return Grid("By class", ("class", "rows", "precision", "recall", "F1"), tuple(rows))
+    note = ""
+    if len(labels) > MANY:
+        rows.sort(key=lambda row: (row[4] is None, row[4] or 0.0))
+        note = "The classes with the lowest F1 first."
+    return Grid("By class", ("class", "rows", "precision", "recall", "F1"), tuple(rows), note)
 
 
-def _or_none(value: Tensor) -> float | None:
-    return None if bool(value.isnan()) else float(value)
+def _share(value: Tensor) -> float | None:
+    """A share with as many digits as counts of rows deserve; None for 0 / 0."""
+    return None if bool(value.isnan()) else round(float(value), 3)
 
 
 def _curves(label: str, score: Tensor, positive: Tensor) -> list[Block]:
@@ -131,8 +137,8 @@ def _wilson(share: float, rows: int) -> tuple[float, float]:
 
 
 def number_blocks(names: Sequence[str], answer: Answer, truth: Answer) -> list[Block]:
-    """Predicted against true, and the spread of the residuals, for each target."""
-    blocks: list[Block] = []
+    """Predicted against true, and the spread of the residuals, for each target; figures of each where there are several."""
+    blocks: list[Block] = [_by_target(names, answer, truth)] if len(names) > 1 else []
     for place, name in enumerate(names):
         known, said = truth["value"][:, place].numpy(), answer["value"][:, place].numpy()
         pick = np.unique(np.linspace(0, len(known) - 1, min(CLOUD, len(known))).round().astype(int))
@@ -148,17 +154,46 @@ def number_blocks(names: Sequence[str], answer: Answer, truth: Answer) -> list[B
     return blocks
 
 
+def _by_target(names: Sequence[str], answer: Answer, truth: Answer) -> Block:
+    """Figures of each target in its own unit: their means over targets of different units say little."""
+    rows = []
+    for place, name in enumerate(names):
+        known, said = truth["value"][:, place].double(), answer["value"][:, place].double()
+        error, spread = said - known, float((known - known.mean()).square().sum())
+        explained = 1 - float(error.square().sum()) / spread if spread else None
+        size = error.abs()
+        rows.append((name, float(error.square().mean().sqrt()), float(size.mean()), float(size.median()), explained))
+    head = ("target", "RMSE", "mean absolute error", "median absolute error", "R²")
+    return Grid(
+        "By target", head, tuple(rows), "Each in the unit of its target; the figures above are means over the targets."
+    )
+
+
 def _residuals(name: str, residual: np.ndarray) -> Block:
-    low, high = np.quantile(residual, [0.01, 0.99])
+    """A histogram whose bins begin at round numbers; what lies far out is counted in the outermost."""
+    low, high = (float(q) for q in np.quantile(residual, [0.01, 0.99]))
     if low == high:
         low, high = low - 0.5, high + 0.5
-    counts, edges = np.histogram(
-        residual.clip(low, high), bins=min(30, max(5, int(len(residual) ** 0.5))), range=(low, high)
-    )
-    centres = tuple(f"{(a + b) / 2:.4g}" for a, b in pairwise(edges))
-    alt = f"Histogram of the residuals of {name}: median {np.median(residual):.4g}, 98 % between {low:.4g} and {high:.4g}."
+    edges = _edges(low, high, min(30, max(5, int(len(residual) ** 0.5))))
+    counts, _ = np.histogram(residual.clip(edges[0], edges[-1]), bins=edges)
+    centres = tuple((a + b) / 2 for a, b in pairwise(edges))
+    middle = number(float(np.median(residual)))
+    alt = f"Histogram of the residuals of {name}: median {middle}, 98 % between {number(low)} and {number(high)}."
     bars = (Series("rows", centres, tuple(float(c) for c in counts)),)
-    return Chart(f"Residuals: {name}", alt, "bar", bars, f"predicted − true {name}", "rows")
+    out = int((residual < edges[0]).sum() + (residual > edges[-1]).sum())
+    note = (
+        f"{plural(out, 'row')} further out {'is' if out == 1 else 'are'} counted in the outermost bars." if out else ""
+    )
+    return Chart(f"Residuals: {name}", alt, "bar", bars, f"predicted − true {name}", "rows", note=note)
+
+
+def _edges(low: float, high: float, count: int) -> list[float]:
+    """About `count` bins of a round width over [low, high]."""
+    rough = (high - low) / count
+    power = 10.0 ** np.floor(np.log10(rough))
+    width = float(min((m * power for m in (1, 2, 2.5, 5, 10)), key=lambda w: abs(np.log(w / rough))))
+    first, last = int(np.floor(low / width)), int(np.ceil(high / width))
+    return [k * width for k in range(first, last + 1)]
 
 
 def tag_blocks(labels: Sequence[str], answer: Answer, truth: Answer) -> list[Block]:
@@ -167,7 +202,7 @@ def tag_blocks(labels: Sequence[str], answer: Answer, truth: Answer) -> list[Blo
     hit, actual, claimed = (part.double().sum(0) for part in (said & known, known, said))
     f1 = 2 * hit / (actual + claimed)
     rows = tuple(
-        (label, int(actual[k]), _or_none(hit[k] / claimed[k]), _or_none(hit[k] / actual[k]), _or_none(f1[k]))
+        (label, int(actual[k]), _share(hit[k] / claimed[k]), _share(hit[k] / actual[k]), _share(f1[k]))
         for k, label in enumerate(labels)
     )
     bars = (Series("F1", tuple(labels), tuple(float(x) for x in f1.nan_to_num(0.0))),)

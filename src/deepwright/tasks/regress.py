@@ -201,7 +201,9 @@ class FittedRegress(Config):
     @property
     def metrics(self) -> tuple[str, ...]:
         names = ("rmse", "mae", "r2", "median_ae")
-        if self.settings.loss in ("mae", "huber"):
+        if len(self.names) > 1:  # means over several units say little; a share of the variance has none
+            names = ("r2", "rmse", "mae", "median_ae")
+        elif self.settings.loss in ("mae", "huber"):
             names = ("mae", "rmse", "r2", "median_ae")
         return ("pinball", *names) if self._quantiles else names
 

@@ -70,8 +70,9 @@ def _boosting(labels: bool, rows: int, classes: int) -> Any:
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
     settings = {"random_state": 0, "early_stopping": rows >= 2000, "max_iter": 300 if rows >= 2000 else 100}
-    if labels:
-        return HistGradientBoostingClassifier(**{**settings, "max_iter": settings["max_iter"] if classes <= 10 else 60})
+    if labels:  # without a penalty leaves of rare classes run away, and many classes end below the constant answer
+        settings |= {"l2_regularization": 1.0, "max_iter": settings["max_iter"] if classes <= 10 else 60}
+        return HistGradientBoostingClassifier(**settings)
     return HistGradientBoostingRegressor(**settings)
 
 

@@ -1,6 +1,5 @@
 """Evaluate: figures with intervals, baselines beside them, what people would rather look at, and the worst errors."""
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,16 +12,17 @@ from deepwright.answering import concat_answers, outputs_of, rows_at_once
 from deepwright.contracts import Answer
 from deepwright.core.config import Config
 from deepwright.core.errors import DataError, Refused, RunError
-from deepwright.core.report import Block, Grid, Headline, Report, Text
+from deepwright.core.report import Report
 from deepwright.data.pack import pack
 from deepwright.data.split import PARTS
 from deepwright.data.table import Table, pieces, require_columns
 from deepwright.fields import Fields, concat_fields
 from deepwright.training.frozen import frozen_statistics
 from deepwright.verbs.baselines import Baselines, baselines
-from deepwright.verbs.figures import Figure, Judged, judge, shown, verdict
+from deepwright.verbs.figures import judge
+from deepwright.verbs.scores import Scores
 from deepwright.verbs.slices import slices
-from deepwright.verbs.validation import known_rows, metric, metric_names
+from deepwright.verbs.validation import known_rows, metric_names
 from deepwright.verbs.worst import worst
 
 if TYPE_CHECKING:
@@ -76,19 +76,21 @@ class Evaluate(Config):
         names = metric_names(run.task, run.recipe.evaluate.metric)
         beside = self._baselines(run, answered)
         judged = judge(names, {"network": answered.answer, **beside.answers}, answered.truth, run.recipe.seed)
-        text = verdict(names[0], judged)
+        scores = Scores(names, judged, split, len(answered.rows), tuple(beside.notes))
         data = {
             "version": 1, "run": run.name, "split": split, "n": len(answered.rows),
             "metrics": {name: figure.to_dict() for name, figure in judged["network"].figures.items()},
             "baselines": {
                 who: {name: figure.to_dict() for name, figure in one.figures.items()} for who, one in judged.items() if who != "network"
             },
-            "primary": names[0], "verdict": text, "notes": beside.notes,
+            "differences": {who: gap.to_dict() for who, gap in scores.gaps.items()},
+            "primary": names[0], "verdict": scores.verdict, "notes": list(scores.notes),
         }  # fmt: skip
-        blocks = [*_head(names, judged, split, len(answered.rows), text, beside.notes)]
+        blocks = scores.first()
         blocks += run.task.blocks(answered.answer, answered.truth)
         blocks += slices(run, answered, names[0])
         blocks += worst(run, answered)
+        blocks += scores.last()
         return Report("evaluate", "How good it is", data, tuple(blocks))
 
     def _answered(self, run: "Run") -> tuple[Answered, str]:
@@ -146,46 +148,3 @@ def answer_rows(run: "Run", table: Table, rows: np.ndarray) -> Answered:
     joined = {name: concat_fields(values) for name, values in fields.items()}
     answer = concat_answers(parts)
     return Answered(table, np.concatenate(kept), answer, task.truth(joined), joined, torch.cat(losses))
-
-
-_LABELS = {"network": "network", "constant": "constant", "linear": "linear model", "boosting": "boosting"}
-_GOOD = "is better than"
-
-
-def _head(
-    names: Sequence[str], judged: Mapping[str, Judged], split: str, rows: int, text: str, notes: Sequence[str]
-) -> list[Block]:
-    first = judged["network"].figures[names[0]]
-    which = {"test": "test rows it never saw", "validation": "validation rows", "new data": "new rows"}[split]
-    interval = "" if first.low is None else f"95 % interval {shown(first.low)} to {shown(first.high)}, "
-    arrows = {name: f"{name} {'↑' if metric(name).better == 'higher' else '↓'}" for name in names}
-    labels = [_LABELS.get(who, who) for who in judged]
-    table = [
-        (arrows[name], *(_cell(one.figures.get(name), who == "network") for who, one in judged.items()))
-        for name in names
-    ]
-    beside = [who for who in judged if who != "network"]
-    intervals = [(arrows[name], *(_cell(judged[who].figures.get(name), True) for who in beside)) for name in names]
-    good = _GOOD in text and "not better" not in text and "worse" not in text
-    tone: Literal["good", "warning"] = "good" if good else "warning"
-    blocks: list[Block] = [
-        Headline(names[0], shown(first.value), f"{interval}{rows} {which}"),
-        Text(text, tone),
-        Grid(
-            "Figures beside baselines",
-            ("figure", *labels),
-            tuple(table),
-            "↑ higher is better, ↓ lower is better; 95 % bootstrap interval in brackets; all on the same rows.",
-        ),
-    ]
-    blocks += [Text(note, "warning") for note in notes]
-    own = tuple(_LABELS.get(who, who) for who in beside)
-    return [*blocks, Grid("Baselines with their 95 % intervals", ("figure", *own), tuple(intervals))]
-
-
-def _cell(figure: Figure | None, interval: bool) -> str:
-    if figure is None:
-        return "–"
-    if figure.low is None or not interval:
-        return shown(figure.value)
-    return f"{shown(figure.value)} [{shown(figure.low)}, {shown(figure.high)}]"

@@ -1,4 +1,4 @@
-"""Figures with intervals: bootstrap over rows, paired differences, and the sentence that follows from them."""
+"""Figures with intervals: a bootstrap over rows that all competitors share."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,10 +9,11 @@ from torch import Tensor
 
 from deepwright.contracts import Answer
 from deepwright.core.seeds import derive
-from deepwright.metrics.families import RowMetric
+from deepwright.core.wording import decimals_of, in_words, interval
+from deepwright.metrics.families import RowMetric, Share
 from deepwright.verbs.validation import metric
 
-__all__ = ["Figure", "Judged", "judge", "shown", "verdict"]
+__all__ = ["Figure", "Judged", "figure_of", "judge", "named"]
 
 DRAWS = 1000
 VALUES = 2**22  # weights drawn at once
@@ -28,6 +29,21 @@ class Figure:
 
     def to_dict(self) -> dict[str, float | None]:
         return {"value": self.value, "low": self.low, "high": self.high}
+
+    @property
+    def text(self) -> str:
+        """ "0.735 [0.712, 0.757]"."""
+        return interval(self.value, self.low, self.high)
+
+    @property
+    def words(self) -> tuple[str, str]:
+        """ "0.735" and "0.712 to 0.757"."""
+        return in_words(self.value, self.low, self.high)
+
+    @property
+    def decimals(self) -> int | None:
+        """As many as the interval allows."""
+        return decimals_of(self.low, self.high)
 
 
 @dataclass(frozen=True)
@@ -70,67 +86,28 @@ def judge(names: Sequence[str], answers: Mapping[str, Answer], truth: Answer, se
     judged = {}
     for who, own in tables.items():
         all_draws = {name: torch.cat(found[who][name]).numpy() for name in own}
-        judged[who] = Judged({name: _figure(*own[name], all_draws[name]) for name in own}, all_draws)
+        judged[who] = Judged({name: figure_of(*own[name], all_draws[name]) for name in own}, all_draws)
     return judged
 
 
-def _figure(measure: RowMetric, table: Tensor, draws: np.ndarray) -> Figure:
+def figure_of(measure: RowMetric, table: Tensor, draws: np.ndarray) -> Figure:
+    """The figure of rows (B, C) with its interval from draws (R,)."""
     value = measure.value(table)
     known = draws[np.isfinite(draws)]
     if not np.isfinite(value) or len(known) < 0.5 * len(draws):
         return Figure(value if np.isfinite(value) else None, None, None)
+    if isinstance(measure, Share) and value in (0.0, 1.0):
+        return Figure(value, *_unanimous(value, len(table)))
     low, high = np.quantile(known, [0.025, 0.975])
     return Figure(value, float(low), float(high))
 
 
-@dataclass(frozen=True)
-class Difference:
-    """Ours minus theirs, signed so that more is better for us; p: two-sided bootstrap."""
-
-    value: float
-    low: float
-    high: float
-    p: float
+def _unanimous(share: float, rows: int) -> tuple[float, float]:
+    """The exact interval of a share where all rows agree, which no bootstrap can give (Clopper & Pearson 1934)."""
+    other = 0.025 ** (1 / rows)
+    return (other, 1.0) if share else (0.0, 1 - other)
 
 
-def difference(name: str, ours: Judged, theirs: Judged) -> Difference | None:
-    """The paired difference in a metric."""
-    if name not in theirs.draws:
-        return None
-    a, b = ours.figures[name].value, theirs.figures[name].value
-    if a is None or b is None:
-        return None
-    sign = 1.0 if metric(name).better == "higher" else -1.0
-    gaps = sign * (ours.draws[name] - theirs.draws[name])
-    gaps = gaps[np.isfinite(gaps)]
-    if not len(gaps):
-        return None
-    p = 2 * min((gaps <= 0).mean(), (gaps >= 0).mean())
-    low, high = np.quantile(gaps, [0.025, 0.975])
-    return Difference(sign * (a - b), float(low), float(high), float(min(1.0, max(p, 1 / len(gaps)))))
-
-
-_WORDS = {"constant": "the constant answer", "linear": "the linear model", "boosting": "boosting"}
-
-
-def verdict(name: str, judged: Mapping[str, Judged], ours: str = "network") -> str:
-    """A plain sentence on the metric: better, not better, or worse than each baseline."""
-    if judged[ours].figures[name].value is None:
-        return f"The figure {name} has no meaning on these rows, so nothing can be compared."
-    sentences = []
-    for who in judged:
-        gap = None if who == ours else difference(name, judged[ours], judged[who])
-        if gap is None:
-            continue
-        words = _WORDS.get(who, who)
-        detail = f"{name} {shown(judged[ours].figures[name].value)} against {shown(judged[who].figures[name].value)}, p = {gap.p:.2g}"
-        if gap.p < 0.05:
-            sentences.append(f"The network is {'better' if gap.value > 0 else 'worse'} than {words} here ({detail}).")
-        else:
-            sentences.append(f"The network is not better than {words} here: the difference could be chance ({detail}).")
-    return " ".join(sentences) or "There is no baseline to compare with."
-
-
-def shown(value: float | None) -> str:
-    """A figure for people: four significant digits."""
-    return "–" if value is None else f"{value:.4g}"
+def named(name: str) -> str:
+    """A metric's name for people."""
+    return metric(name).words

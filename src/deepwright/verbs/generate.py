@@ -13,9 +13,9 @@ from deepwright.core.config import Config
 from deepwright.core.errors import DataError, OutputExists, Refused, RunError
 from deepwright.core.report import Block, Grid, Headline, Pictures, Report, Text
 from deepwright.core.seeds import derive
+from deepwright.core.wording import interval, number
 from deepwright.data.split import PARTS
 from deepwright.verbs.creations import create, decode, record_of, write_creations
-from deepwright.verbs.figures import shown
 from deepwright.verbs.resemblance import Interval, Resemblance, Scale, resemblance
 
 if TYPE_CHECKING:
@@ -125,11 +125,11 @@ def _shown(run: "Run", creations: pl.DataFrame, seed: int) -> list[Block]:
     blocks: list[Block] = []
     few = creations.head(SHOWN)
     for name in (n for n, kind in creations.schema.items() if kind == pl.Binary):
-        numbers = [str(number) for number in range(few.height)]
-        alts = tuple(f"Creation {number} of seed {seed}" for number in numbers)
+        places = [str(place) for place in range(few.height)]
+        alts = tuple(f"Creation {place} of seed {seed}" for place in places)
         note = "" if few.height == creations.height else f"The first {few.height} of {creations.height}."
         images = tuple(run.features[name].show(few[name]))
-        blocks.append(Pictures(f"Creations: {name}", images, tuple(numbers), alts, note))
+        blocks.append(Pictures(f"Creations: {name}", images, tuple(places), alts, note))
     rest = few.drop([block_name for block_name, kind in creations.schema.items() if kind == pl.Binary])
     if rest.width:
         cells = rest.select(pl.all().cast(pl.String).fill_null(""))
@@ -138,20 +138,21 @@ def _shown(run: "Run", creations: pl.DataFrame, seed: int) -> list[Block]:
 
 
 def _with_interval(figure: Interval, percent: bool = False) -> str:
-    parts = [f"{100 * x:.1f} %" if percent else shown(x) for x in (figure.value, figure.low, figure.high)]
-    return f"{parts[0]} [{parts[1]}, {parts[2]}]"
+    if percent:
+        return f"{100 * figure.value:.1f} % [{100 * figure.low:.1f} %, {100 * figure.high:.1f} %]"
+    return interval(figure.value, figure.low, figure.high)
 
 
 def _distance_words(measured: Resemblance) -> tuple[str, Literal["good", "warning"]]:
     made, real, mean = (measured.distance[name] for name in ("made", "real", "mean"))
-    figures = f"distance {shown(made.value)}; real from real {shown(real.value)}; mean {shown(mean.value)}"
+    figures = f"distance {number(made.value)}; real from real {number(real.value)}; mean {number(mean.value)}"
     if made.low >= mean.high:
         return f"The creations are no better than the mean of all examples, repeated ({figures}).", "warning"
     if measured.chance["made"] < SURE:
         chance = f"p = {measured.chance['made']:.2g}"
         return f"The creations can be told from real examples ({figures}; {chance}).", "warning"
     if measured.nearest["made"].low > measured.nearest["held"].high:
-        further = " against ".join(shown(measured.nearest[name].value) for name in ("made", "held"))
+        further = " against ".join(number(measured.nearest[name].value) for name in ("made", "held"))
         return f"The creations lie further from training examples than real ones do ({further}; {figures}).", "warning"
     return f"On these coarse figures the creations cannot be told from real examples ({figures}).", "good"
 
@@ -169,8 +170,8 @@ def _judged(measured: Resemblance) -> list[Block]:
     distance = {name: _with_interval(figure) for name, figure in measured.distance.items()}
     near = {name: _with_interval(figure) for name, figure in measured.nearest.items()}
     rows = (
-        ("creations", distance["made"], shown(measured.chance["made"]), near["made"]),
-        ("training examples", distance["real"], shown(measured.chance["real"]), "–"),
+        ("creations", distance["made"], number(measured.chance["made"]), near["made"]),
+        ("training examples", distance["real"], number(measured.chance["real"]), "–"),
         ("held-out examples", "–", "–", near["held"]),
         ("their mean, repeated", distance["mean"], "–", "–"),
     )
@@ -182,7 +183,7 @@ def _judged(measured: Resemblance) -> list[Block]:
         f"{_with_interval(measured.near, True)} of the creations; 5 % is natural."
     )
     return [
-        Headline("distance from real", shown(measured.distance["made"].value), f"real from real: {distance['real']}"),
+        Headline("distance from real", number(measured.distance["made"].value), f"real from real: {distance['real']}"),
         Text(*_distance_words(measured)),
         Text(*_copy_words(measured)),
         Grid("Creations beside real examples", ("", "distance", "p", "nearest"), rows, note),

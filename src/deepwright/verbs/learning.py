@@ -1,15 +1,21 @@
 """The report of a training: how it went, what was decided about the data, and how to do it again."""
 
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from deepwright import registries
 from deepwright.core.report import Block, Chart, Grid, Headline, Report, Series, Text
+from deepwright.core.wording import number, plural
 from deepwright.training.events import RolledBack
-from deepwright.verbs.figures import shown
+from deepwright.verbs.figures import named
 
 if TYPE_CHECKING:
     from deepwright.run import Run
 
-__all__ = ["data_blocks", "learning_report"]
+__all__ = ["data_blocks", "learning_report", "smooth"]
+
+POINTS = 60  # of a smoothed curve
 
 
 def learning_report(run: "Run") -> Report:
@@ -30,9 +36,14 @@ def learning_report(run: "Run") -> Report:
         words = {"budget": "the budget was used up", "early stopping": "nothing better came any more", "deadline": "time was over",
                  "interrupted": "it was interrupted", "diverged": "the loss left for good, also after a roll-back"}[stopped["reason"]]  # fmt: skip
         blocks.append(
-            Headline("trained for", duration(stopped["seconds"]), f"{stopped['step']} steps; it ended because {words}")
+            Headline(
+                "trained for",
+                duration(stopped["seconds"]),
+                f"{plural(stopped['step'], 'step')}; it ended because {words}",
+            )
         )
-        blocks.append(Headline("network", run.recipe.model.kind, f"{parameters:,} weights".replace(",", " ")))
+        blocks.append(Headline("network", run.recipe.model.kind, plural(parameters, "weight")))
+    blocks.append(_rows(run))
     blocks += [
         Text(RolledBack(**{name: value for name, value in event.items() if name != "event"}).text, "warning")
         for event in backs
@@ -59,15 +70,19 @@ def _curves(events: list[dict[str, Any]], checked: list[dict[str, Any]]) -> list
     if len(steps) < 2:
         return []
     series, alt = _losses(steps)
+    note = "Training: means of neighbouring steps, and where 80 % of them lie." if series[0].low else ""
     if checked:
         known = [(e["step"], e["figures"]["loss"]) for e in checked if e["figures"]["loss"] is not None]
         series.append(Series("validation", tuple(step for step, _ in known), tuple(loss for _, loss in known)))
-        alt = alt[:-1] + f", validation ends at {shown(checked[-1]['figures']['loss'])}."
-    blocks: list[Block] = [Chart("Learning curve", alt, "line", tuple(series), "step", "loss")]
+        alt = alt[:-1] + f", validation ends at {number(checked[-1]['figures']['loss'])}."
+    blocks: list[Block] = [Chart("Learning curve", alt, "line", tuple(series), "step", "loss", note=note)]
     if checked:
         name = next(iter(checked[0]["figures"]))
+        label = named(name) if name in registries.metrics.kinds else name.replace("_", " ")
         points = [(e["step"], e["figures"][name]) for e in checked]
-        blocks += _line(f"Validation {name}", f"Validation {name} over training", name, points)
+        kept = next((e["step"] for e in reversed(checked) if e["better"]), None)
+        told = "" if kept is None else f"The weights of step {number(kept)} are kept: the best on validation rows."
+        blocks += _line(f"Validation {label}", f"Validation {label} over training", label, points, told)
     for name in steps[0]["logs"]:
         if not name.endswith("_loss"):
             points = [(e["step"], e["logs"].get(name)) for e in steps]
@@ -80,23 +95,52 @@ def _losses(steps: list[dict[str, Any]]) -> tuple[list[Series], str]:
     """One curve, or one a player where several play against each other: then none has to fall."""
     players = [name for name in steps[0]["logs"] if name.endswith("_loss")]
     if not players:
-        line = Series("training", tuple(e["step"] for e in steps), tuple(e["loss"] for e in steps))
-        return [line], f"Loss over {line.x[-1]} steps: training falls from {shown(line.y[0])} to {shown(line.y[-1])}."
+        line = smooth("training", [(e["step"], e["loss"]) for e in steps])
+        return [line], f"Loss over {steps[-1]['step']} steps: training goes {_way(line)}."
     lines = []
     for name in players:
-        known = [(e["step"], e["logs"][name]) for e in steps if e["logs"].get(name) is not None]
-        lines.append(Series(name.removesuffix("_loss"), tuple(s for s, _ in known), tuple(v for _, v in known)))
-    ends = "; ".join(f"{line.name} from {shown(line.y[0])} to {shown(line.y[-1])}" for line in lines)
+        lines.append(smooth(name.removesuffix("_loss"), [(e["step"], e["logs"].get(name)) for e in steps]))
+    ends = "; ".join(f"{line.name} {_way(line)}" for line in lines)
     return lines, f"Losses of players against each other over {steps[-1]['step']} steps: {ends}."
 
 
-def _line(title: str, alt: str, label: str, points: list[tuple[int, float | None]]) -> list[Block]:
+def _way(line: Series) -> str:
+    return f"from {number(line.y[0])} to {number(line.y[-1])}" if line.y else "nowhere: no loss is a number"
+
+
+def smooth(name: str, curve: Sequence[tuple[float, float | None]]) -> Series:
+    """The curve where it is known, or of many points the means of neighbours with their 10 % and 90 % quantiles."""
+    points = [(x, y) for x, y in curve if y is not None]
+    if len(points) <= POINTS:
+        return Series(name, tuple(float(x) for x, _ in points), tuple(y for _, y in points))
+    ends = [round(k * len(points) / POINTS) for k in range(POINTS + 1)]
+    parts = [points[a:b] for a, b in pairwise(ends)]
+    ordered = [sorted(y for _, y in part) for part in parts]
+    return Series(
+        name,
+        tuple(sum(x for x, _ in part) / len(part) for part in parts),
+        tuple(sum(ys) / len(ys) for ys in ordered),
+        tuple(ys[round(0.1 * (len(ys) - 1))] for ys in ordered),
+        tuple(ys[round(0.9 * (len(ys) - 1))] for ys in ordered),
+    )
+
+
+def _rows(run: "Run") -> Headline:
+    counts = [int((run.parts == code).sum()) for code in (0, 1, 2)]
+    words = ", ".join(
+        f"{number(count)} {part}" for count, part in zip(counts, ("training", "validation", "test"), strict=True)
+    )
+    detail = f"{words}; {run.recipe.data.split.kind} split, seed {run.recipe.seed}"
+    return Headline("rows", number(sum(counts)), detail)
+
+
+def _line(title: str, alt: str, label: str, points: list[tuple[int, float | None]], note: str = "") -> list[Block]:
     """A chart of one figure over the steps at which it is known."""
     known = [(step, value) for step, value in points if value is not None]
     if len(known) < 2:
         return []
     line = Series(label, tuple(float(step) for step, _ in known), tuple(value for _, value in known))
-    return [Chart(title, f"{alt}; it ends at {shown(known[-1][1])}.", "line", (line,), "step", label)]
+    return [Chart(title, f"{alt}; it ends at {number(known[-1][1])}.", "line", (line,), "step", label, note=note)]
 
 
 def data_blocks(run: "Run") -> list[Block]:
@@ -111,13 +155,4 @@ def data_blocks(run: "Run") -> list[Block]:
         )
     kinds = tuple((name, feature.kind) for name, feature in run.features.items())
     blocks.append(Grid("Inputs", ("column", "taken as"), kinds))
-    counts = [int((run.parts == code).sum()) for code in (0, 1, 2)]
-    blocks.append(
-        Grid(
-            "Rows",
-            ("training", "validation", "test"),
-            (tuple(counts),),
-            f"Split: {run.recipe.data.split.kind}; seed {run.recipe.seed}.",
-        )
-    )
     return blocks

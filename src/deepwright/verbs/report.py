@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deepwright.core.files import write_text
+from deepwright.core.wording import plural
 from deepwright.page.page import page
 from deepwright.verbs.learning import learning_report
 
@@ -32,7 +33,7 @@ def write_report(run: "Run", path: Path | None = None, rows: bool = True) -> Pat
     )
     environment = run.environment
     about = {
-        "data": f"{environment['data']['origin']}, {environment['data']['rows']} rows", "target": ", ".join(run.recipe.target),
+        "target": ", ".join(run.recipe.target) or "–", "data": f"{environment['data']['origin']}, {plural(environment['data']['rows'], 'row')}",
         "model": run.recipe.model.kind, "seed": str(run.recipe.seed), "deepwright": environment["deepwright"],
         "torch": str(environment["packages"]["torch"]),
     }  # fmt: skip

@@ -10,6 +10,7 @@ import torch
 from deepwright.contracts import Answer, FittedTask
 from deepwright.core.errors import DataError
 from deepwright.core.seeds import derive
+from deepwright.core.wording import number
 from deepwright.data.split import PARTS
 from deepwright.data.table import Table, require_columns
 from deepwright.doctor import looks_personal
@@ -109,4 +110,4 @@ def shown_cells(run: "Run", name: str, cells: pl.Series) -> list[str]:
 
 
 def _words(column: pl.Series) -> list[str]:
-    return ["–" if v is None else f"{v:.5g}" if isinstance(v, float) else str(v) for v in column.to_list()]
+    return ["–" if v is None else number(v) if isinstance(v, float) else str(v) for v in column.to_list()]

@@ -5,8 +5,8 @@ from pathlib import Path
 from deepwright.core.errors import InputError, RunError
 from deepwright.core.files import read_json
 from deepwright.core.report import Grid, Report, Text
+from deepwright.core.wording import number
 from deepwright.run import Run
-from deepwright.verbs.figures import shown
 
 __all__ = ["runs"]
 
@@ -39,8 +39,8 @@ def runs(folder: Path) -> Report:
 
 def _order(path: Path) -> tuple[str, int]:
     """cars-2 before cars-10."""
-    stem, _, number = path.name.rpartition("-")
-    return (stem, int(number)) if number.isdecimal() else (path.name, 0)
+    stem, _, last = path.name.rpartition("-")
+    return (stem, int(last)) if last.isdecimal() else (path.name, 0)
 
 
 def _figure(folder: Path) -> str:
@@ -49,6 +49,6 @@ def _figure(folder: Path) -> str:
         return "–"
     try:
         data = read_json(path)["data"]
-        return f"{data['primary']} {shown(data['metrics'][data['primary']]['value'])} on {data['split']}"
+        return f"{data['primary']} {number(data['metrics'][data['primary']]['value'])} on {data['split']}"
     except (OSError, ValueError, LookupError, TypeError):
         return f"{path.name} cannot be read"

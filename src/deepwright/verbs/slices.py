@@ -7,8 +7,9 @@ import polars as pl
 import torch
 
 from deepwright.core.report import Block, Grid
+from deepwright.core.wording import capital, number
 from deepwright.doctor import looks_personal
-from deepwright.verbs.figures import shown
+from deepwright.verbs.figures import figure_of, named
 from deepwright.verbs.validation import metric
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ DRAWS = 200
 
 
 def slices(run: "Run", answered: Any, name: str) -> list[Block]:
-    """A table of slices by every feature's cheap columns, the ones that differ most from the whole first."""
+    """A table of slices by every feature's cheap columns, the ones that are most surely worse than the whole first."""
     measure = metric(name)
     rows = measure.rows(answered.answer, answered.truth).double()
     whole = measure.value(rows)
@@ -37,20 +38,22 @@ def slices(run: "Run", answered: Any, name: str) -> list[Block]:
             1, weights, torch.ones_like(weights, dtype=torch.float64)
         )
         own = rows[torch.from_numpy(chosen)]
-        value, draws = measure.value(own), measure.values(own, counts)
-        draws = draws[draws.isfinite()]
-        if value != value or not len(draws):
+        figure = figure_of(measure, own, measure.values(own, counts).numpy())
+        if figure.value is None or figure.low is None or figure.high is None:
             continue
-        low, high = (float(q) for q in torch.quantile(draws, torch.tensor([0.025, 0.975], dtype=torch.float64)))
-        found.append(
-            (sign * (value - whole), column, part, len(chosen), f"{shown(value)} [{shown(low)}, {shown(high)}]")
-        )
+        best = figure.high if measure.better == "higher" else figure.low
+        found.append((sign * (best - whole), column, part, len(chosen), figure.text))
     if len(found) < 2:
         return []
     found.sort(key=lambda one: one[0])
     table = tuple((column, part, rows_, figure) for _, column, part, rows_, figure in found[:MOST])
-    note = f"All rows together: {shown(whole)}. Slices of at least {FEWEST} rows, the worst first; many are looked at, so some differ by chance."
-    return [Grid(f"{name} in parts of the data", ("column", "part", "rows", f"{name} [95 % interval]"), table, note)]
+    label = named(name)
+    note = (
+        f"All rows together: {number(whole)}. Parts of at least {FEWEST} rows, first those that are most surely worse than "
+        "the whole; many are looked at, so some differ by chance."
+    )
+    head = ("column", "part", "rows", f"{label} [95 % interval]")
+    return [Grid(f"{capital(label)} in parts of the data", head, table, note)]
 
 
 def _parts(run: "Run", answered: Any) -> list[tuple[str, str, np.ndarray]]:
@@ -80,11 +83,11 @@ def _cut(name: str, part: str, column: pl.Series) -> list[tuple[str, str, np.nda
     if part != name:
         pieces = [(part, values == 1.0)] if flag else []
     elif len(known) <= 2:
-        pieces += [(("no", "yes")[int(value)] if flag else f"{value:g}", values == value) for value in known]
+        pieces += [(("no", "yes")[int(value)] if flag else number(float(value)), values == value) for value in known]
     else:
         first, second = np.quantile(values[~missing], [1 / 3, 2 / 3])
         pieces += [
-            (f"up to {first:.4g}", values <= first), (f"{first:.4g} to {second:.4g}", (values > first) & (values <= second)),
-            (f"above {second:.4g}", values > second),
+            (f"up to {number(float(first))}", values <= first), (f"{number(float(first))} to {number(float(second))}", (values > first) & (values <= second)),
+            (f"above {number(float(second))}", values > second),
         ]  # fmt: skip
     return [(name, words, np.flatnonzero(here)) for words, here in pieces if FEWEST <= here.sum() < len(values)]

@@ -8,12 +8,14 @@ from torch import Tensor
 
 from deepwright.contracts import Answer
 from deepwright.core.report import Block, Chart, Grid, Headline, Series, Text
+from deepwright.core.wording import capital, number
 from deepwright.fields import Fields
 from deepwright.spaces import Box
 from deepwright.verbs.attack.examples import examples
 from deepwright.verbs.attack.room import movable
 from deepwright.verbs.attack.target import Target
-from deepwright.verbs.figures import Figure, Judged, difference, shown
+from deepwright.verbs.comparison import SURE, difference
+from deepwright.verbs.figures import Figure, Judged, named
 from deepwright.verbs.means import FEWEST
 from deepwright.verbs.rows import Chosen
 
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Outcome", "attack_blocks", "verdict"]
 
-SURE = 0.05
 _LINES = {"attack": "attack", "written": "attack, as cells can hold it", "random": "random changes"}
 
 
@@ -73,7 +74,7 @@ def verdict(name: str, outcome: Outcome) -> tuple[str, float | None]:
         ), None
     if clean.value is None:
         return (
-            f"{name} has no meaning on these rows (only one label may occur), so nothing can be told. Take more rows.",
+            f"{named(name)} has no meaning on these rows (only one label may occur), so nothing can be told. Take more rows.",
             None,
         )
     for epsilon in outcome.sizes:
@@ -82,15 +83,15 @@ def verdict(name: str, outcome: Outcome) -> tuple[str, float | None]:
             continue
         attack, random = (outcome.figure(name, kind, epsilon).value for kind in ("attack", "random"))
         return (
-            f"Changes of at most {epsilon:.1%} of a column's range, made by someone who knows the network, take {name} from "
-            f"{shown(clean.value)} to {shown(attack)}; random changes of the same size leave it at {shown(random)} "
+            f"Changes of at most {epsilon:.1%} of a column's range, made by someone who knows the network, take {named(name)} from "
+            f"{number(clean.value)} to {number(attack)}; random changes of the same size leave it at {number(random)} "
             f"(p = {gap.p:.2g}).{_at_most(name, outcome, epsilon)}"
         ), epsilon
     last = outcome.sizes[-1]
     return (
         f"The attack found nothing up to {last:.1%} of a column's range that misleads the network more than random changes "
-        f"do: {name} {shown(clean.value)} before, {shown(outcome.figure(name, 'attack', last).value)} attacked, "
-        f"{shown(outcome.figure(name, 'random', last).value)} at random."
+        f"do: {named(name)} {number(clean.value)} before, {number(outcome.figure(name, 'attack', last).value)} attacked, "
+        f"{number(outcome.figure(name, 'random', last).value)} at random."
     ), None
 
 
@@ -99,8 +100,8 @@ def _at_most(name: str, outcome: Outcome, told: float | None) -> str:
     last = outcome.sizes[-1]
     if last == told:
         return ""
-    attack, random = (shown(outcome.figure(name, kind, last).value) for kind in ("attack", "random"))
-    return f" At {last:.1%} {name} is {attack}, at random {random}."
+    attack, random = (number(outcome.figure(name, kind, last).value) for kind in ("attack", "random"))
+    return f" At {last:.1%} {named(name)} is {attack}, at random {random}."
 
 
 def attack_blocks(run: "Run", target: Target, outcome: Outcome, name: str) -> list[Block]:
@@ -110,9 +111,11 @@ def attack_blocks(run: "Run", target: Target, outcome: Outcome, name: str) -> li
     told = len(outcome.chosen.rows) >= FEWEST and outcome.judged["clean"].figures[name].value is not None
     tone: Literal["good", "warning"] = "good" if found is None and told else "warning"
     blocks: list[Block] = [
-        _headline(f"{name}, untouched", outcome.judged["clean"].figures[name], outcome.chosen.words),
-        _headline(f"{name}, attacked", outcome.figure(name, "attack", middle), f"changes of at most {middle:.1%}"),
-        _headline(f"{name}, at random", outcome.figure(name, "random", middle), "changes of the same size"),
+        _headline(f"{named(name)}, untouched", outcome.judged["clean"].figures[name], outcome.chosen.words),
+        _headline(
+            f"{named(name)}, attacked", outcome.figure(name, "attack", middle), f"changes of at most {middle:.1%}"
+        ),
+        _headline(f"{named(name)}, at random", outcome.figure(name, "random", middle), "changes of the same size"),
         Text(text, tone),
         _chart(outcome, name),
         _figures(outcome, name),
@@ -123,8 +126,8 @@ def attack_blocks(run: "Run", target: Target, outcome: Outcome, name: str) -> li
 
 
 def _headline(label: str, figure: Figure, detail: str) -> Headline:
-    interval = "" if figure.low is None else f"95 % interval {shown(figure.low)} to {shown(figure.high)}, "
-    return Headline(label, shown(figure.value), interval + detail)
+    value, between = figure.words
+    return Headline(label, value, f"95 % interval {between}, {detail}" if between else detail)
 
 
 def _chart(outcome: Outcome, name: str) -> Block:
@@ -133,10 +136,10 @@ def _chart(outcome: Outcome, name: str) -> Block:
     for kind, line in _LINES.items():
         figures = [outcome.judged["clean"].figures[name], *(outcome.figure(name, kind, size) for size in outcome.sizes)]
         series.append(_line(line, x, figures))
-        told.append(f"{line} {shown(figures[-1].value)}")
-    alt = f"{name} over the size of the changes; at {outcome.sizes[-1]:.1%}: {', '.join(told)}."
+        told.append(f"{line} {number(figures[-1].value)}")
+    alt = f"{named(name)} over the size of the changes; at {outcome.sizes[-1]:.1%}: {', '.join(told)}."
     label = "largest change, share of the range in training"
-    return Chart(f"{name} under attack", alt, "band", tuple(series), label, name)
+    return Chart(f"{capital(named(name))} under attack", alt, "band", tuple(series), label, named(name))
 
 
 def _line(name: str, x: Sequence[float], figures: Sequence[Figure]) -> Series:
@@ -152,12 +155,14 @@ def _figures(outcome: Outcome, name: str) -> Block:
     rows = []
     for size in outcome.sizes:
         cells = [outcome.figure(name, kind, size) for kind in _LINES]
-        rows.append((f"{size:.2%}", *(f"{shown(f.value)} [{shown(f.low)}, {shown(f.high)}]" for f in cells)))
+        rows.append((f"{size:.2%}", *(f.text for f in cells)))
     note = (
         "95 % bootstrap intervals in brackets, all on the same rows. “As cells can hold it”: the attacked values rounded to "
         "whole numbers, days and pixel values where the column holds such, and read again."
     )
-    return Grid(f"{name} by size of the changes", ("largest change", *_LINES.values()), tuple(rows), note)
+    return Grid(
+        f"{capital(named(name))} by size of the changes", ("largest change", *_LINES.values()), tuple(rows), note
+    )
 
 
 def _reach(run: "Run", outcome: Outcome, epsilon: float) -> Block:

@@ -17,9 +17,10 @@ import torch
 from torch import Tensor
 
 from deepwright.core.seeds import derive
+from deepwright.core.wording import number
 from deepwright.training.frozen import frozen_statistics
 from deepwright.verbs.explain.question import Question
-from deepwright.verbs.figures import Figure, shown
+from deepwright.verbs.figures import Figure
 from deepwright.verbs.means import FEWEST, Mean, means
 
 __all__ = ["Control", "Parts", "control", "parts_of", "walk"]
@@ -136,7 +137,7 @@ class Control:
     def _figures(self, name: str) -> str:
         own, other = (self.areas[name][order].value for order in ("attribution", "random"))
         p = "" if self._few else f", p = {self.gaps[name].p:.2g}"
-        return f"{name} area {shown(own)} against {shown(other)}{p}"
+        return f"{name} area {number(own)} against {number(other)}{p}"
 
 
 def control(question: Question, folded: Mapping[str, Tensor], seed: int) -> Control | None:

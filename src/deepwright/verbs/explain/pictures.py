@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 from torch import Tensor
 
 from deepwright.core.report import Block, Chart, Grid, Headline, Pictures, Series, Text
+from deepwright.core.wording import number
 from deepwright.verbs.explain.faithfulness import Control, parts_of
 from deepwright.verbs.explain.question import Question
-from deepwright.verbs.figures import shown
 from deepwright.verbs.heatmaps import overlay, pixels_of, stacked, whereabouts
 from deepwright.verbs.means import Mean
 from deepwright.verbs.rows import Chosen, said, shown_cells, truths
@@ -52,10 +52,10 @@ def _head(score: str, chosen: Chosen, checked: Control | None, gap: float) -> li
         area = checked.areas["deletion"]["attribution"]
         other = checked.areas["deletion"]["random"].value
         detail = (
-            f"95 % interval {shown(area.low)} to {shown(area.high)}; a random order {shown(other)}; lower is better"
+            f"95 % interval {number(area.low)} to {number(area.high)}; a random order {number(other)}; lower is better"
         )
         blocks += [
-            Headline("deletion area", shown(area.value), detail),
+            Headline("deletion area", number(area.value), detail),
             Text(checked.verdict, "good" if checked.better else "warning"),
         ]
     blocks.append(
@@ -76,7 +76,7 @@ def _columns(score: str, folded: Mapping[str, Tensor], sizes: Sequence[Mean]) ->
     first = [(names[k], sizes[k].figure) for k in order[:BARS]]
     low, high = (tuple(getattr(figure, side) or 0.0 for _, figure in first) for side in ("low", "high"))
     bars = Series("contribution", tuple(n for n, _ in first), tuple(f.value or 0.0 for _, f in first), low, high)
-    listed = ", ".join(f"{name} {shown(figure.value)}" for name, figure in first[:3])
+    listed = ", ".join(f"{name} {number(figure.value)}" for name, figure in first[:3])
     table = []
     for k in order:
         values, figure = folded[names[k]], sizes[k].figure
@@ -162,7 +162,7 @@ def _control(score: str, checked: Control) -> list[Block]:
         "insertion": ("Insertion: parts put back", "higher is better", back, "share of the parts put back"),
     }
     for kind, (title, better, lines, label) in titles.items():
-        areas = ", ".join(f"{_NAMES[order]} {shown(f.value)}" for order, f in checked.areas[kind].items())
+        areas = ", ".join(f"{_NAMES[order]} {number(f.value)}" for order, f in checked.areas[kind].items())
         series = tuple(Series(_NAMES[order], checked.shares, tuple(line)) for order, line in lines.items())
         alt = f"{kind.capitalize()} curves; areas: {areas}; {better}."
         blocks.append(Chart(title, alt, "line", series, label, f"mean {score}", note=f"{better.capitalize()} under the curve."))  # fmt: skip
