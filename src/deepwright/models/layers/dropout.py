@@ -15,4 +15,5 @@ def dropout(x: Tensor, p: float, draw: Draw | None, name: str) -> Tensor:
     if draw is None or p <= 0:
         return x
     stays = min(255, round((1 - p) * 256)) / 256
-    return x * draw.at("dropout", name).keep(stays, *x.shape) / stays
+    keep = draw.at("dropout", name).keep(stays, *x.shape)
+    return x * keep.to(x.dtype).mul_(1 / stays)  # one pass over x here and one on the way back
