@@ -90,10 +90,10 @@ def load(folder: str | Path) -> Run:
     return Run.load(folder)
 
 
-def inspect(data: Any, target: str | Sequence[str] | None = None, **flags: Any) -> Report:
-    """What the data is and what is wrong with it. Trains nothing."""
+def inspect(data: Any, target: str | Sequence[str] | None = None, overfit: bool = False, **flags: Any) -> Report:
+    """What the data is and what is wrong with it; `overfit`: also whether eight rows can be learnt by heart."""
     draft = _draft(data, target, None, flags.pop("task", None), None, None, None, None, None, flags)
-    return look(draft, None if _is_path(data) else data)
+    return look(draft, None if _is_path(data) else data, overfit)
 
 
 def evaluate(run: Run | str | Path, data: Any = None, show_personal: bool = False) -> Report:

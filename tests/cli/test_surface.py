@@ -19,7 +19,7 @@ from tests.cli.conftest import BUDGET, Cli
 SHARED = {"-o/--out", "--seed", "--json", "--quiet", "--debug", "--force", "-h/--help"}
 DATA = {"--target*", "--task", "--model", "--id", "--time", "--group", "--test", "--ignore*", "--strict", "--set*"}
 SURFACE = {
-    "inspect": ("SOURCE", DATA | {"--show-personal"}),
+    "inspect": ("SOURCE", DATA | {"--overfit", "--show-personal"}),
     "runs": ("[FOLDER]", set()),
     "kinds": ("", set()),
     "recipe": ("", {"--schema", "--example"}),

@@ -8,7 +8,7 @@ from pydantic import Field as Setting
 from torch import Tensor, nn
 
 from deepwright.contracts import FittedFeature, Network, Suits
-from deepwright.core.config import Config
+from deepwright.core.config import OFF, Config
 from deepwright.core.errors import Refused
 from deepwright.draw import Draw
 from deepwright.fields import Batch, Field, Fields
@@ -56,7 +56,7 @@ class CNN(Config):
     activation: Literal["relu", "gelu", "silu"] = "relu"
     pool: Literal["max", "average"] = "max"
     summary: Literal["average", "max", "both"] = "average"
-    dropout: float = Setting(0.1, ge=0.0, lt=1.0)
+    dropout: float = Setting(0.1, ge=0.0, lt=1.0, json_schema_extra=OFF)
     mirror: bool = True
 
     @classmethod

@@ -8,7 +8,7 @@ from pydantic import Field as Setting
 from torch import Tensor, nn
 
 from deepwright.contracts import FittedFeature, Network, Suits
-from deepwright.core.config import Config
+from deepwright.core.config import OFF, Config
 from deepwright.core.errors import Refused
 from deepwright.draw import Draw
 from deepwright.fields import Batch, Field, Fields
@@ -42,7 +42,7 @@ class Fusion(Config):
     width: int = Setting(256, ge=1)
     depth: int = Setting(2, ge=1)
     activation: Literal["relu", "gelu", "silu", "tanh", "mish", "selu"] = "relu"
-    dropout: float = Setting(0.1, ge=0.0, lt=1.0)
+    dropout: float = Setting(0.1, ge=0.0, lt=1.0, json_schema_extra=OFF)
     bins: int = Setting(32, ge=2)
     number_width: int = Setting(12, ge=1)
     category_width: int = Setting(8, ge=1)

@@ -9,7 +9,7 @@ from pydantic import Field as Setting
 from torch import Tensor, nn
 
 from deepwright.contracts import FittedFeature, Network, Suits
-from deepwright.core.config import Config
+from deepwright.core.config import OFF, Config
 from deepwright.core.errors import Refused
 from deepwright.draw import Draw
 from deepwright.fields import Batch, Field, Fields
@@ -50,7 +50,7 @@ class MLP(Config):
     members: int | None = Setting(None, ge=1)
     activation: Literal["relu", "gelu", "silu", "tanh", "mish", "selu"] = "relu"
     norm: Literal["none", "layer"] = "none"
-    dropout: float = Setting(0.1, ge=0.0, lt=1.0)
+    dropout: float = Setting(0.1, ge=0.0, lt=1.0, json_schema_extra=OFF)
     numbers: Literal["bins", "plain"] = "bins"
     bins: int = Setting(32, ge=2)
     number_width: int = Setting(12, ge=1)

@@ -13,7 +13,7 @@ from pydantic import Field as Setting
 from torch import Tensor
 
 from deepwright.contracts import BoundObjective, FittedFeature, FittedTask, Loss, Network, Player
-from deepwright.core.config import Config
+from deepwright.core.config import OFF, Config
 from deepwright.core.errors import Refused
 from deepwright.draw import Draw
 from deepwright.fields import Batch, Field, Fields
@@ -43,7 +43,7 @@ class Adversarial(Config):
     kind: Literal["adversarial"] = "adversarial"
     loss: Literal["relativistic", "nonsaturating"] = "relativistic"
     gamma: float | None = Setting(None, ge=0.0)
-    shift: float = Setting(0.0, ge=0.0, le=0.5)
+    shift: float = Setting(0.0, ge=0.0, le=0.5, json_schema_extra=OFF)
 
     def planned(self, epochs: float) -> "Adversarial":
         return self

@@ -8,7 +8,7 @@ from pydantic import Field as Setting
 from torch import Tensor
 
 from deepwright.contracts import BoundObjective, FittedFeature, FittedTask, Loss, Network, Player
-from deepwright.core.config import Config
+from deepwright.core.config import OFF, Config
 from deepwright.core.errors import Refused
 from deepwright.draw import Draw
 from deepwright.fields import Batch, Field, Fields
@@ -35,10 +35,10 @@ class Supervised(Config):
     """
 
     kind: Literal["supervised"] = "supervised"
-    mixup: float = Setting(0.0, ge=0.0)
-    cutmix: float = Setting(0.0, ge=0.0)
-    input_noise: float = Setting(0.0, ge=0.0)
-    augment: float | None = Setting(None, ge=0.0, le=1.0)
+    mixup: float = Setting(0.0, ge=0.0, json_schema_extra=OFF)
+    cutmix: float = Setting(0.0, ge=0.0, json_schema_extra=OFF)
+    input_noise: float = Setting(0.0, ge=0.0, json_schema_extra=OFF)
+    augment: float | None = Setting(None, ge=0.0, le=1.0, json_schema_extra=OFF)
 
     def planned(self, epochs: float) -> "Supervised":
         if self.augment is not None:

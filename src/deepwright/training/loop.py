@@ -126,8 +126,8 @@ class Trainer:
         """Seconds to keep for what comes after the last step."""
         return float(self.choices.get("reserve", 0.0))
 
-    def advance(self) -> None:
-        """One step of every player whose turn it is."""
+    def advance(self) -> Mapping[str, Tensor]:
+        """One step of every player whose turn it is; its losses and logs."""
         self.network.train()
         fraction = self.pace.fraction(self.step)
         rate = (self.settings.schedule.factor(fraction) if self.settings.schedule else 1.0) * self.rate
@@ -145,6 +145,7 @@ class Trainer:
             self._sums[name] = self._sums.get(name, 0.0) + value
         self._summed += 1
         self.step += 1
+        return logs
 
     def _after_step(self) -> Iterator[Event]:
         step, due = self.step, self._validation_due()

@@ -8,14 +8,18 @@ from deepwright.core.report import Block, Grid, Headline, Report, Text
 from deepwright.doctor import examine, looks_personal
 from deepwright.draft import Draft
 from deepwright.preparation import Prepared, prepare
+from deepwright.verbs.overfit import overfit as self_test
 from deepwright.verbs.train import check_fit
 from deepwright.verbs.worst import MASK
 
 __all__ = ["inspect"]
 
 
-def inspect(draft: Draft, source: Any = None) -> Report:
+def inspect(draft: Draft, source: Any = None, overfit: bool = False) -> Report:
     """The doctor's report on a source.
+
+    Args:
+        overfit: also train on a few rows for some seconds, to see whether anything can be learnt at all.
 
     Raises:
         RecipeError, DataError: the data cannot be used for what is asked.
@@ -25,7 +29,7 @@ def inspect(draft: Draft, source: Any = None) -> Report:
     findings = [*prepared.findings, *examine(prepared)]
     table = prepared.data.table
     counts = {name: len(prepared.rows(name)) for name in ("train", "validation", "test")}
-    data = {
+    data: dict[str, Any] = {
         "version": 1, "rows": table.height, "columns": len(table.columns), "split": counts,
         "inputs": {name: feature.kind for name, feature in prepared.features.items()},
         "ignored": list(prepared.recipe.data.ignore), "task": None if prepared.task is None else prepared.task.kind,
@@ -49,6 +53,10 @@ def inspect(draft: Draft, source: Any = None) -> Report:
     blocks += [Text(finding.text, "bad" if finding.severity == "error" else "warning") for finding in warnings]
     if not warnings:
         blocks.append(Text("Nothing wrong was found.", "good"))
+    if overfit:
+        tested = self_test(prepared)
+        data["overfit"] = tested.to_dict()
+        blocks.append(tested.block())
     notes = tuple((finding.column or "–", finding.text) for finding in findings if finding.severity == "note")
     if notes:
         blocks.append(Grid("Notes", ("column", "what"), notes))

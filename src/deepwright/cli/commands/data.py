@@ -14,15 +14,16 @@ __all__ = ["COMMANDS"]
 @click.argument("source")
 @data_options
 @click.option("--model", metavar="KIND", help="The model that would be trained.")
+@click.option("--overfit", is_flag=True, help="Also try whether 8 rows can be learnt by heart; takes up to 10 s.")
 @personal_option
 @shared
-def inspect(source: str, show_personal: bool, shared: Shared, **flags: Any) -> None:
-    """What the data is and what is wrong with it. Trains nothing."""
+def inspect(source: str, overfit: bool, show_personal: bool, shared: Shared, **flags: Any) -> None:
+    """What the data is and what is wrong with it. Leaves nothing behind."""
     from deepwright.doctor import personal_cells
     from deepwright.verbs.inspect import inspect as work
 
     with personal_cells(show_personal):
-        shared.tell(lambda: work(build_draft(source, shared, **flags)))
+        shared.tell(lambda: work(build_draft(source, shared, **flags), overfit=overfit))
 
 
 @click.command()
