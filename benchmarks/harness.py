@@ -207,7 +207,8 @@ def deepwright(*args: object, threads: int = 2, cwd: Path | None = None) -> str:
 def limited(threads: int) -> dict[str, str]:
     """The process environment with so many threads for every numerical library."""
     names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS", "LOKY_MAX_CPU_COUNT")
-    return {**os.environ, **dict.fromkeys(names, str(threads)), "PYTHONUTF8": "1"}
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}  # as installed
+    return {**kept, **dict.fromkeys(names, str(threads)), "PYTHONUTF8": "1"}
 
 
 def _last_words(text: str) -> str:

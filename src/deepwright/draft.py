@@ -38,8 +38,9 @@ class Draft:
         """
         try:
             text = path.read_text(encoding="utf-8")
-            node = yaml.compose(text, yaml.SafeLoader)
-            value = yaml.safe_load(text)
+            loader = yaml.SafeLoader(text)
+            node = loader.get_single_node()
+            value = None if node is None else loader.construct_document(node)
         except UnicodeDecodeError as error:
             raise RecipeError(f"{path.name} is not a text in UTF-8 (byte {error.start + 1}).") from error
         except RecursionError as error:
