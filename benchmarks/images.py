@@ -58,7 +58,7 @@ def measure(folder: Path, seconds: float, threads: int, seed: int) -> dict[str, 
         )
     if report["split"] != "test":
         raise PeerError(f"evaluated on '{report['split']}', not on the test pictures")
-    stopped = json.loads(events[-1])
+    stopped = next(event for line in reversed(events) if (event := json.loads(line))["event"] == "stopped")
     accuracy = report["metrics"]["accuracy"]
     return {
         "accuracy": accuracy["value"], "low": accuracy["low"], "high": accuracy["high"], "n": report["n"],

@@ -45,8 +45,11 @@ def train(
         tests = None if test is None or _is_path(test) else test
         started: list[Run] = []
         watch = _watch(progress, started)
+        then = _completing(progress)
         return _kept(
-            lambda: training.train(draft, frames, tests, Path(out), watch, began, "deepwright.train"), progress, started
+            lambda: training.train(draft, frames, tests, Path(out), watch, began, "deepwright.train", then),
+            progress,
+            started,
         )
 
 
@@ -58,13 +61,20 @@ def _watch(progress: Progress, started: list[Run]) -> training.Watch:
     return training.Watch(progress.event, progress.tell, begin)
 
 
-def _kept(work: Callable[[], Run], progress: Progress, started: list[Run]) -> Run:
-    """Train, compare and report; after an interrupt the run as far as it has come, if it has weights at all."""
-    try:
-        run = work()
+def _completing(progress: Progress) -> Callable[[Run], None]:
+    """What follows training."""
+
+    def then(run: Run) -> None:
         progress.tell("comparing with baselines")
         complete(run)
-        return run
+
+    return then
+
+
+def _kept(work: Callable[[], Run], progress: Progress, started: list[Run]) -> Run:
+    """The run that `work` gives; after an interrupt the run as far as it has come, if it has weights at all."""
+    try:
+        return work()
     except (Interrupted, KeyboardInterrupt) as stop:
         if not started or not (started[-1].folder / "weights.safetensors").exists():
             raise
@@ -82,7 +92,8 @@ def resume(folder: str | Path, data: Any = None, *, quiet: bool = False) -> Run:
     """
     with Progress(quiet) as progress:
         started: list[Run] = []
-        return _kept(lambda: training.resume(Path(folder), data, _watch(progress, started)), progress, started)
+        watch, then = _watch(progress, started), _completing(progress)
+        return _kept(lambda: training.resume(Path(folder), data, watch, "deepwright.resume", then), progress, started)
 
 
 def load(folder: str | Path) -> Run:

@@ -4,10 +4,7 @@ recipe.yaml features.json task.json split.safetensors weights.safetensors checkp
 report.html environment.json
 """
 
-import json
-import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -16,14 +13,12 @@ from typing import Any
 import numpy as np
 import polars as pl
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 
 from deepwright import registries
 from deepwright.answering import answer_batches, rows_at_once
 from deepwright.contracts import Answer, Finding, FittedFeature, FittedTask, Network
-from deepwright.core.errors import InputError, RunError, did_you_mean
-from deepwright.core.files import place_errors, read_json, write_atomic, write_json, write_text
+from deepwright.core.errors import RunError
+from deepwright.core.files import read_json, write_json, write_text
 from deepwright.core.registry import Registry
 from deepwright.core.report import Report
 from deepwright.data.examples import Examples
@@ -35,30 +30,11 @@ from deepwright.draft import Draft
 from deepwright.fields import Batch
 from deepwright.preparation import Data, Prepared, open_data
 from deepwright.recipe import Recipe
+from deepwright.run_folder import FORMAT, known_format, new_folder, no_run, whole
+from deepwright.training.journal import parse
+from deepwright.training.tensor_files import read_tensors, write_tensors
 
 __all__ = ["FORMAT", "Run", "new_folder"]
-
-FORMAT = 1
-
-
-def new_folder(out: Path, name: str) -> Path:
-    """A new numbered folder `out/name-1`, `name-2` …; none is ever reused.
-
-    Raises:
-        InputError: no permission, disk full.
-    """
-    stem = re.sub(r"[^\w.-]+", "-", name).strip("-.") or "run"
-    with place_errors(out):
-        out.mkdir(parents=True, exist_ok=True)
-        taken = [path.name for path in out.iterdir()]
-        number = 1 + max((int(m[1]) for t in taken if (m := re.fullmatch(rf"{re.escape(stem)}-(\d+)", t))), default=0)
-        while True:
-            folder = out / f"{stem}-{number}"
-            try:
-                folder.mkdir()
-                return folder
-            except FileExistsError:
-                number += 1
 
 
 @dataclass
@@ -79,18 +55,17 @@ class Run:
 
     @classmethod
     def create(cls, folder: Path, prepared: Prepared, environment: Mapping[str, Any]) -> "Run":
-        """Write everything but the weights."""
+        """Write everything but the weights; the recipe comes last, for a folder without one is no run."""
         run = cls(folder, prepared.recipe, prepared.features, prepared.task, prepared.data.examples,
                   tuple(prepared.findings), prepared.data)  # fmt: skip
-        run.save_recipe()
         stored = {name: {"kind": feature.kind, "state": feature.to_state()} for name, feature in run.features.items()}
         examples = None if run.examples is None else run.examples.model_dump()
         write_json(folder / "features.json", {"format": FORMAT, "features": stored, "examples": examples})
         run.save_task()
-        parts = {"parts": torch.from_numpy(prepared.parts)}
-        write_atomic(folder / "split.safetensors", lambda part: save_file(parts, part))
+        write_tensors(folder / "split.safetensors", {"parts": torch.from_numpy(prepared.parts)})
         write_json(folder / "findings.json", [vars(finding) for finding in run.findings])
         write_json(folder / "environment.json", {"format": FORMAT, **environment})
+        run.save_recipe()
         return run
 
     @classmethod
@@ -102,22 +77,22 @@ class Run:
         """
         folder = Path(folder)
         if not (folder / "recipe.yaml").exists():
-            raise RunError(_no_run(folder))
-        with _whole(folder / "recipe.yaml", "Take the folder from a copy."):
+            raise RunError(no_run(folder))
+        with whole(folder / "recipe.yaml", "Take the folder from a copy."):
             draft = Draft.read(folder / "recipe.yaml")
-            _known_format(folder, draft.value)
+            known_format(folder, draft.value)
             lost = [name for name in Recipe.model_fields if name not in draft.value]
             if lost:  # a run's recipe is complete; what is left out would silently be something else
                 raise ValueError(f"it is cut short, '{lost[0]}' is not in it")
             recipe = Recipe.from_draft(draft)
-        with _whole(folder / "features.json"):
-            stored = _known_format(folder, read_json(folder / "features.json"))
+        with whole(folder / "features.json"):
+            stored = known_format(folder, read_json(folder / "features.json"))
             features = {name: _fitted(registries.features, one) for name, one in stored["features"].items()}
             examples = None if stored["examples"] is None else Examples.model_validate(stored["examples"])
-        with _whole(folder / "task.json"):
+        with whole(folder / "task.json"):
             task = read_json(folder / "task.json")
-            fitted = None if task is None else _fitted(registries.tasks, _known_format(folder, task))
-        with _whole(folder / "findings.json"):
+            fitted = None if task is None else _fitted(registries.tasks, known_format(folder, task))
+        with whole(folder / "findings.json"):
             told = read_json(folder / "findings.json")
             findings = tuple(Finding(**{**one, "values": tuple(one["values"])}) for one in told)
         return cls(folder, recipe, features, fitted, examples, findings)
@@ -129,14 +104,14 @@ class Run:
     @cached_property
     def parts(self) -> np.ndarray:
         """(rows,) int8: 0 train, 1 validation, 2 test, -1 not used."""
-        with _whole(self.folder / "split.safetensors"):
-            return load_file(self.folder / "split.safetensors")["parts"].numpy()
+        with whole(self.folder / "split.safetensors"):
+            return read_tensors(self.folder / "split.safetensors")[0]["parts"].numpy()
 
     @cached_property
     def environment(self) -> dict[str, Any]:
         """Versions, machine and the data's hashes at the time of training."""
-        with _whole(self.folder / "environment.json"):
-            stored = _known_format(self.folder, read_json(self.folder / "environment.json"))
+        with whole(self.folder / "environment.json"):
+            stored = known_format(self.folder, read_json(self.folder / "environment.json"))
             return {**stored, "data": {**stored["data"], "files": dict(stored["data"]["files"])}}
 
     @cached_property
@@ -150,8 +125,8 @@ class Run:
         if not path.exists():
             raise RunError(f"The run {self.folder} has no weights yet. Go on with: deepwright resume {self.folder}")
         network = self.fresh_network()
-        with _whole(path):
-            network.load_state_dict(load_file(path))
+        with whole(path):
+            network.load_state_dict(read_tensors(path)[0])
         return network.eval()
 
     def fresh_network(self) -> Network:
@@ -161,21 +136,32 @@ class Run:
         return model.build(self.features, heads, int((self.parts == PARTS["train"]).sum()))
 
     def save_weights(self, network: Network) -> None:
-        state = {
-            name: value.detach().cpu().clone(memory_format=torch.contiguous_format)
-            for name, value in network.state_dict().items()
-        }
-        write_atomic(self.folder / "weights.safetensors", lambda part: save_file(state, part))
+        write_tensors(self.folder / "weights.safetensors", network.state_dict())
         self.__dict__["network"] = network.eval()
 
     def save_recipe(self) -> None:
         write_text(self.folder / "recipe.yaml", self.recipe.yaml())
 
-    def save_task(self) -> None:
-        stored = (
-            None if self.task is None else {"format": FORMAT, "kind": self.task.kind, "state": self.task.to_state()}
-        )
+    def save_task(self, learnt: FittedTask | None = None) -> None:
+        """Write the task.
+
+        Args:
+            learnt: the task as it was while the network learnt, when validation answers taught it more since.
+        """
+        stored: dict[str, Any] | None = None
+        if self.task is not None:
+            stored = {"format": FORMAT, "kind": self.task.kind, "state": self.task.to_state()}
+            if learnt is not None and learnt != self.task:
+                stored["learnt"] = learnt.to_state()
         write_json(self.folder / "task.json", stored)
+
+    def training_task(self) -> FittedTask | None:
+        """The task as it is while the network learns: a training that goes on must not see what came after it."""
+        with whole(self.folder / "task.json"):
+            stored = read_json(self.folder / "task.json")
+            if stored is None:
+                return None
+            return _fitted(registries.tasks, {"kind": stored["kind"], "state": stored.get("learnt", stored["state"])})
 
     def save_report(self, report: Report) -> Path:
         path = self.folder / "reports" / f"{report.verb}.json"
@@ -187,7 +173,7 @@ class Run:
         paths = sorted((self.folder / "reports").glob("*.json"), key=lambda path: (path.stat().st_mtime_ns, path.name))
         found = []
         for path in paths:
-            with _whole(path, "Delete that file; the verb writes it anew."):
+            with whole(path, "Delete that file; the verb writes it anew."):
                 found.append(Report.from_dict(read_json(path)))
         return found
 
@@ -196,20 +182,24 @@ class Run:
         path = self.folder / "events.jsonl"
         if not path.exists():
             return []
-        with _whole(path):
-            lines = path.read_text(encoding="utf-8").split("\n")
-            events = [json.loads(line) for line in lines[:-1]]
-            if not all("event" in event and "step" in event for event in events):
-                raise ValueError("a line without an event")
+        with whole(path, f"Mend it with: deepwright resume {self.folder}"):
+            events, harmed = parse(path.read_text(encoding="utf-8"))
+            if harmed:
+                raise ValueError("a line holds no event")
         return events
 
     @property
     def state(self) -> str:
         """ "finished", "interrupted" or "unfinished" (or training right now)."""
-        stopped = [event for event in self.events() if event["event"] == "stopped"]
-        if not stopped or not (self.folder / "weights.safetensors").exists():
+        return self.state_after(self.events())
+
+    def state_after(self, events: Sequence[Mapping[str, Any]]) -> str:
+        """The state that these events tell of."""
+        stopped = [event for event in events if event["event"] in ("stopped", "kept")][-2:]
+        whole = [event["event"] for event in stopped] == ["stopped", "kept"]
+        if not whole or not (self.folder / "weights.safetensors").exists():
             return "unfinished"
-        return "interrupted" if stopped[-1]["reason"] == "interrupted" else "finished"
+        return "interrupted" if stopped[0]["reason"] == "interrupted" else "finished"
 
     def moved(self, source: Any) -> "Run":
         """The run with its training data from another place (a path, a frame); unchanged where None.
@@ -333,63 +323,7 @@ class Run:
         return reports[-1]._repr_html_() if reports else f"<p>{self!r}</p>"
 
 
-_AGAIN = "Take the folder from a copy, or train again: deepwright train {run}/recipe.yaml"
-
-
-@contextmanager
-def _whole(path: Path, help: str = "") -> Iterator[None]:
-    """Turn a file of a run that is missing, cut short or changed by hand into a sentence.
-
-    Raises:
-        RunError: which file, and what to do.
-    """
-    run = path.parent.parent if path.parent.name == "reports" else path.parent
-    try:
-        yield
-    except RunError:
-        raise
-    except FileNotFoundError as error:
-        raise RunError(f"The run {run} is damaged: {path.name} is missing. {help or _AGAIN.format(run=run)}") from error
-    except (
-        OSError,
-        ValueError,
-        LookupError,
-        TypeError,
-        AttributeError,
-        RuntimeError,
-        SafetensorError,
-        InputError,
-    ) as error:
-        why = (str(error).splitlines() or [""])[0][:200].rstrip(".")
-        if isinstance(error, LookupError | TypeError | AttributeError):
-            why = "it holds something else than it should"
-        kind = "" if isinstance(error, InputError) else f"{path.name} cannot be read: "
-        raise RunError(f"The run {run} is damaged: {kind}{why}. {help or _AGAIN.format(run=run)}") from error
-
-
-def _known_format(folder: Path, stored: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Raises RunError: it was written by a newer version."""
-    number = stored.get("format", FORMAT)
-    if isinstance(number, int) and number > FORMAT:
-        raise RunError(
-            f"The run {folder} was written by a newer version (format {number}; this one knows {FORMAT}). "
-            "Update with: pip install --upgrade deepwright"
-        )
-    return stored
-
-
 def _fitted(registry: Registry, stored: Mapping[str, Any]) -> Any:
     """A fitted feature or task from its stored kind and state."""
     settings: Any = registry.get(stored["kind"])
     return settings.fitted.from_state(stored["state"])
-
-
-def _no_run(folder: Path) -> str:
-    if not folder.exists():
-        near = [path.name for path in folder.parent.iterdir() if path.is_dir()] if folder.parent.is_dir() else []
-        hint = did_you_mean(folder.name, near) if near else "Train one with: deepwright train DATA"
-        return f"There is no run {folder}. {hint}"
-    inner = sorted(path.name for path in folder.iterdir() if (path / "recipe.yaml").exists()) if folder.is_dir() else []
-    if inner:
-        return f"{folder} is a folder of runs, not a run. Name one of them: {', '.join(inner[:10])}."
-    return f"{folder} is no run: it has no recipe.yaml."

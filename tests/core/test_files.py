@@ -8,7 +8,7 @@ import stat
 import pytest
 
 from deepwright.core.errors import InputError
-from deepwright.core.files import file_hash, place_errors, read_json, write_atomic, write_json, write_text
+from deepwright.core.files import file_hash, place_errors, read_json, sweep, write_atomic, write_json, write_text
 
 
 def test_what_is_written_is_read(tmp_path):
@@ -48,6 +48,14 @@ def test_others_may_read_where_the_umask_says_so(tmp_path):
     finally:
         os.umask(before)
     assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o644
+
+
+def test_what_killed_processes_left_is_swept_away(tmp_path):
+    dead, living = tmp_path / f".a.json.{2**22 + 1}-00.part", tmp_path / f".a.json.{os.getpid()}-00.part"
+    for path in (dead, living, tmp_path / "a.json", tmp_path / ".odd.part"):
+        path.write_text("x")
+    sweep(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([living.name, "a.json"])
 
 
 def test_wrong_places_give_a_sentence(tmp_path):

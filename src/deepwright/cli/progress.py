@@ -6,7 +6,17 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Protocol
 
-from deepwright.training.events import Event, Planned, Replanned, RolledBack, Started, Stepped, Stopped, Validated
+from deepwright.training.events import (
+    Event,
+    Planned,
+    Replanned,
+    Resumed,
+    RolledBack,
+    Started,
+    Stepped,
+    Stopped,
+    Validated,
+)  # fmt: skip
 
 if TYPE_CHECKING:
     from deepwright.run import Run
@@ -176,7 +186,9 @@ class Progress:
 
     def event(self, event: Event) -> None:
         """One event of the loop."""
-        if isinstance(event, Started | Planned | Replanned):
+        if isinstance(event, Resumed):
+            self._resume(event)
+        elif isinstance(event, Started | Planned | Replanned):
             self._total = max(1, event.total)
         elif isinstance(event, Validated):
             name, value = next(iter(event.figures.items()))
@@ -190,6 +202,13 @@ class Progress:
             self.line(f"Warning: {event.text}")
         elif isinstance(event, Stopped):
             self._finish(event)
+
+    def _resume(self, event: Resumed) -> None:
+        self._total = max(1, event.total)
+        for text in event.broken:
+            self.line(f"Warning: The checkpoint {text}.")
+        where = f"step {event.step} of {event.total}, the last whole checkpoint" if event.step else "the first step"
+        self.line(f"Going on from {where}.")
 
     def _finish(self, event: Stopped) -> None:
         reasons = {"budget": "the budget is used up", "early stopping": "nothing better came any more",

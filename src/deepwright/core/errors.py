@@ -7,6 +7,7 @@ DeepwrightError
 │   ├── Refused           this verb cannot do that with this run
 │   ├── RunError          a run folder that is missing, broken or busy
 │   ├── OutputExists      something is there already
+│   ├── DiskError         a full, read-only or forbidden disk
 │   └── MissingExtra      an optional package is not installed
 ├── TrainingError         training cannot go on (a loss that is not a number)
 └── Interrupted           stopped by the person; the run can be resumed: exit code 130
@@ -20,6 +21,7 @@ from types import ModuleType
 __all__ = [
     "DataError",
     "DeepwrightError",
+    "DiskError",
     "InputError",
     "Interrupted",
     "MissingExtra",
@@ -67,6 +69,18 @@ class RunError(InputError):
 
 class OutputExists(InputError):
     """The place to write to is taken; nothing was overwritten."""
+
+
+class DiskError(InputError):
+    """The disk is full, read-only, or may not be written to.
+
+    Args:
+        what: what went wrong, without a full stop. help: what to do about it, a sentence or "".
+    """
+
+    def __init__(self, what: str, help: str = ""):
+        self.what, self.help = what, help
+        super().__init__(f"{what}. {help}".rstrip())
 
 
 class MissingExtra(InputError):

@@ -1,21 +1,19 @@
 """Checkpoints: whole or absent. Plain tensors and JSON, a hash over both; the last whole one wins."""
 
-import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from deepwright.core.files import file_hash, write_atomic, write_json
+from deepwright.training.tensor_files import read_tensors, write_tensors
 
 __all__ = ["Checkpoint", "Checkpoints", "paths"]
 
-_NAME = re.compile(r"step-(\d+)\.json$")
+_NAME = re.compile(r"step-(\d+)\.safetensors$")
 
 
 @dataclass(frozen=True)
@@ -39,43 +37,54 @@ def paths(groups: Mapping[str, Mapping[str, Tensor]]) -> dict[str, Tensor]:
 class Checkpoints:
     """The checkpoints of a run.
 
-    A checkpoint is `step-N.safetensors` and, written after it, `step-N.json` with the hash of the tensors' file: without
-    the second, or when the hash does not fit, it does not exist. Two are kept, so that one broken file loses little.
+    A checkpoint is one file, `step-N.safetensors`, which holds tensors, values and a hash over all: it is whole, or it
+    does not exist. Two are kept, so that one broken file loses little.
+
+    Args:
+        before: called before a checkpoint is written: makes safe on the disk what it builds on, and gives values that
+            are kept with it.
     """
 
-    def __init__(self, folder: Path, keep: int = 2):
-        self._folder, self._keep = folder, keep
+    def __init__(self, folder: Path, keep: int = 2, before: Callable[[], Mapping[str, Any]] | None = None):
+        self._folder, self._keep, self._before = folder, keep, before
+        self.broken: list[str] = []  # why newer ones were passed over, after `latest`
 
     def save(self, checkpoint: Checkpoint) -> None:
-        """Raises InputError: the disk is full or not writable; older checkpoints are untouched."""
-        tensors = {name: _plain(value) for name, value in checkpoint.tensors.items()}
-        path = self._folder / f"step-{checkpoint.step}.safetensors"
-        write_atomic(path, lambda part: save_file(tensors, part))
-        record = {"format": 1, "step": checkpoint.step, "sha256": file_hash(path), "values": checkpoint.values}
-        write_json(path.with_suffix(".json"), record)
-        for step in self._steps()[self._keep :]:
-            for suffix in (".json", ".safetensors"):  # the record first: then the pair is gone, not broken
-                (self._folder / f"step-{step}{suffix}").unlink(missing_ok=True)
+        """Raises DiskError: the disk is full or not writable; older checkpoints are untouched."""
+        more = {} if self._before is None else self._before()
+        values = {"step": checkpoint.step, "values": {**checkpoint.values, **more}}
+        write_tensors(self._path(checkpoint.step), checkpoint.tensors, values)
+        steps = self._steps()
+        kept = [step for step in steps if step <= checkpoint.step][: self._keep]
+        for step in steps:  # later ones are broken, or of a future that will be lived again
+            if step not in kept:
+                with suppress(OSError):
+                    self._path(step).unlink()
 
-    def latest(self) -> Checkpoint | None:
-        """The newest whole checkpoint, or None."""
+    def latest(self, lines: int | None = None) -> Checkpoint | None:
+        """The newest whole checkpoint, or None.
+
+        Args:
+            lines: events that are known; a checkpoint that builds on more is as good as broken. None asks for none.
+        """
+        self.broken = []
         for step in self._steps():
-            path = self._folder / f"step-{step}.safetensors"
+            path = self._path(step)
             try:
-                record = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
-                whole = record["sha256"] == file_hash(path)
-            except (OSError, ValueError, KeyError):
-                whole = False
-            if whole:
-                return Checkpoint(step, load_file(path), record["values"])
+                tensors, stored = read_tensors(path)
+                if stored["step"] != step:
+                    raise ValueError(f"it is the one of step {stored['step']}")
+                if lines is not None and stored["values"].get("lines", 0) > lines:
+                    raise ValueError("events before it are missing in events.jsonl")
+                return Checkpoint(step, tensors, stored["values"])
+            except (OSError, ValueError, LookupError, TypeError) as error:
+                self.broken.append(f"{path.name} cannot be used: {error}")
         return None
+
+    def _path(self, step: int) -> Path:
+        return self._folder / f"step-{step}.safetensors"
 
     def _steps(self) -> list[int]:
         """Newest first."""
-        found = (_NAME.match(path.name) for path in self._folder.glob("step-*.json"))
+        found = (_NAME.match(path.name) for path in self._folder.glob("step-*.safetensors"))
         return sorted((int(match[1]) for match in found if match), reverse=True)
-
-
-def _plain(value: Tensor) -> Tensor:
-    """Contiguous, on the CPU and sharing memory with nothing, as the file format demands."""
-    return value.detach().to("cpu").clone(memory_format=torch.contiguous_format)

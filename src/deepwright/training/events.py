@@ -6,22 +6,14 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 __all__ = [
-    "Event",
-    "Planned",
-    "Replanned",
-    "RolledBack",
-    "Saved",
-    "Started",
-    "Stepped",
-    "Stopped",
-    "Validated",
+    "LIFE", "Completed", "Event", "Kept", "Planned", "Replanned", "Resumed", "RolledBack", "Saved", "Started", "Stepped", "Stopped", "Validated",
     "to_dict",
-]
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Started:
-    """Training begins, or goes on from a checkpoint at `step`."""
+    """Training begins."""
 
     step: int
     total: int
@@ -30,13 +22,24 @@ class Started:
 
 
 @dataclass(frozen=True)
+class Resumed:
+    """Training goes on from the state after `step` steps. `broken`: newer checkpoints that could not be used, in words."""
+
+    step: int
+    total: int
+    seconds: float
+    broken: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Planned:
-    """A wall-clock budget was turned into steps by a probe."""
+    """The budget is turned into steps, by a probe where it is wall-clock time. Every later life obeys the `choices`."""
 
     step: int
     total: int
     seconds: float
     step_seconds: float
+    choices: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -121,7 +124,23 @@ class Stopped:
     reason: Literal["budget", "early stopping", "interrupted", "deadline", "diverged"]
 
 
-Event = Started | Planned | Replanned | Stepped | Validated | RolledBack | Saved | Stopped
+@dataclass(frozen=True)
+class Kept:
+    """The network to keep and its task are in the run."""
+
+    step: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Completed:
+    """Figures and report are in the run: nothing is left to do."""
+
+    step: int
+
+
+Event = Started | Resumed | Planned | Replanned | Stepped | Validated | RolledBack | Saved | Stopped | Kept | Completed
+LIFE = ("resumed", "saved")  # names of events that tell of processes and the clock, not of what is learnt
 
 
 def to_dict(event: Event) -> dict[str, Any]:

@@ -33,6 +33,9 @@ from deepwright.training.stopping import interrupts
 
 __all__ = ["Trainer", "Validation"]
 
+SAVE_SHARE = 50  # times its own cost lie between two checkpoints: at most 2 % of the training go into them
+Reason = Literal["budget", "early stopping", "interrupted", "deadline"]
+
 
 @dataclass(frozen=True)
 class Validation:
@@ -47,7 +50,7 @@ class Validation:
     better: Literal["higher", "lower"]
 
     def improves(self, value: float, best: float | None) -> bool:
-        return best is None or math.isnan(best) or (value > best if self.better == "higher" else value < best)
+        return best is None or not math.isfinite(best) or (value > best if self.better == "higher" else value < best)
 
 
 @dataclass
@@ -96,22 +99,13 @@ class Trainer:
             TrainingError: the loss left for good, and again after a roll-back; `best` is then what can be kept.
         """
         self.choices.setdefault("log_every", max(1, self.pace.total // 200))
-        yield Started(self.step, self.pace.total, self.pace.clock(), dict(self.choices))
+        if self.step == 0:
+            yield Started(self.step, self.pace.total, self.pace.clock(), dict(self.choices))
         self.pace.start(self.step)
-        reason: Literal["budget", "early stopping", "interrupted", "deadline"] = "budget"
         with interrupts() as asked:
-            while self.step < self.pace.total:
+            while (reason := self._over(asked.is_set)) is None:
                 self.advance()
                 yield from self._after_step()
-                if self._stop_early():
-                    reason = "early stopping"
-                    break
-                if self.ranks.agree(float(asked.is_set())):
-                    reason = "interrupted"
-                    break
-                if self.ranks.agree(float(self.pace.overdue(self.reserve))):
-                    reason = "deadline"
-                    break
         if reason == "deadline" and self._sums:
             yield from self._look(deep=True)  # it may have come between two looks
         if reason == "interrupted" or self._saved_step != self.step:
@@ -120,6 +114,18 @@ class Trainer:
         yield Stopped(self.step, self.pace.total, self.pace.clock(), reason)
 
     _saved_step = -1
+
+    def _over(self, interrupted: Callable[[], bool]) -> Reason | None:
+        """Why training is over, None while it is not; asked before a step, so that it is the same after a resume."""
+        if self.step >= self.pace.total:
+            return "budget"
+        if self.step == 0:
+            return None
+        if self._stop_early():
+            return "early stopping"
+        if self.ranks.agree(float(interrupted())):
+            return "interrupted"
+        return "deadline" if self.ranks.agree(float(self.pace.overdue(self.reserve))) else None
 
     @property
     def reserve(self) -> float:
@@ -286,7 +292,7 @@ class Trainer:
         """By the clock: when a checkpoint is written changes nothing that is computed."""
         if self.checkpoints is None or self.ranks.rank:
             return False
-        wait = max(self.settings.checkpoint_seconds, 30 * self._save_cost)
+        wait = max(self.settings.checkpoint_seconds, SAVE_SHARE * self._save_cost)
         return self.pace.clock() - self._saved_at >= wait
 
     def _save(self) -> Iterator[Event]:
@@ -331,11 +337,12 @@ class Trainer:
 
     def checkpoint(self) -> Checkpoint:
         """The whole state after `step` steps."""
-        state, healthy = self._state(), self._healthy
+        state, healthy, best = self._state(), self._healthy, self._best_value
         groups = {"best": self.best or {}, "sums": self._sums, "healthy": healthy.tensors}
         values = {
             **state.values, "pace": self.pace.state(), "choices": self.choices, "bad": self._bad,
-            "best_value": self._best_value, "summed": self._summed, "health": self.health.state(), "rate": self.rate,
+            "best_value": best if best is not None and math.isfinite(best) else None,  # else there is nothing to beat
+            "summed": self._summed, "health": self.health.state(), "rate": self.rate,
             "gone_back": self._gone_back, "healthy": {"step": healthy.step, **healthy.values},
         }  # fmt: skip
         return Checkpoint(self.step, {**state.tensors, **paths(groups)}, values)

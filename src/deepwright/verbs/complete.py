@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 from deepwright.core.files import refuse_existing, write_json
 from deepwright.core.report import Report
+from deepwright.training.events import Completed
+from deepwright.training.journal import Journal
 from deepwright.verbs.evaluate import Evaluate
 from deepwright.verbs.learning import learning_report
 from deepwright.verbs.report import write_report
@@ -16,10 +18,14 @@ __all__ = ["complete", "store"]
 
 
 def complete(run: "Run") -> tuple[Report, Path]:
-    """Evaluate on the test rows (where there is a target), store it, write report.html."""
+    """Evaluate on the test rows (where there is a target), store it, write report.html, note that all is done."""
     report = learning_report(run) if run.task is None else Evaluate()(run)
     run.save_report(report)
-    return report, write_report(run)
+    page = write_report(run)
+    journal = Journal(run.folder)
+    journal.append(Completed(journal.read()[-1]["step"]))
+    journal.sync()
+    return report, page
 
 
 def store(run: "Run", report: Report, own: bool, out: Path | None, force: bool) -> None:

@@ -1,33 +1,34 @@
 """One life of a training: builds the trainer, writes events, leaves the run complete. Shared by train and resume."""
 
 import copy
-import json
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from deepwright.contracts import BoundObjective, Network
 from deepwright.core.clock import process_seconds
-from deepwright.core.errors import Interrupted, TrainingError
-from deepwright.core.files import place_errors, write_text
+from deepwright.core.errors import Interrupted, RunError, TrainingError
 from deepwright.core.seeds import derive
 from deepwright.data.feed import Feed
 from deepwright.data.pack import Packed
 from deepwright.draw import Draw
 from deepwright.run import Run
-from deepwright.training.checkpoint import Checkpoint, Checkpoints
+from deepwright.training.checkpoint import Checkpoints
 from deepwright.training.distributed import Ranks
-from deepwright.training.events import Event, Planned, Stopped, to_dict
+from deepwright.training.events import Event, Kept, Planned, Resumed, Stopped
+from deepwright.training.journal import Journal
 from deepwright.training.loop import Trainer
 from deepwright.training.pace import Pace, Segment
 from deepwright.training.step import native_half
 from deepwright.verbs.probe import Probed, probe, threads_by_work
 from deepwright.verbs.validation import answers_and_truth, validation
 
-__all__ = ["Session", "Watch"]
+__all__ = ["Session", "Watch", "obey"]
 
 MANY = 100.0  # epochs: what is probed is the full cost of a step
 
@@ -52,7 +53,7 @@ class Session:
         self.run, self.packed, self.device, self.watch, self.ranks = run, packed, device, watch, ranks
         self.settings = run.recipe.train
         self.prepared = _rows(run)
-        self.log = run.folder / "events.jsonl"
+        self.journal = Journal(run.folder)
 
     def start(self, began: float) -> Run:
         """From the first step."""
@@ -62,27 +63,60 @@ class Session:
         network, choices = self._plan(network, pace)
         return self._train(self._trainer(network, pace, choices))
 
-    def _fresh(self) -> Network:
-        """A network of the recipe, on its device, with start values from the seed and the training rows."""
+    def _fresh(self, warm: bool = True) -> Network:
+        """A network of the recipe, on its device, with start values from the seed and (warm) the training rows."""
         torch.manual_seed(derive(self.run.recipe.seed, "weights"))
         network = self.run.fresh_network()
-        self._warm(network)
+        if warm:
+            self._warm(network)
         return network.to(self.device)
 
     def go_on(self) -> Run:
-        """From the last checkpoint; from the start where there is none."""
-        checkpoint = Checkpoints(self.run.folder / "checkpoints").latest()
+        """From the newest whole checkpoint; where there is none, from the first step with what was decided then."""
+        self.run.task = self.run.training_task()
+        events = self.journal.read()
+        checkpoints = self._checkpoints()
+        checkpoint = checkpoints.latest(len(events))
+        broken = tuple(checkpoints.broken)
         if checkpoint is None:
-            self.log.unlink(missing_ok=True)
-            return self.start(process_seconds())
-        replans = self._cut_log(checkpoint)
+            return self._from_the_plan(events, broken)
+        replans = self._cut(events, checkpoint.values["lines"])
         offset = float(checkpoint.values["pace"]["seconds"]) - process_seconds()
-        network = self.run.fresh_network().to(self.device)
+        network = self._fresh(warm=False)
         pace = self._pace(lambda: process_seconds() + offset, replans)
         trainer = self._trainer(network, pace, checkpoint.values["choices"])
-        trainer.resume(checkpoint)
-        torch.set_num_threads(int(trainer.choices["threads"]))
+        with fitting(self.run.folder):
+            trainer.resume(checkpoint)
+        obey(trainer.choices)
+        self._tell(Resumed(checkpoint.step, pace.total, pace.clock(), broken))
         return self._train(trainer)
+
+    def _from_the_plan(self, events: Sequence[Mapping[str, Any]], broken: tuple[str, ...]) -> Run:
+        """From the first step, as planned then: measuring again would choose otherwise."""
+        lines = next((line for line, event in enumerate(events, 1) if event["event"] == "planned"), 0)
+        replans = self._cut(events, lines)
+        if not lines:
+            if broken:
+                self._tell(Resumed(0, 0, process_seconds(), broken))
+            return self.start(process_seconds())
+        planned = events[lines - 1]
+        offset = planned["seconds"] - process_seconds()
+        network = self._fresh()
+        pace = self._pace(lambda: process_seconds() + offset, replans)
+        pace.segments = [Segment(0, 0.0, planned["total"])]
+        pace.start(0)
+        obey(planned["choices"])
+        self._tell(Resumed(0, pace.total, pace.clock(), broken))
+        return self._train(self._trainer(network, pace, planned["choices"]))
+
+    def _checkpoints(self) -> Checkpoints:
+        """Those of the run; each one makes sure first that the events before it are on the disk."""
+
+        def before() -> Mapping[str, Any]:
+            self.journal.sync()
+            return {"lines": self.journal.lines}
+
+        return Checkpoints(self.run.folder / "checkpoints", before=before)
 
     def _pace(self, clock: Callable[[], float], recorded: tuple[Segment, ...] = ()) -> Pace:
         rows = len(self.prepared["train"])
@@ -91,12 +125,15 @@ class Session:
         return Pace(self.settings.budget, per_epoch, clock, most=most, recorded=recorded)
 
     def _warm(self, network: Network) -> None:
-        """Data-dependent start values, from training rows."""
+        """Data-dependent start values, from training rows; by one thread, so that they are the same in every life."""
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
         task, rows = self.run.task, self.prepared["train"]
         targets = self.packed.take(rows[: min(len(rows), 50_000)]).targets
         bias: Mapping[str, Any] = {} if task is None else task.bias(targets)
         order = Draw(self.run.recipe.seed).at("warm").permutation(len(rows))
         network.warm(lambda: self.packed.batches(rows[order], 2048), bias)
+        torch.set_num_threads(threads)
 
     def _trainer(self, network: Network, pace: Pace, choices: Mapping[str, Any], alone: bool = False) -> Trainer:
         """A trainer of a network.
@@ -117,7 +154,7 @@ class Session:
             judged = validation(
                 network, task, self.packed, rows, recipe.evaluate.metric, self.device, choices["precision"]
             )
-        checkpoints = None if alone else Checkpoints(self.run.folder / "checkpoints")
+        checkpoints = None if alone else self._checkpoints()
         ranks = Ranks() if alone else self.ranks
         return Trainer(network, objective, feed, settings, pace, judged, checkpoints, ranks, dict(choices))
 
@@ -134,7 +171,7 @@ class Session:
         """Turn a wall-clock budget into steps, choose the network's size, threads and precision, and record it all."""
         timed = self.settings.budget.unit == "seconds"
         network, choices = self._measured(network, pace) if timed else (network, self._counted(network, pace))
-        torch.set_num_threads(int(choices["threads"]))
+        obey(choices)
         return network, choices
 
     def _measured(self, network: Network, pace: Pace) -> tuple[Network, dict[str, Any]]:
@@ -152,7 +189,7 @@ class Session:
         pace.plan(probed.step_seconds, choices["reserve"] + choices["validations"] * choices["validation_seconds"])
         pace.segments = [Segment(0, 0.0, int(self.ranks.agree(float(pace.total))))]
         choices["epochs"] = pace.total / pace.steps_per_epoch
-        self._tell(Planned(0, pace.total, pace.clock(), probed.step_seconds))
+        self._tell(Planned(0, pace.total, pace.clock(), probed.step_seconds, choices))
         return network, choices
 
     def _counted(self, network: Network, pace: Pace) -> dict[str, Any]:
@@ -165,7 +202,7 @@ class Session:
             "precision": precision, "validations": min(self.settings.validations, epochs), "epochs": epochs,
         }  # fmt: skip
         choices["threads"] = threads_by_work(self._trainer(network, pace, choices, alone=True))
-        self._tell(Planned(0, pace.total, pace.clock(), 0.0))
+        self._tell(Planned(0, pace.total, pace.clock(), 0.0, choices))
         return choices
 
     def _half(self, network: Network) -> bool:
@@ -204,20 +241,15 @@ class Session:
     def _tell(self, event: Event) -> None:
         if self.ranks.rank:
             return
-        with place_errors(self.log), open(self.log, "a", encoding="utf-8") as file:
-            file.write(json.dumps(to_dict(event), allow_nan=False, default=float) + "\n")
+        self.journal.append(event)
         self.watch.event(event)
 
-    def _cut_log(self, checkpoint: Checkpoint) -> tuple[Segment, ...]:
-        """Drop events after the checkpoint; its re-plans will be followed again."""
-        events = self.run.events()
-        kept = [event for event in events if event["step"] <= checkpoint.step and event["event"] != "stopped"]
-        later = [event for event in events if event["event"] == "replanned" and event["step"] > checkpoint.step]
+    def _cut(self, events: Sequence[Mapping[str, Any]], lines: int) -> tuple[Segment, ...]:
+        """Keep the first lines of the journal. The re-plans among the rest will be followed again."""
         self.ranks.agree(0.0)  # all have read it
-        if self.ranks.rank:
-            return tuple(Segment(event["step"], event["fraction"], event["total"]) for event in later)
-        text = "".join(json.dumps(event) + "\n" for event in kept)
-        write_text(self.log, text)
+        if self.ranks.rank == 0:
+            self.journal.keep(events[:lines])
+        later = (event for event in events[lines:] if event["event"] == "replanned")
         return tuple(Segment(event["step"], event["fraction"], event["total"]) for event in later)
 
     def _train(self, trainer: Trainer) -> Run:
@@ -257,12 +289,31 @@ class Session:
             self.run.save_weights(trainer.network)
         self.run.__dict__["network"] = trainer.network.eval()
         if self.run.task is not None:
+            learnt = self.run.task
             answer, truth, _ = answers_and_truth(
                 trainer.network, self.run.task, self.packed, self._judged(trainer.choices), self.device
             )
-            self.run.task = self.run.task.finish(answer, truth)
+            self.run.task = learnt.finish(answer, truth)
             if self.ranks.rank == 0:
-                self.run.save_task()
+                self.run.save_task(learnt)
+        self._tell(Kept(trainer.step, trainer.pace.clock()))
+
+
+def obey(choices: Mapping[str, Any]) -> None:
+    """Compute with as many threads as was decided: sums depend on it."""
+    torch.set_num_threads(int(choices["threads"]))
+
+
+@contextmanager
+def fitting(folder: Path) -> Iterator[None]:
+    """Raises RunError: the checkpoint belongs to another network than the recipe makes."""
+    try:
+        yield
+    except (RuntimeError, LookupError) as error:
+        raise RunError(
+            f"The newest checkpoint of {folder} does not fit its recipe; was recipe.yaml changed by hand? "
+            f"Change it back, or train anew: deepwright train {folder}/recipe.yaml"
+        ) from error
 
 
 def _rows(run: Run) -> dict[str, torch.Tensor]:

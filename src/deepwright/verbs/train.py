@@ -1,27 +1,35 @@
 """Train and resume: from a draft of a recipe to a run."""
 
-from collections.abc import Sequence
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 from deepwright.contracts import Finding
 from deepwright.core.clock import process_seconds
-from deepwright.core.errors import DataError, RunError
+from deepwright.core.errors import DataError, DiskError, RunError
+from deepwright.core.files import sweep
+from deepwright.core.lock import locked
 from deepwright.doctor import examine
 from deepwright.draft import Draft
 from deepwright.preparation import Prepared, prepare
 from deepwright.run import Run, new_folder
 from deepwright.training.distributed import Ranks, joined
+from deepwright.training.journal import Journal
 from deepwright.verbs.environment import environment, pick_device
-from deepwright.verbs.session import Session, Watch
+from deepwright.verbs.session import Session, Watch, obey
 from deepwright.verbs.validation import metric_names
 
 __all__ = ["Watch", "check_fit", "resume", "train"]
 
 
+Then = Callable[[Run], object]
+
+
 def train(
     draft: Draft, source: Any = None, test: Any = None, out: Path = Path("runs"), watch: Watch | None = None,
-    began: float | None = None, command: str = "",
+    began: float | None = None, command: str = "", then: Then | None = None,
 ) -> Run:  # fmt: skip
     """A trained run.
 
@@ -29,6 +37,7 @@ def train(
         draft: the recipe as far as it is given. source, test: data that wins over the recipe's.
         out: the folder in which the numbered run folder is made.
         began: process seconds from which a wall-clock budget counts; None for now.
+        then: what follows training (figures, the report), done while the run is still this process's own.
 
     Raises:
         RecipeError, DataError: before training, in sentences. Interrupted: stopped by the person; resumable.
@@ -44,11 +53,16 @@ def train(
     if errors:
         raise DataError("\n".join(errors))
     check_fit(prepared)
-    with joined() as ranks:
-        run = _new_run(prepared, out, command, ranks)
+    with ExitStack() as held:
+        ranks = held.enter_context(joined())
+        run = _new_run(prepared, out, command, ranks, held)
         watch = watch if ranks.rank == 0 else Watch()
         watch.run(run)
-        return Session(run, prepared.packed, pick_device(), watch, ranks).start(began)
+        held.enter_context(_resumable(run))
+        run = Session(run, prepared.packed, pick_device(), watch, ranks).start(began)
+        if then is not None and ranks.rank == 0:
+            then(run)
+        return run
 
 
 def _errors(findings: Sequence[Finding]) -> list[str]:
@@ -75,35 +89,76 @@ def check_fit(prepared: Prepared) -> None:
     recipe.objective.bind(task, prepared.features, network)
 
 
-def _new_run(prepared: Prepared, out: Path, command: str, ranks: Ranks) -> Run:
-    """The first rank makes the folder, the others open it."""
+def _new_run(prepared: Prepared, out: Path, command: str, ranks: Ranks, held: ExitStack) -> Run:
+    """The first rank makes the folder and holds it, the others open it."""
     name = ""
     if ranks.rank == 0:
         folder = new_folder(out, Path(prepared.data.table.origin.split(".")[0] or "run").name)
+        held.enter_context(locked(folder, command))
         circumstances = environment(prepared.data.table, prepared.recipe.seed, pick_device(), command)
-        run = Run.create(folder, prepared, circumstances)
+        with _whole_or_gone(folder):
+            run = Run.create(folder, prepared, circumstances)
         name = folder.name
     name = ranks.word(name)
     return run if ranks.rank == 0 else Run.load(out / name)
 
 
-def resume(folder: Path, source: Any = None, watch: Watch | None = None) -> Run:
+@contextmanager
+def _whole_or_gone(folder: Path) -> Iterator[None]:
+    """A run that cannot be written leaves no folder behind."""
+    try:
+        yield
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def resume(
+    folder: Path, source: Any = None, watch: Watch | None = None, command: str = "", then: Then | None = None
+) -> Run:
     """Go on with an interrupted run from its last checkpoint, bit for bit as if it had never stopped.
 
+    Args:
+        then: as for `train`; where only that is missing, it is all that is done.
+
     Raises:
-        RunError: it is finished, or its data moved or changed.
+        RunError: it is finished, another process has it, or its data moved or changed.
     """
     watch = watch or Watch()
     run = Run.load(folder)
-    if run.state == "finished":
-        raise RunError(
-            f"The run {folder} is finished. Train a new one from its recipe: deepwright train {folder}/recipe.yaml"
-        )
-    with joined() as ranks:
+    with ExitStack() as held:
+        ranks = held.enter_context(joined())
         watch = watch if ranks.rank == 0 else Watch()
+        if ranks.rank == 0:
+            held.enter_context(locked(folder, command))
+            for place in (folder, folder / "checkpoints", folder / "reports"):
+                sweep(place)
+        events = Journal(folder).read()
+        trained = run.state_after(events) == "finished"
+        if trained and (then is None or events[-1]["event"] == "completed"):
+            raise RunError(
+                f"The run {folder} is finished. Train a new one from its recipe: deepwright train {folder}/recipe.yaml"
+            )
         watch.run(run)
         watch.tell("reading")
         run = run.moved(source)
         data = run.training_data()
-        watch.tell("encoding")
-        return Session(run, run.pack(data.table), pick_device(), watch, ranks).go_on()
+        held.enter_context(_resumable(run))
+        if trained:
+            obey(next(event for event in events if event["event"] == "planned")["choices"])
+        else:
+            watch.tell("encoding")
+            run = Session(run, run.pack(data.table), pick_device(), watch, ranks).go_on()
+        if then is not None and ranks.rank == 0:
+            then(run)
+        return run
+
+
+@contextmanager
+def _resumable(run: Run) -> Iterator[None]:
+    """A disk that fails in the middle: say how to go on."""
+    try:
+        yield
+    except DiskError as error:
+        again = f"What was saved is kept; once there is room to write, go on with: deepwright resume {run.folder}"
+        raise DiskError(error.what, again) from error

@@ -33,7 +33,8 @@ def train(source: str, shared: Shared, **flags: Any) -> None:
     )
     from deepwright.verbs.train import train as work
 
-    _work(shared, lambda watch: work(draft, out=Path(shared.out or "runs"), watch=watch, began=0.0, command=_command()))
+    out = Path(shared.out or "runs")
+    _work(shared, lambda watch, then: work(draft, out=out, watch=watch, began=0.0, command=_command(), then=then))
 
 
 @click.command()
@@ -44,7 +45,7 @@ def resume(run: str, data: str | None, shared: Shared) -> None:
     """Go on with an interrupted training, bit for bit."""
     from deepwright.verbs.train import resume as work
 
-    _work(shared, lambda watch: work(Path(run), source=data, watch=watch))
+    _work(shared, lambda watch, then: work(Path(run), source=data, watch=watch, command=_command(), then=then))
 
 
 def _usual_budget(model: Any) -> str:
@@ -69,20 +70,24 @@ def _work(shared: Shared, work: Any) -> None:
 
     follower = int(os.environ.get("RANK", "0")) > 0  # of several processes the first one speaks
     known: list[Any] = []
+    made: list[Any] = []
 
     def told(run: Any) -> None:
         known.append(run)
         progress.run(run)
 
+    def then(run: Any) -> None:
+        progress.tell("comparing with baselines")
+        made.extend(complete(run))
+
     with Progress(shared.quiet or follower) as progress:
         try:
-            run = work(Watch(progress.event, progress.tell, told))
-            if follower:
-                return
-            progress.tell("comparing with baselines")
-            report, page = complete(run)
+            run = work(Watch(progress.event, progress.tell, told), then)
         except KeyboardInterrupt as error:
             raise Interrupted(_how_to_go_on(known)) from error
+    if follower:
+        return
+    report, page = made
     if shared.json:
         emit(as_json({**report.data, "folder": str(run.folder), "report": str(page)}))
         return
