@@ -11,6 +11,7 @@ import polars as pl
 import torch
 
 from deepwright.contracts import Finding
+from deepwright.core.wording import percent
 from deepwright.data.split import PARTS
 from deepwright.preparation import Prepared
 
@@ -109,7 +110,7 @@ def _leaks(prepared: Prepared) -> list[Finding]:
         )
         if score >= SURE:
             text = (
-                f"'{name}' alone gives the target {', '.join(task.targets)} away ({score:.1%} explained). If it is not known "
+                f"'{name}' alone gives the target {', '.join(task.targets)} away ({percent(score)} explained). If it is not known "
                 f"at the time of the prediction, leave it out: --ignore '{name}'"
             )
             found.append(Finding("warning", "leak", text, name))

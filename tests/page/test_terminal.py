@@ -86,7 +86,7 @@ def test_columns_that_do_not_fit_are_named():
 
 def test_rows_that_are_not_shown_are_counted():
     out = printed(Report("v", "t", {}, (Grid("g", ("a",), tuple((k,) for k in range(1000))),)))
-    assert "and 960 more rows" in out
+    assert "and 976 more rows" in out
 
 
 def test_charts_are_told_in_a_line_and_drawn_small():
@@ -146,3 +146,11 @@ def test_a_program_with_the_c_locale_prints_everything():
     assert done.returncode == 0
     assert done.stdout.isascii()
     assert b"\x1b" not in done.stdout
+
+
+def test_curves_of_one_chart_share_a_scale():
+    """A line that hardly falls must not look like one that falls to the bottom."""
+    steep, flat = Series("steep", (0.0, 1.0), (1.0, 0.0)), Series("a flat one", (0.0, 1.0), (1.0, 0.9))
+    out = printed(Report("v", "t", {}, (Chart("c", "a", "line", (steep, flat)),)))
+    assert "steep      █▁ 1 → 0" in out
+    assert "a flat one █▇ 1 → 0.9" in out

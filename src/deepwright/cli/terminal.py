@@ -21,7 +21,7 @@ __all__ = ["plain", "render"]
 _LINES = "▁▂▃▄▅▆▇█"
 _PLAIN_LINES = "_.-=+*%#"
 _TONES = {"good": ("✓", "+", "green"), "warning": ("!", "!", "yellow"), "bad": ("✗", "x", "red")}
-_ROWS = 40  # of a table; the page has them all
+_ROWS = 24  # of a table; the page has them all
 _BARS = 20  # categories of a bar chart that are drawn
 _CLASSES = 12  # of a heat map that are shown
 _LONGEST = 48  # characters of a cell
@@ -187,22 +187,26 @@ class _Painter:
         self.table((corner, *block.x_names), [(name, *row) for name, row in zip(names, block.matrix, strict=False)])
 
     def curves(self, block: Chart) -> None:
-        wide = min(40, max(10, self.console.width - 40))
-        for one in block.series[:8]:
-            known = [value for value in one.y if _known(value)]
-            if len(known) > 1:
-                ends = f"{show(known[0])} → {show(known[-1])}"
-                self.say(f"{cut_inside(_line(one.name), 20):<12} {self._spark(known, wide)} {ends}")
+        """A line of signs for each series, all on one scale."""
+        drawn = [(one, [value for value in one.y if _known(value)]) for one in block.series[:8]]
+        drawn = [(one, known) for one, known in drawn if len(known) > 1]
+        names = [cut_inside(_line(one.name), 28) for one, _ in drawn]
+        long = max((len(name) for name in names), default=0)
+        wide = min(40, max(10, self.console.width - long - 20))
+        bounds = [value for _, known in drawn for value in (min(known), max(known))]
+        for name, (_, known) in zip(names, drawn, strict=True):
+            signs = self._spark(known, wide, (min(bounds), max(bounds)))
+            self.say(f"{name:<{long}} {signs} {show(known[0])} → {show(known[-1])}")
 
-    def _spark(self, values: Sequence[float], wide: int) -> str:
+    def _spark(self, values: Sequence[float], wide: int, bounds: tuple[float, float] | None = None) -> str:
         signs = _LINES if self.rich_signs else _PLAIN_LINES
         count = min(wide, len(values))
         picked = [values[round(k * (len(values) - 1) / max(count - 1, 1))] for k in range(count)]
-        low, high = min(picked), max(picked)
+        low, high = bounds or (min(picked), max(picked))
         room = high / 2 - low / 2  # halves: the whole may be beyond the largest float
         if room <= 0:
             return signs[3] * count
-        return "".join(signs[min(7, int((value / 2 - low / 2) / room * 8))] for value in picked)
+        return "".join(signs[max(0, min(7, int((value / 2 - low / 2) / room * 8)))] for value in picked)
 
     def bars(self, block: Chart) -> None:
         many = max((len(one.x) for one in block.series), default=0)

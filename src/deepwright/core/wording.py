@@ -3,7 +3,18 @@
 import math
 from collections.abc import Sequence
 
-__all__ = ["MISSING", "capital", "decimals_of", "grouped", "in_words", "interval", "listed", "number", "plural"]
+__all__ = [
+    "MISSING",
+    "capital",
+    "decimals_of",
+    "grouped",
+    "in_words",
+    "interval",
+    "listed",
+    "number",
+    "percent",
+    "plural",
+]
 
 MISSING = "–"
 _MOST = 12  # decimals
@@ -110,6 +121,18 @@ def listed(words: Sequence[str]) -> str:
     ('a', 'a, b and c')
     """
     return f"{', '.join(words[:-1])} and {words[-1]}" if len(words) > 1 else "".join(words)
+
+
+def percent(share: float) -> str:
+    """A share as a percentage with one decimal where it has one; never rounded to none or to all.
+
+    >>> percent(0.005), percent(0.02), percent(0.9999), percent(0.0001), percent(1.0)
+    ('0.5\xa0%', '2\xa0%', '>\xa099.9\xa0%', '<\xa00.1\xa0%', '100\xa0%')
+    """
+    text = f"{100 * share:.1f}".removesuffix(".0")
+    if (text, share == 1) == ("100", False):
+        return ">\u00a099.9\u00a0%"
+    return "<\u00a00.1\u00a0%" if text == "0" and share > 0 else f"{text}\u00a0%"
 
 
 def plural(count: int, one: str, many: str | None = None) -> str:

@@ -10,6 +10,7 @@ import torch
 
 from deepwright.contracts import Finding, Suits
 from deepwright.core.config import Config
+from deepwright.core.wording import percent
 from deepwright.data.cells import blank_to_null
 from deepwright.features.plain import BadValues, FittedPlain, missing_finding
 from deepwright.fields import Field
@@ -153,7 +154,7 @@ class Date(Config):
                 f"'{column.name}': day and month cannot be told apart, so it is read as {_words(form)}. "
                 f"If the {'month' if form.startswith('%d') else 'day'} comes first: --set 'features.\"{column.name}\".form={swapped}'",
             )
-        return Suits(0.9, cls(form=form), f"{share:.1%} of the cells are dates", notes)
+        return Suits(0.9, cls(form=form), f"{percent(share)} of the cells are dates", notes)
 
     def parse(self, column: pl.Series) -> pl.Series:
         return parse_dates(column, self.form)

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from deepwright.contracts import Finding, Suits, Warp
 from deepwright.core.config import Config
 from deepwright.core.errors import DataError
+from deepwright.core.wording import percent
 from deepwright.data.sources.paths import PICTURES
 from deepwright.draw import Draw
 from deepwright.features.augment import Augmentation, augment_pictures
@@ -279,13 +280,15 @@ def _suits(column: pl.Series, settings: Image) -> Suits | None:
     if column.dtype == pl.Binary:
         share = sum(cell.startswith(_SIGNATURES) for cell in cells) / len(cells)
         return (
-            Suits(share, settings, f"{share:.0%} of the cells begin like a picture", (note,)) if share >= 0.5 else None
+            Suits(share, settings, f"{percent(share)} of the cells begin like a picture", (note,))
+            if share >= 0.5
+            else None
         )
     share = sum(cell.strip().lower().endswith(PICTURES) for cell in cells) / len(cells)
     if share < 0.9:
         return None
     found = sum(os.path.isfile(cell) for cell in cells[:20])
-    reason = f"{share:.0%} of the cells are names of pictures"
+    reason = f"{percent(share)} of the cells are names of pictures"
     if not found:
         return Suits(0.2, settings, f"{reason}, but none of the first {min(20, len(cells))} files is there")
     return Suits(0.98 * share, settings, reason, (note,))

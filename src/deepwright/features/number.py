@@ -13,7 +13,7 @@ from pydantic import Field as Setting
 from deepwright.contracts import Finding, Suits
 from deepwright.core.config import Config
 from deepwright.core.seeds import derive
-from deepwright.core.wording import MISSING
+from deepwright.core.wording import MISSING, percent
 from deepwright.data.cells import Parsed, parse_numbers
 from deepwright.features.plain import BadValues, FittedPlain, missing_finding
 from deepwright.fields import Field
@@ -95,7 +95,7 @@ class Number(Config):
             return None
         sentinels = _sentinels(values)
         settings = cls(decimal=parsed.decimal, thousands=parsed.thousands, affix=parsed.affix, missing=sentinels)
-        return Suits(0.8, settings, f"{parsed.share:.1%} of the cells are numbers", _notes(column.name, parsed))
+        return Suits(0.8, settings, f"{percent(parsed.share)} of the cells are numbers", _notes(column.name, parsed))
 
     def parse(self, column: pl.Series) -> Parsed:
         """The column's numbers, written as these settings say."""

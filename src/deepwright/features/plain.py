@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from deepwright.contracts import Finding
 from deepwright.core.config import Config
+from deepwright.core.wording import percent
 from deepwright.data.cells import blank_to_null
 from deepwright.draw import Draw
 from deepwright.fields import Field
@@ -93,5 +94,5 @@ def missing_finding(name: str, missing: int, rows: int) -> list[Finding]:
     if not missing:
         return []
     share = missing / max(1, rows)
-    text = f"'{name}' is empty in {missing} of {rows} rows ({'< 0.1%' if share < 0.001 else f'{share:.1%}'}); the network is told so."
+    text = f"'{name}' is empty in {missing} of {rows} rows ({percent(share)}); the network is told so."
     return [Finding("warning" if share > 0.5 else "note", "missing", text, name, missing)]

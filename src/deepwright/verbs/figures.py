@@ -13,7 +13,7 @@ from deepwright.core.wording import decimals_of, in_words, interval
 from deepwright.metrics.families import RowMetric, Share
 from deepwright.verbs.validation import metric
 
-__all__ = ["Figure", "Judged", "figure_of", "judge", "named"]
+__all__ = ["Figure", "Judged", "figure_of", "judge", "named", "unanimous"]
 
 DRAWS = 1000
 VALUES = 2**22  # weights drawn at once
@@ -97,12 +97,12 @@ def figure_of(measure: RowMetric, table: Tensor, draws: np.ndarray) -> Figure:
     if not np.isfinite(value) or len(known) < 0.5 * len(draws):
         return Figure(value if np.isfinite(value) else None, None, None)
     if isinstance(measure, Share) and value in (0.0, 1.0):
-        return Figure(value, *_unanimous(value, len(table)))
+        return Figure(value, *unanimous(value, len(table)))
     low, high = np.quantile(known, [0.025, 0.975])
     return Figure(value, float(low), float(high))
 
 
-def _unanimous(share: float, rows: int) -> tuple[float, float]:
+def unanimous(share: float, rows: int) -> tuple[float, float]:
     """The exact interval of a share where all rows agree, which no bootstrap can give (Clopper & Pearson 1934)."""
     other = 0.025 ** (1 / rows)
     return (other, 1.0) if share else (0.0, 1 - other)

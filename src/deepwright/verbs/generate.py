@@ -170,8 +170,8 @@ def _judged(measured: Resemblance) -> list[Block]:
     distance = {name: _with_interval(figure) for name, figure in measured.distance.items()}
     near = {name: _with_interval(figure) for name, figure in measured.nearest.items()}
     rows = (
-        ("creations", distance["made"], number(measured.chance["made"]), near["made"]),
-        ("training examples", distance["real"], number(measured.chance["real"]), "–"),
+        ("creations", distance["made"], f"{measured.chance['made']:.2g}", near["made"]),
+        ("training examples", distance["real"], f"{measured.chance['real']:.2g}", "–"),
         ("held-out examples", "–", "–", near["held"]),
         ("their mean, repeated", distance["mean"], "–", "–"),
     )

@@ -32,8 +32,9 @@ def write_report(run: "Run", path: Path | None = None, rows: bool = True) -> Pat
         key=lambda report: (_ORDER.index(report.verb) if report.verb in _ORDER else len(_ORDER), report.verb),
     )
     environment = run.environment
-    about = {
-        "target": ", ".join(run.recipe.target) or "–", "data": f"{environment['data']['origin']}, {plural(environment['data']['rows'], 'row')}",
+    about = {"target": ", ".join(run.recipe.target)} if run.recipe.target else {}
+    about |= {
+        "data": f"{environment['data']['origin']}, {plural(environment['data']['rows'], 'row')}",
         "model": run.recipe.model.kind, "seed": str(run.recipe.seed), "deepwright": environment["deepwright"],
         "torch": str(environment["packages"]["torch"]),
     }  # fmt: skip

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from deepwright.contracts import FittedFeature
 from deepwright.core.seeds import derive
+from deepwright.verbs.figures import unanimous
 
 __all__ = ["Interval", "Resemblance", "Scale", "by_lot", "kernel_distances", "nearest", "resemblance"]
 
@@ -103,6 +104,8 @@ def resemblance(made: Tensor, held: Tensor, train: Tensor, seed: int) -> Resembl
         return interval(float(figure(near)), torch.stack([figure(pick) for pick in picks]))
 
     share = resampled(lambda d: (d["made"] < d["held"].quantile(NEAR)).double().mean())
+    if share.value in (0.0, 1.0):
+        share = Interval(share.value, *unanimous(share.value, len(made)))
     medians = {name: resampled(lambda d, name=name: d[name].quantile(0.5)) for name in near}  # type: ignore[misc]
     return Resemblance(len(made), len(held), len(train), distance, chance, share, medians)
 

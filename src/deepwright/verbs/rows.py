@@ -90,16 +90,17 @@ def said(task: FittedTask, answer: Answer) -> list[str]:
     """Each row's answer in words, several targets with " / " between."""
     frame = task.decode(answer)
     named = [f"{target}_predicted" for target in task.targets if f"{target}_predicted" in frame.columns]
-    columns = [_words(frame[name]) for name in named or frame.columns[:1]]
+    columns = [_words(frame[name], frame[name].dtype.is_float()) for name in named or frame.columns[:1]]
     return [" / ".join(cells) for cells in zip(*columns, strict=True)]
 
 
 def truths(task: FittedTask, chosen: Chosen) -> list[str]:
-    """Each row's targets as they were written; empty where the data has none."""
+    """Each row's targets as they were written, numbers as answers write them; empty where the data has none."""
     if not set(task.targets) <= set(chosen.table.columns):
         return []
     frame = chosen.frame(list(task.targets))
-    return [" / ".join(cells) for cells in zip(*(_words(column) for column in frame), strict=True)]
+    real = task.decode(task.constant(chosen.batch.targets)).dtypes[0].is_float() if chosen.batch.targets else False
+    return [" / ".join(cells) for cells in zip(*(_words(column, real) for column in frame), strict=True)]
 
 
 def shown_cells(run: "Run", name: str, cells: pl.Series) -> list[str]:
@@ -109,5 +110,13 @@ def shown_cells(run: "Run", name: str, cells: pl.Series) -> list[str]:
     return run.features[name].show(cells)
 
 
-def _words(column: pl.Series) -> list[str]:
-    return ["–" if v is None else number(v) if isinstance(v, float) else str(v) for v in column.to_list()]
+def _words(column: pl.Series, real: bool) -> list[str]:
+    """The cells, as numbers for people where they are `real` ones."""
+    return ["–" if cell is None else _real(cell) if real else str(cell) for cell in column.to_list()]
+
+
+def _real(cell: Any) -> str:
+    try:
+        return number(float(cell))
+    except (TypeError, ValueError):
+        return str(cell)

@@ -96,7 +96,7 @@ class Scores:
             others = [one.figures.get(name) for who, one in self.judged.items() if who != "network"]
             shown = [grouped(None if other is None else other.value, own.decimals) for other in others]
             rows.append((self._arrow(name), own.text, *shown))
-        labels = tuple(LABELS.get(who, who) for who in self.judged)
+        labels = tuple(self.judged)  # short, so that all of it fits a terminal
         note = "↑ higher is better, ↓ lower is better; 95 % bootstrap interval in brackets; all on the same rows."
         return Grid("Figures beside baselines", ("figure", *labels), tuple(rows), note)
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from deepwright.core.report import Block, Cell, Grid, Pictures
-from deepwright.core.wording import number
+from deepwright.core.wording import number, percent
 from deepwright.doctor import looks_personal
 from deepwright.metrics.families import Share
 from deepwright.verbs.validation import metric
@@ -59,7 +59,7 @@ class _Rows:
         names = [f"{target}_probability_{answer}" for answer in self.answers[target]]
         if not set(names) <= set(self.said.columns):
             return []
-        return [_percent(self.said[name][place]) for place, name in enumerate(names)]
+        return [percent(self.said[name][place]) for place, name in enumerate(names)]
 
     def error(self, target: str) -> list[Cell]:
         """Answer minus truth, where both are numbers."""
@@ -147,12 +147,6 @@ def _table(run: "Run", rows: _Rows, plain: Sequence[str], title: str, origin: st
 def _free(name: str, taken: Mapping[str, Any]) -> str:
     """An input may be called "answer" itself."""
     return name if name not in taken else f"input: {name}"
-
-
-def _percent(share: float) -> str:
-    """ "97 %", never 100 where it is not."""
-    text = f"{100 * share:.0f} %"
-    return "> 99 %" if text == "100 %" and share < 1 else text
 
 
 def _text(cell: Cell) -> str:

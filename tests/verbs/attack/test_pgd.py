@@ -131,7 +131,7 @@ def test_rows_are_shown_with_what_moved(tumours_run):
         _, truth, before, after, size, *moved = row
         assert before != after
         assert truth in ("benign", "malignant")
-        assert size == "10.0%"
+        assert size == "10\u00a0%"
         assert "→" in moved[0]
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from deepwright.core.report import Block, Grid, Pictures
+from deepwright.core.wording import percent
 from deepwright.doctor import looks_personal
 from deepwright.training.frozen import frozen_statistics
 from deepwright.verbs.attack.target import Points, Target
@@ -93,9 +94,9 @@ def _pictures(run: "Run", outcome: "Outcome", name: str, found: Sequence[_Exampl
         difference = np.clip(128 + LOUDER * (after.astype(int) - before.astype(int)), 0, 255).astype(np.uint8)
         row = int(outcome.chosen.rows[one.place]) + 1
         images.append(stacked([before, after, difference]))
-        captions.append(f"row {row}: {one.before} → {one.after} by {one.epsilon:.1%} (truth: {one.truth})")
+        captions.append(f"row {row}: {one.before} → {one.after} by {percent(one.epsilon)} (truth: {one.truth})")
         alts.append(
-            f"The {name} of row {row}, answered as {one.before}; below it attacked by {one.epsilon:.1%} and answered as "
+            f"The {name} of row {row}, answered as {one.before}; below it attacked by {percent(one.epsilon)} and answered as "
             f"{one.after}; below that the difference, {LOUDER} times as strong."
         )
     note = f"From top to bottom: the picture, the attacked one, their difference × {LOUDER} (grey is no change)."
@@ -120,7 +121,7 @@ def _moved(run: "Run", target: Target, outcome: "Outcome", plain: list[str], fou
             told.append(f"{name} {cells[0]} → {cells[1]}")
         told += ["–"] * (min(TOP, len(plain)) - len(told))
         row = int(outcome.chosen.rows[one.place]) + 1
-        table.append((row, one.truth, one.before, one.after, f"{one.epsilon:.1%}", *told))
+        table.append((row, one.truth, one.before, one.after, percent(one.epsilon), *told))
     heads = ("moved most", "second", "third")[: min(TOP, len(plain))]
     return Grid(
         "Misled by the smallest changes", ("row", "truth", "answer", "answer attacked", "largest change", *heads), tuple(table),

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from deepwright.contracts import Answer
 from deepwright.core.report import Block, Chart, Grid, Headline, Series, Text
-from deepwright.core.wording import capital, number
+from deepwright.core.wording import capital, listed, percent
 from deepwright.fields import Fields
 from deepwright.spaces import Box
 from deepwright.verbs.attack.examples import examples
@@ -81,17 +81,17 @@ def verdict(name: str, outcome: Outcome) -> tuple[str, float | None]:
         gap = difference(name, outcome.judged[f"random {epsilon}"], outcome.judged[f"attack {epsilon}"])
         if gap is None or gap.p >= SURE or gap.value <= 0:
             continue
-        attack, random = (outcome.figure(name, kind, epsilon).value for kind in ("attack", "random"))
+        attack, random = (outcome.figure(name, kind, epsilon).words[0] for kind in ("attack", "random"))
         return (
-            f"Changes of at most {epsilon:.1%} of a column's range, made by someone who knows the network, take {named(name)} from "
-            f"{number(clean.value)} to {number(attack)}; random changes of the same size leave it at {number(random)} "
+            f"Changes of at most {percent(epsilon)} of a column's range, made by someone who knows the network, take {named(name)} from "
+            f"{clean.words[0]} to {attack}; random changes of the same size leave it at {random} "
             f"(p = {gap.p:.2g}).{_at_most(name, outcome, epsilon)}"
         ), epsilon
     last = outcome.sizes[-1]
     return (
-        f"The attack found nothing up to {last:.1%} of a column's range that misleads the network more than random changes "
-        f"do: {named(name)} {number(clean.value)} before, {number(outcome.figure(name, 'attack', last).value)} attacked, "
-        f"{number(outcome.figure(name, 'random', last).value)} at random."
+        f"The attack found nothing up to {percent(last)} of a column's range that misleads the network more than random changes "
+        f"do: {named(name)} {clean.words[0]} before, {outcome.figure(name, 'attack', last).words[0]} attacked, "
+        f"{outcome.figure(name, 'random', last).words[0]} at random."
     ), None
 
 
@@ -100,8 +100,8 @@ def _at_most(name: str, outcome: Outcome, told: float | None) -> str:
     last = outcome.sizes[-1]
     if last == told:
         return ""
-    attack, random = (number(outcome.figure(name, kind, last).value) for kind in ("attack", "random"))
-    return f" At {last:.1%} {named(name)} is {attack}, at random {random}."
+    attack, random = (outcome.figure(name, kind, last).words[0] for kind in ("attack", "random"))
+    return f" At {percent(last)} {named(name)} is {attack}, at random {random}."
 
 
 def attack_blocks(run: "Run", target: Target, outcome: Outcome, name: str) -> list[Block]:
@@ -113,7 +113,7 @@ def attack_blocks(run: "Run", target: Target, outcome: Outcome, name: str) -> li
     blocks: list[Block] = [
         _headline(f"{named(name)}, untouched", outcome.judged["clean"].figures[name], outcome.chosen.words),
         _headline(
-            f"{named(name)}, attacked", outcome.figure(name, "attack", middle), f"changes of at most {middle:.1%}"
+            f"{named(name)}, attacked", outcome.figure(name, "attack", middle), f"changes of at most {percent(middle)}"
         ),
         _headline(f"{named(name)}, at random", outcome.figure(name, "random", middle), "changes of the same size"),
         Text(text, tone),
@@ -136,8 +136,8 @@ def _chart(outcome: Outcome, name: str) -> Block:
     for kind, line in _LINES.items():
         figures = [outcome.judged["clean"].figures[name], *(outcome.figure(name, kind, size) for size in outcome.sizes)]
         series.append(_line(line, x, figures))
-        told.append(f"{line} {number(figures[-1].value)}")
-    alt = f"{named(name)} over the size of the changes; at {outcome.sizes[-1]:.1%}: {', '.join(told)}."
+        told.append(f"{line} {figures[-1].words[0]}")
+    alt = f"{named(name)} over the size of the changes; at {percent(outcome.sizes[-1])}: {', '.join(told)}."
     label = "largest change, share of the range in training"
     return Chart(f"{capital(named(name))} under attack", alt, "band", tuple(series), label, named(name))
 
@@ -155,7 +155,7 @@ def _figures(outcome: Outcome, name: str) -> Block:
     rows = []
     for size in outcome.sizes:
         cells = [outcome.figure(name, kind, size) for kind in _LINES]
-        rows.append((f"{size:.2%}", *(f.text for f in cells)))
+        rows.append((percent(size), *(f.text for f in cells)))
     note = (
         "95 % bootstrap intervals in brackets, all on the same rows. “As cells can hold it”: the attacked values rounded to "
         "whole numbers, days and pixel values where the column holds such, and read again."
@@ -174,17 +174,20 @@ def _reach(run: "Run", outcome: Outcome, epsilon: float) -> Block:
             continue
         largest = (epsilon * (space.high - space.low) / space.scale).expand(space.shape)[free].max()
         moved = (outcome.points[epsilon][name] - outcome.z[name].values).abs().flatten(1)
-        rows.append((name, float(largest), f"{float((moved > 0).float().mean()):.0%}"))
+        rows.append((name, float(largest), percent(float((moved > 0).float().mean()))))
     note = (
         "In the column's own units near its middle; far out, where values are bent together, the same step is a longer "
         "way. The last column: the share of its coordinates that the attack moved."
     )
-    return Grid(f"What {epsilon:.1%} of the range is", ("column", "largest change", "moved"), tuple(rows[:40]), note)
+    return Grid(
+        f"What {percent(epsilon)} of the range is", ("column", "largest change", "moved"), tuple(rows[:40]), note
+    )
 
 
 def _what_stays(run: "Run") -> str:
     left = [name for name, feature in run.features.items() if movable(feature.space) is None]
-    stays = f" Left as they are: {', '.join(left[:20])}{' …' if len(left) > 20 else ''}." if left else ""
+    names = left if len(left) <= 12 else [*left[:11], f"{len(left) - 11} more"]
+    stays = f" Left as they are: {listed(names)}." if left else ""
     return (
         "Numbers are moved as if every value between two others were possible; whole numbers and days therefore also have "
         "a line of what is left after rounding. Labels, flags, missing cells and what "

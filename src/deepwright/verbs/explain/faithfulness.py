@@ -17,7 +17,6 @@ import torch
 from torch import Tensor
 
 from deepwright.core.seeds import derive
-from deepwright.core.wording import number
 from deepwright.training.frozen import frozen_statistics
 from deepwright.verbs.explain.question import Question
 from deepwright.verbs.figures import Figure
@@ -135,9 +134,9 @@ class Control:
         )
 
     def _figures(self, name: str) -> str:
-        own, other = (self.areas[name][order].value for order in ("attribution", "random"))
+        own, other = (self.areas[name][order].words[0] for order in ("attribution", "random"))
         p = "" if self._few else f", p = {self.gaps[name].p:.2g}"
-        return f"{name} area {number(own)} against {number(other)}{p}"
+        return f"{name} area {own} against {other}{p}"
 
 
 def control(question: Question, folded: Mapping[str, Tensor], seed: int) -> Control | None:

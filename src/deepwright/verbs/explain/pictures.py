@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from torch import Tensor
 
 from deepwright.core.report import Block, Chart, Grid, Headline, Pictures, Series, Text
-from deepwright.core.wording import number
+from deepwright.core.wording import grouped, listed, percent
 from deepwright.verbs.explain.faithfulness import Control, parts_of
 from deepwright.verbs.explain.question import Question
 from deepwright.verbs.heatmaps import overlay, pixels_of, stacked, whereabouts
@@ -31,7 +31,7 @@ def explanation_blocks(
 ) -> list[Block]:  # fmt: skip
     """All blocks. `folded`: column → (B, units…) attributions."""
     assert run.task is not None
-    blocks = _head(run.task.score_name, chosen, checked, gap)
+    blocks = _head(run.task.score_name, chosen, folded, sizes, checked, gap)
     if len(folded) > 1:
         blocks += _columns(run.task.score_name, folded, sizes)
     answers = said(run.task, run.answer(iter([piece for piece in chosen.batch.split(256)])))
@@ -44,18 +44,24 @@ def explanation_blocks(
     return blocks + ([] if checked is None else _control(run.task.score_name, checked))
 
 
-def _head(score: str, chosen: Chosen, checked: Control | None, gap: float) -> list[Block]:
+def _head(
+    score: str, chosen: Chosen, folded: Mapping[str, Tensor], sizes: Sequence[Mean], checked: Control | None, gap: float
+) -> list[Block]:
     blocks: list[Block] = []
+    if len(folded) > 1:
+        names, order = list(folded), _order(sizes)
+        value, between = sizes[order[0]].figure.words
+        rest = f"; then {listed([names[k] for k in order[1:4]])}"
+        detail = f"on average {value} ({between}) of the {score}{rest}" if between else f"on average {value}{rest}"
+        blocks.append(Headline("counts most", names[order[0]], detail))
     if checked is None:
         blocks.append(Text("There is one input only, so there is no order of inputs that could be put to the test.", "warning"))  # fmt: skip
     else:
-        area = checked.areas["deletion"]["attribution"]
-        other = checked.areas["deletion"]["random"].value
-        detail = (
-            f"95 % interval {number(area.low)} to {number(area.high)}; a random order {number(other)}; lower is better"
-        )
+        value, between = checked.areas["deletion"]["attribution"].words
+        other = checked.areas["deletion"]["random"].words[0]
+        detail = f"95 % interval {between}; a random order {other}; lower is better"
         blocks += [
-            Headline("deletion area", number(area.value), detail),
+            Headline("deletion area", value, detail),
             Text(checked.verdict, "good" if checked.better else "warning"),
         ]
     blocks.append(
@@ -64,30 +70,35 @@ def _head(score: str, chosen: Chosen, checked: Control | None, gap: float) -> li
             "shared out among the inputs by integrated gradients."
         )
     )
-    text = f"The contributions add up to the whole difference but for {gap:.1%} of it."
+    text = f"The contributions add up to the whole difference but for {percent(gap)} of it."
     more = " More steps make the gap smaller." if gap > LOOSE else ""
     return [*blocks, Text(text + more, "warning" if gap > LOOSE else "plain")]
+
+
+def _order(sizes: Sequence[Mean]) -> list[int]:
+    """Places of the columns, the largest mean contribution first."""
+    return sorted(range(len(sizes)), key=lambda k: -(sizes[k].figure.value or 0.0))
 
 
 def _columns(score: str, folded: Mapping[str, Tensor], sizes: Sequence[Mean]) -> list[Block]:
     """Mean size of each column's contribution, as bars and as a table."""
     names = list(folded)
-    order = sorted(range(len(names)), key=lambda k: -(sizes[k].figure.value or 0.0))
+    order = _order(sizes)
     first = [(names[k], sizes[k].figure) for k in order[:BARS]]
     low, high = (tuple(getattr(figure, side) or 0.0 for _, figure in first) for side in ("low", "high"))
     bars = Series("contribution", tuple(n for n, _ in first), tuple(f.value or 0.0 for _, f in first), low, high)
-    listed = ", ".join(f"{name} {number(figure.value)}" for name, figure in first[:3])
+    largest = ", ".join(f"{name} {figure.words[0]}" for name, figure in first[:3])
     table = []
     for k in order:
         values, figure = folded[names[k]], sizes[k].figure
         signed = float((values.flatten(1).sum(1) if values.ndim > 1 else values).mean())
-        table.append((names[k], figure.value, figure.low, figure.high, signed))
+        table.append((names[k], figure.text, grouped(signed, figure.decimals)))
     note = f" The first {BARS} of {len(names)} columns." if len(names) > BARS else ""
     return [
-        Chart("What moved the answers", f"Mean size of the columns' contributions; the largest: {listed}.", "bar", (bars,),
+        Chart("What moved the answers", f"Mean size of the columns' contributions; the largest: {largest}.", "bar", (bars,),
               "column", "mean |contribution|", note=f"Contributions to the {score}.{note}"),
-        Grid("Contributions by column", ("column", "mean size", "low", "high", "mean"), tuple(table),
-             "95 % bootstrap intervals of the mean size. The last figure keeps the sign: above 0 the column spoke for the answers."),
+        Grid("Contributions by column", ("column", "mean size [95 % interval]", "mean"), tuple(table),
+             "The last figure keeps the sign: above 0 the column spoke for the answers (or raised the number)."),
     ]  # fmt: skip
 
 
@@ -162,20 +173,20 @@ def _control(score: str, checked: Control) -> list[Block]:
         "insertion": ("Insertion: parts put back", "higher is better", back, "share of the parts put back"),
     }
     for kind, (title, better, lines, label) in titles.items():
-        areas = ", ".join(f"{_NAMES[order]} {number(f.value)}" for order, f in checked.areas[kind].items())
+        areas = ", ".join(f"{_NAMES[order]} {f.words[0]}" for order, f in checked.areas[kind].items())
         series = tuple(Series(_NAMES[order], checked.shares, tuple(line)) for order, line in lines.items())
         alt = f"{kind.capitalize()} curves; areas: {areas}; {better}."
         blocks.append(Chart(title, alt, "line", series, label, f"mean {score}", note=f"{better.capitalize()} under the curve."))  # fmt: skip
     rows = tuple(
-        (f"{kind} ({titles[kind][1]})", _NAMES[order], figure.value, figure.low, figure.high)
+        (f"{kind} ({titles[kind][1]})", _NAMES[order], figure.text)
         for kind, areas in checked.areas.items()
         for order, figure in areas.items()
     )
     note = (
-        f"Mean area under the curves over {checked.parts} parts with 95 % bootstrap intervals; a part is a column, or a "
+        f"Under the curves over {checked.parts} parts, with bootstrap intervals; a part is a column, or a "
         "patch of it. Parts are replaced by the input that says nothing."
     )
     return [
         *blocks,
-        Grid("The explanation beside a random order", ("area", "order", "mean", "low", "high"), rows, note),
+        Grid("The explanation beside a random order", ("area", "order", "mean area [95 % interval]"), rows, note),
     ]
