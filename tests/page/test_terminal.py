@@ -150,7 +150,7 @@ def test_a_program_with_the_c_locale_prints_everything():
 
 def test_curves_of_one_chart_share_a_scale():
     """A line that hardly falls must not look like one that falls to the bottom."""
-    steep, flat = Series("steep", (0.0, 1.0), (1.0, 0.0)), Series("a flat one", (0.0, 1.0), (1.0, 0.9))
+    steep, flat = Series("steep", (0.0, 1.0), (1.0, 0.0)), Series("a flat one", (0.0, 1.0), (1.0, 0.8))
     out = printed(Report("v", "t", {}, (Chart("c", "a", "line", (steep, flat)),)))
     assert "steep      █▁ 1 → 0" in out
-    assert "a flat one █▇ 1 → 0.9" in out
+    assert "a flat one █▇ 1 → 0.8" in out
