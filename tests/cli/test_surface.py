@@ -20,9 +20,6 @@ SHARED = {"-o/--out", "--seed", "--json", "--quiet", "--debug", "--force", "-h/-
 DATA = {"--target*", "--task", "--model", "--id", "--time", "--group", "--test", "--ignore*", "--strict", "--set*"}
 SURFACE = {
     "inspect": ("SOURCE", DATA | {"--overfit", "--show-personal"}),
-    "runs": ("[FOLDER]", set()),
-    "kinds": ("", set()),
-    "recipe": ("", {"--schema", "--example"}),
     "train": ("SOURCE", DATA | {"--budget", "--metric"}),
     "resume": ("RUN", {"--data"}),
     "evaluate": ("RUN [SOURCE]", {"--data", "--no-baselines", "--show-personal"}),
@@ -31,6 +28,9 @@ SURFACE = {
     "explain": ("RUN [SOURCE]", {"--rows", "--data", "--show-personal"}),
     "attack": ("RUN [SOURCE]", {"--rows", "--epsilon", "--data", "--show-personal"}),
     "generate": ("RUN", {"-n", "--data"}),
+    "runs": ("[FOLDER]", set()),
+    "kinds": ("", set()),
+    "recipe": ("", {"--schema", "--example"}),
 }
 
 

@@ -154,3 +154,11 @@ def test_curves_of_one_chart_share_a_scale():
     out = printed(Report("v", "t", {}, (Chart("c", "a", "line", (steep, flat)),)))
     assert "steep      █▁ 1 → 0" in out
     assert "a flat one █▇ 1 → 0.8" in out
+
+
+def test_sentences_in_tables_are_never_cut():
+    """What a kind is, what was decided about a column: the end matters as much as the beginning."""
+    sentence = "The first words of a long sentence, and then many more of them until at last the end is reached."
+    out = printed(Report("v", "t", {}, (Grid("g", ("column", "what"), (("x1", sentence),)),)))
+    assert " ".join(sentence.split()) in " ".join(line.strip().removeprefix("x1").strip() for line in out.splitlines())
+    assert "…" in printed(Report("v", "t", {}, (Grid("g", ("column", "what"), (("a", sentence),), raw=True),)))

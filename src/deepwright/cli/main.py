@@ -41,7 +41,8 @@ def group() -> None:
     """
 
 
-for command in (*data.COMMANDS, *training.COMMANDS, *answer.COMMANDS, *question.COMMANDS):
+first, *listings = data.COMMANDS
+for command in (first, *training.COMMANDS, *answer.COMMANDS, *question.COMMANDS, *listings):
     group.add_command(command)
 
 

@@ -127,7 +127,7 @@ def shared(command: Command) -> Command:
     wrapped.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
     options = (
         click.option("-o", "--out", metavar="PATH", help="Where to write: a file or a folder, by the command."),
-        click.option("--seed", type=Whole(min=0), help="Seed of all chance (default 0)."),
+        click.option("--seed", type=Whole(min=0), metavar="N", help="Seed of all chance (default 0)."),
         click.option("--json", is_flag=True, help="The report as JSON on standard output, nothing else there."),
         click.option("--quiet", is_flag=True, help="No progress, no text."),
         click.option("--debug", is_flag=True, help="Show where an error came from."),

@@ -25,6 +25,7 @@ _ROWS = 24  # of a table; the page has them all
 _BARS = 20  # categories of a bar chart that are drawn
 _CLASSES = 12  # of a heat map that are shown
 _LONGEST = 48  # characters of a cell
+_SENTENCE = 1200  # characters of a cell of our own
 _SIGNS = str.maketrans({
     "–": "-", "—": "-", "−": "-", "‘": "'", "’": "'", "“": '"', "”": '"', "…": "...", "×": "x", "·": ".", "≤": "<=",
     "≥": ">=", "→": "->", "←": "<-", "²": "2", "³": "3", "±": "+/-", "∞": "inf", "•": "*", "\u00a0": " ", "\u202f": " ",
@@ -120,17 +121,17 @@ class _Painter:
         if not block.rows:
             self.say("No rows.", "dim")
         else:
-            self.table(block.columns, block.rows[:_ROWS])
+            self.table(block.columns, block.rows[:_ROWS], _LONGEST if block.raw else _SENTENCE)
         if len(block.rows) > _ROWS:
             self.say(f"… and {len(block.rows) - _ROWS:,} more rows (report.html has them all)", "dim")
         if block.note:
             self.say(block.note, "dim")
 
-    def table(self, columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:
+    def table(self, columns: Sequence[str], rows: Sequence[Sequence[Cell]], longest: int = _LONGEST) -> None:
         """As many columns from the left as fit the width; a sentence tells how many do not."""
         count = max(len(columns), *(len(row) for row in rows))
         heads = [shorten(_line(name), 30) for name in [*columns, *[""] * (count - len(columns))]]
-        texts = [self._column([row[k] if k < len(row) else None for row in rows]) for k in range(count)]
+        texts = [self._column([row[k] if k < len(row) else None for row in rows], longest) for k in range(count)]
         fits = self._fitting(heads, texts)
         table = self._table()
         for k in range(fits):
@@ -149,9 +150,9 @@ class _Painter:
 
         return Table(box=box.SIMPLE_HEAD if self.rich_signs else box.ASCII, pad_edge=False, header_style="bold")
 
-    def _column(self, values: Sequence[Cell]) -> list[str]:
+    def _column(self, values: Sequence[Cell], longest: int) -> list[str]:
         return [
-            "(picture)" if isinstance(value, str) and is_picture(value) else cut_inside(_line(text), _LONGEST)
+            "(picture)" if isinstance(value, str) and is_picture(value) else cut_inside(_line(text), longest)
             for value, text in zip(values, column(values), strict=True)
         ]
 

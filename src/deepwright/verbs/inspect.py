@@ -5,6 +5,7 @@ from typing import Any
 import polars as pl
 
 from deepwright.core.report import Block, Grid, Headline, Report, Text
+from deepwright.core.wording import number
 from deepwright.doctor import examine, looks_personal
 from deepwright.draft import Draft
 from deepwright.preparation import Prepared, prepare
@@ -39,8 +40,8 @@ def inspect(draft: Draft, source: Any = None, overfit: bool = False) -> Report:
     blocks: list[Block] = [
         Headline(
             "rows",
-            f"{table.height:,}".replace(",", " "),
-            f"{counts['train']} training, {counts['validation']} validation, {counts['test']} test",
+            number(table.height),
+            f"{number(counts['train'])} training, {number(counts['validation'])} validation, {number(counts['test'])} test",
         ),
         Headline("inputs", str(len(prepared.features)), f"of {len(table.columns)} columns"),
         Headline(

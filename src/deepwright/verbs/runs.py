@@ -5,8 +5,9 @@ from pathlib import Path
 from deepwright.core.errors import InputError, RunError
 from deepwright.core.files import read_json
 from deepwright.core.report import Grid, Report, Text
-from deepwright.core.wording import number
+from deepwright.core.wording import interval
 from deepwright.run import Run
+from deepwright.verbs.figures import named
 
 __all__ = ["runs"]
 
@@ -49,6 +50,7 @@ def _figure(folder: Path) -> str:
         return "–"
     try:
         data = read_json(path)["data"]
-        return f"{data['primary']} {number(data['metrics'][data['primary']]['value'])} on {data['split']}"
+        name = data["primary"]
+        return f"{named(name)} {interval(**data['metrics'][name])} on {data['split']}"
     except (OSError, ValueError, LookupError, TypeError):
         return f"{path.name} cannot be read"

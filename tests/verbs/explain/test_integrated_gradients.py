@@ -13,6 +13,7 @@ from deepwright.fields import Field
 from deepwright.page.page import page
 from deepwright.verbs.explain import IntegratedGradients
 from deepwright.verbs.explain.integrated_gradients import attribute
+from deepwright.verbs.explain.pictures import spread
 from deepwright.verbs.explain.question import Question, ask
 from deepwright.verbs.rows import chosen_rows
 from deepwright.verbs.worst import MASK
@@ -197,3 +198,10 @@ def test_the_network_stays_as_it_was_after_a_fault(picture_run, monkeypatch):
     with pytest.raises(RuntimeError, match="no more"):
         picture_run.explain(rows=12)
     assert_untouched(picture_run, before)
+
+
+def test_examples_are_spread_over_the_rows() -> None:
+    """In a folder of pictures the first rows are all of one class."""
+    assert spread(64, 4) == [0, 21, 42, 63]
+    assert spread(3, 8) == [0, 1, 2]
+    assert spread(1, 8) == [0]

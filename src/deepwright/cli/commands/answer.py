@@ -9,7 +9,7 @@ from deepwright.cli.options import Shared, as_json, emit, moved_option, personal
 __all__ = ["COMMANDS"]
 
 
-@click.command()
+@click.command(short_help="Figures with intervals, beside baselines.")
 @click.argument("run")
 @click.argument("source", required=False)
 @moved_option
@@ -31,7 +31,7 @@ def evaluate(run: str, source: str | None, data: str | None, no_baselines: bool,
     shared.show(report)
 
 
-@click.command()
+@click.command(short_help="Answers for new rows.")
 @click.argument("run")
 @click.argument("source")
 @click.option("--with-inputs", is_flag=True, help="The inputs before the answers (with --id: as the examples hold them).")  # fmt: skip
@@ -69,7 +69,7 @@ def _rows(frame: Any) -> list[dict[str, Any]]:
     return frame.select(kept).to_dicts()
 
 
-@click.command()
+@click.command(short_help="Write the report page again.")
 @click.argument("run")
 @click.option("--no-rows", is_flag=True, help="Leave out raw rows and pictures.")
 @shared

@@ -10,7 +10,7 @@ from deepwright.cli.options import Shared, as_json, build_draft, data_options, e
 __all__ = ["COMMANDS"]
 
 
-@click.command()
+@click.command(short_help="What the data is and what is wrong with it.")
 @click.argument("source")
 @data_options
 @click.option("--model", metavar="KIND", help="The model that would be trained.")
@@ -26,7 +26,7 @@ def inspect(source: str, overfit: bool, show_personal: bool, shared: Shared, **f
         shared.tell(lambda: work(build_draft(source, shared, **flags), overfit=overfit))
 
 
-@click.command()
+@click.command(short_help="The runs in a folder, and how good they are.")
 @click.argument("folder", default="runs")
 @shared
 def runs(folder: str, shared: Shared) -> None:
@@ -45,7 +45,7 @@ def kinds(shared: Shared) -> None:
     shared.tell(work)
 
 
-@click.command()
+@click.command(short_help="A commented recipe, and the schema of all.")
 @click.option("--schema", is_flag=True, help="Only the JSON schema.")
 @click.option("--example", is_flag=True, help="Only the commented example.")
 @shared

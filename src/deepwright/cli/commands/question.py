@@ -51,10 +51,10 @@ def _verb(settings: Any, given: dict[str, Any]) -> Any:
         raise describe(error, Draft(given, flags), settings) from error
 
 
-@click.command()
+@click.command(short_help="Which columns and pixels mattered.")
 @click.argument("run")
 @click.argument("source", required=False)
-@click.option("--rows", type=Whole(min=2), help="Examples to explain.")
+@click.option("--rows", type=Whole(min=2), metavar="N", help="Examples to explain.")
 @moved_option
 @personal_option
 @shared
@@ -63,11 +63,11 @@ def explain(run: str, shared: Shared, **settings: Any) -> None:
     _ask("explain", run, shared, **settings)
 
 
-@click.command()
+@click.command(short_help="How small a change fools the network.")
 @click.argument("run")
 @click.argument("source", required=False)
-@click.option("--rows", type=Whole(min=2), help="Examples to attack.")
-@click.option("--epsilon", type=click.FloatRange(0, 1), help="The size of the change, as a share of each range; several otherwise.")  # fmt: skip
+@click.option("--rows", type=Whole(min=2), metavar="N", help="Examples to attack.")
+@click.option("--epsilon", type=click.FloatRange(0, 1), metavar="SHARE", help="The size of the change, as a share of each range; several otherwise.")  # fmt: skip
 @moved_option
 @personal_option
 @shared
@@ -76,9 +76,9 @@ def attack(run: str, shared: Shared, **settings: Any) -> None:
     _ask("attack", run, shared, **settings)
 
 
-@click.command()
+@click.command(short_help="New creations from a network that creates.")
 @click.argument("run")
-@click.option("-n", "n", type=Whole(min=1), help="How many.")
+@click.option("-n", "n", type=Whole(min=1), metavar="N", help="How many.")
 @moved_option
 @shared
 def generate(run: str, n: int | None, data: str | None, shared: Shared) -> None:

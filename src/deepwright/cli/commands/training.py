@@ -14,7 +14,7 @@ from deepwright.core.errors import Interrupted
 __all__ = ["COMMANDS"]
 
 
-@click.command()
+@click.command(short_help="Make a network from a table, pictures, or a recipe.")
 @click.argument("source")
 @data_options
 @click.option("--model", metavar="KIND", help="mlp, cnn, fusion …; chosen by the inputs otherwise.")

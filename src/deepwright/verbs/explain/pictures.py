@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+import torch
 from torch import Tensor
 
 from deepwright.core.report import Block, Chart, Grid, Headline, Pictures, Series, Text
@@ -107,11 +108,11 @@ def _grids(
 ) -> list[Block]:
     """Where in a column of grids (B, H, W): the mean map, and examples as the network saw them beside their maps."""
     assert run.task is not None
-    feature, first = run.features[name], slice(0, EXAMPLES)
-    seen = feature.show(feature.decode(question.z[name][first]))
+    feature, places = run.features[name], spread(len(chosen.rows), EXAMPLES)
+    seen = feature.show(feature.decode(question.z[name][torch.tensor(places)]))
     known = truths(run.task, chosen)
     images, captions, alts = [], [], []
-    for place, (text, signed) in enumerate(zip(seen, values[first].cpu().numpy(), strict=True)):
+    for place, text, signed in zip(places, seen, values[places].cpu().numpy(), strict=True):
         below = pixels_of(text, signed.shape)
         answer = answers[place] + (f" (truth: {known[place]})" if known else "")
         row = int(chosen.rows[place]) + 1
@@ -124,6 +125,11 @@ def _grids(
     note = "Blue spoke for the answer, orange against it; stronger colour, larger contribution. Each map has its own scale."
     maps = Pictures(f"Where it looked: {name}", tuple(images), tuple(captions), tuple(alts), note, raw=True)
     return [_mean_map(name, values), maps]
+
+
+def spread(rows: int, most: int) -> list[int]:
+    """At most `most` places spread over all rows: in many files those of one kind stand together."""
+    return [round(k * (rows - 1) / max(1, min(most, rows) - 1)) for k in range(min(most, rows))]
 
 
 def _mean_map(name: str, values: Tensor) -> Block:
@@ -148,7 +154,7 @@ def _rows(run: "Run", chosen: Chosen, plain: Mapping[str, Tensor], answers: Sequ
     cells = {name: shown_cells(run, name, frame[name]) for name in plain}
     known = truths(run.task, chosen)
     table = []
-    for place in range(min(ROWS, len(chosen.rows))):
+    for place in spread(len(chosen.rows), ROWS):
         top = sorted(plain, key=lambda name: -abs(float(plain[name][place])))[:TOP]
         told = [f"{name} = {cells[name][place]} ({float(plain[name][place]):+.2g})" for name in top]
         told += ["–"] * (min(TOP, len(plain)) - len(told))
