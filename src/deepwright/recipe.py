@@ -15,6 +15,7 @@ import deepwright.metrics
 import deepwright.models
 import deepwright.objectives
 import deepwright.tasks
+import deepwright.training.averages
 import deepwright.training.optimizers
 import deepwright.training.schedules  # noqa: F401  the kinds a recipe may name
 from deepwright import registries
@@ -110,7 +111,7 @@ class Recipe(Config):
             except RecipeError as error:
                 problems.append(f"{draft.place(('evaluate', 'metric'))}: evaluate.metric: {error}")
         if problems or recipe is None:
-            order = {place: number for number, place in enumerate(draft.places.values())}
+            order = {place: number for number, place in reversed(list(enumerate(draft.places.values())))}
             raise RecipeError(sorted(problems, key=lambda text: order.get(text.partition(": ")[0], -1)))
         return recipe
 
@@ -129,7 +130,7 @@ def plain(value: Any) -> Any:
 
 
 def tidy(draft: Draft) -> None:
-    """Spell out shorthands: `train.epochs: 20` and `train.steps`, `data: cars.csv`."""
+    """Spell out shorthands: `train.epochs: 20`, `train.steps`, `train.ema: 0.99`, `data: cars.csv`."""
     data = draft.get("data")
     if isinstance(data, str):
         draft.value["data"] = {"source": data}
@@ -140,11 +141,15 @@ def tidy(draft: Draft) -> None:
             if unit in train:
                 place = draft.place(("train", unit))
                 draft.put(("train", "budget"), f"{train.pop(unit)}{unit}", place)
+        if "ema" in train:
+            place, decay = draft.place(("train", "ema")), train.pop("ema")
+            draft.put(("train", "average"), None if decay is None else {"kind": "ema", "decay": decay}, place)
 
 
 _OPEN: dict[tuple[str, ...], Registry] = {
     ("task",): registries.tasks, ("model",): registries.models, ("objective",): registries.objectives,
     ("train", "optimizer"): registries.optimizers, ("train", "schedule"): registries.schedules,
+    ("train", "average"): registries.averages,
 }  # fmt: skip
 
 

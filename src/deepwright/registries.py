@@ -3,6 +3,7 @@
 from deepwright.core.registry import Registry
 
 __all__ = [
+    "averages",
     "features",
     "metrics",
     "models",
@@ -26,4 +27,5 @@ objectives = Registry("objective")
 modifiers = Registry("modifier")
 optimizers = Registry("optimizer")
 schedules = Registry("schedule")
+averages = Registry("average")
 verbs = Registry("verb")

@@ -44,7 +44,7 @@ evaluate: {metric: rsme}
         "recipe.yaml, line 8: features.größe: there is no feature 'nubmer'. Did you mean 'number'?",
         "recipe.yaml, line 9: there is no key 'rar' under 'features.lage'. Did you mean 'rare'?",
         "recipe.yaml, line 11: train.batch: expected 1 or more; got 0.",
-        "recipe.yaml, line 12: train.ema: expected 0 or more and less than 1; got 3.",
+        "recipe.yaml, line 12: train.average.decay: expected 0 or more and less than 1; got 3.",
         "recipe.yaml, line 13: train.l1: expected a number; got 'much'.",
         "recipe.yaml, line 14: train.optimizer.lr: expected more than 0; got -1.",
         "recipe.yaml, line 15: train.precision: expected 'auto', 'float32' or 'bfloat16'; got 'bfloat'. Did you mean 'bfloat16'?",

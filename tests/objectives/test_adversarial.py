@@ -19,6 +19,7 @@ from deepwright.models.gan import GAN
 from deepwright.models.mlp import MLP
 from deepwright.objectives.adversarial import Adversarial
 from deepwright.objectives.shift import shifted
+from deepwright.training.averages import EMA
 from deepwright.training.checkpoint import Checkpoints
 from deepwright.training.distributed import joined
 from deepwright.training.loop import Trainer
@@ -149,7 +150,11 @@ def trainer(micro=None, rank=0, ranks=None, steps=6, checkpoints=None, **setting
     packed = from_fields(batch(FEATURES, 40).inputs, {})
     feed = Feed(packed, torch.arange(40), 16, seed=3, rank=rank, ranks=ranks.count if ranks else 1)
     made = Train(
-        budget=f"{steps}steps", micro_batch=micro, optimizer=Adam(lr=1e-3, betas=(0.0, 0.9)), schedule=Cosine(), ema=0.9
+        budget=f"{steps}steps",
+        micro_batch=micro,
+        optimizer=Adam(lr=1e-3, betas=(0.0, 0.9)),
+        schedule=Cosine(),
+        average=EMA(decay=0.9),
     )
     pace = Pace(made.budget, feed.steps_per_epoch, clock=lambda: 0.0)
     pace.plan()

@@ -12,6 +12,7 @@ from deepwright.data.feed import Feed
 from deepwright.data.pack import from_fields
 from deepwright.draw import Draw
 from deepwright.fields import Batch, Field, Fields
+from deepwright.training.averages import EMA
 from deepwright.training.gradients import PrivateGradient
 from deepwright.training.loop import Trainer
 from deepwright.training.optimizers import AdamW
@@ -187,6 +188,7 @@ class Autoregressive(ToyObjective):
         return Loss(each.sum(1) / field.mask.sum(1))
 
 
+MOVING = EMA(decay=0.9)
 CASES: dict[str, tuple[Callable[[], Network], type[ToyObjective]]] = {
     "supervised": (Plain, Regression),
     "adversarial": (Pair, Adversarial),
@@ -208,16 +210,18 @@ def toy_data(case: str) -> tuple[dict[str, Field], dict[str, Field]]:
 
 def trainer(
     case: str, micro: int | None = None, rank: int = 0, ranks: Any = None, steps: int = 12, bound: Any = None,
-    **more: Any,
+    average: Any = MOVING, **more: Any,
 ) -> Trainer:  # fmt: skip
-    """A trainer of a toy case with fresh, seeded weights; `bound`: another objective than the case's own."""
+    """A trainer of a toy case with fresh, seeded weights; `bound`: another objective than the case's own; `average`: or none."""
     build, objective = CASES[case]
     torch.manual_seed(5)
     network, bound = build(), bound or objective()
     packed = from_fields(*toy_data(case))
     count = ranks.count if ranks else 1
     feed = Feed(packed, torch.arange(90), 32, seed=3, order=bound.order, mates=bound.mates, rank=rank, ranks=count)
-    settings = Train(budget=f"{steps}steps", micro_batch=micro, optimizer=AdamW(lr=0.01), schedule=Cosine(), ema=0.9)
+    settings = Train(
+        budget=f"{steps}steps", micro_batch=micro, optimizer=AdamW(lr=0.01), schedule=Cosine(), average=average
+    )
     pace = Pace(settings.budget, feed.steps_per_epoch, clock=lambda: 0.0)
     pace.plan()
     if ranks:

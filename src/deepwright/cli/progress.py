@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any, Protocol
 
 from deepwright.training.events import (
+    Chosen,
     Event,
     Planned,
     Replanned,
@@ -200,6 +201,8 @@ class Progress:
             self._face.show("training", event.step / self._total, words)
         elif isinstance(event, RolledBack):
             self.line(f"Warning: {event.text}")
+        elif isinstance(event, Chosen):
+            self.line(event.text)
         elif isinstance(event, Stopped):
             self._finish(event)
 

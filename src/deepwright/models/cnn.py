@@ -69,7 +69,7 @@ class CNN(Config):
         """Train settings that suit this family."""
         batch = 128 if rows >= 10_000 else 64 if rows >= 2_000 else 32
         return {
-            "batch": batch, "optimizer": {"kind": "muon", "lr": 0.04, "adam_lr": 4e-3, "weight_decay": 0.05}, "ema": 0.995, "clip": None,
+            "batch": batch, "optimizer": {"kind": "muon", "lr": 0.04, "adam_lr": 4e-3, "weight_decay": 0.05}, "average": {"kind": "ema", "decay": 0.995}, "clip": None,
             "schedule": {"kind": "one_cycle", "warmup": 0.2}, "early_stopping": None, "longest": 100,
         }  # fmt: skip
 

@@ -76,7 +76,7 @@ class GAN(Config):
         """Train settings that suit this family."""
         return {
             "budget": self.budget, "batch": 64, "optimizer": {"kind": "adam", "lr": 1.5e-3, "betas": [0.0, 0.95]},
-            "schedule": {"kind": "cosine", "warmup": 0.02, "floor": 0.05}, "ema": 0.999, "clip": None,
+            "schedule": {"kind": "cosine", "warmup": 0.02, "floor": 0.05}, "average": {"kind": "ema", "decay": 0.999}, "clip": None,
             "early_stopping": None,
         }  # fmt: skip
 

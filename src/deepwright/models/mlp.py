@@ -66,7 +66,7 @@ class MLP(Config):
         """Train settings that suit this family."""
         batch = 128 if rows < 4_000 else 256 if rows < 100_000 else 1024
         return {
-            "batch": batch, "optimizer": {"kind": "adamw", "lr": 2e-3, "weight_decay": 3e-2}, "ema": 0.99, "clip": 1.0,
+            "batch": batch, "optimizer": {"kind": "adamw", "lr": 2e-3, "weight_decay": 3e-2}, "average": {"kind": "ema", "decay": 0.99}, "clip": 1.0,
             "schedule": {"kind": "cosine", "warmup": 0.02}, "early_stopping": {"patience": 16},
             "longest": 100,
         }  # fmt: skip

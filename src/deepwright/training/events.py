@@ -6,7 +6,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 __all__ = [
-    "LIFE", "Completed", "Event", "Kept", "Planned", "Replanned", "Resumed", "RolledBack", "Saved", "Started", "Stepped", "Stopped", "Validated",
+    "LIFE", "Chosen", "Completed", "Event", "Kept", "Planned", "Replanned", "Resumed", "RolledBack", "Saved", "Started", "Stepped",
+    "Stopped", "Validated",
     "to_dict",
 ]  # fmt: skip
 
@@ -107,6 +108,32 @@ class RolledBack:
 
 
 @dataclass(frozen=True)
+class Chosen:
+    """At the end averaged weights and the weights themselves were compared on validation rows; `kept` was the best.
+
+    Args:
+        figure: the name of what decides. figures: of all that were compared, by what they are.
+    """
+
+    step: int
+    total: int
+    seconds: float
+    kept: str
+    figure: str
+    figures: Mapping[str, float]
+
+    @property
+    def text(self) -> str:
+        """In a sentence, for people."""
+        others = (f"{name}: {_shown(value)}" for name, value in self.figures.items() if name != self.kept)
+        return f"Kept: {self.kept}, with a validation {self.figure} of {_shown(self.figures[self.kept])} ({', '.join(others)})."
+
+
+def _shown(value: float | None) -> str:
+    return "none" if value is None else f"{value:.4g}"
+
+
+@dataclass(frozen=True)
 class Saved:
     """A checkpoint is safe on the disk."""
 
@@ -139,7 +166,9 @@ class Completed:
     step: int
 
 
-Event = Started | Resumed | Planned | Replanned | Stepped | Validated | RolledBack | Saved | Stopped | Kept | Completed
+Event = (
+    Started | Resumed | Planned | Replanned | Stepped | Validated | RolledBack | Chosen | Saved | Stopped | Kept | Completed
+)  # fmt: skip
 LIFE = ("resumed", "saved")  # names of events that tell of processes and the clock, not of what is learnt
 
 

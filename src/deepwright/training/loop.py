@@ -10,7 +10,6 @@ training was stopped on the way.
 import copy
 import math
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -20,10 +19,11 @@ from torch import Tensor
 from deepwright.contracts import BoundObjective, Network
 from deepwright.core.errors import TrainingError
 from deepwright.data.feed import Feed
-from deepwright.training.averages import Average
+from deepwright.training.averages import copied, weights
 from deepwright.training.checkpoint import Checkpoint, Checkpoints, paths
+from deepwright.training.choosing import compare
 from deepwright.training.distributed import Ranks
-from deepwright.training.events import Event, Replanned, RolledBack, Saved, Started, Stepped, Stopped, Validated
+from deepwright.training.events import Chosen, Event, Replanned, RolledBack, Saved, Started, Stepped, Stopped, Validated
 from deepwright.training.frozen import frozen_statistics
 from deepwright.training.health import RATE, Health, all_finite, causes
 from deepwright.training.pace import Pace, Segment
@@ -79,9 +79,9 @@ class Trainer:
             PlayerStep(player, self.network, self.objective, self.settings, self.ranks)
             for player in self.objective.players()
         ]
-        self.average = None if self.settings.ema is None else Average(self.network, self.settings.ema)
+        self.average = None if self.settings.average is None else self.settings.average.build(self.network)
         self.best: dict[str, Tensor] | None = None
-        self._best_value: float | None = None
+        self.best_value: float | None = None
         self._bad = 0
         self._sums: dict[str, Tensor] = {}
         self._summed = 0
@@ -110,7 +110,10 @@ class Trainer:
             yield from self._look(deep=True)  # it may have come between two looks
         if reason == "interrupted" or self._saved_step != self.step:
             yield from self._save()
-        self.keep_best()
+        if reason == "interrupted":
+            self.keep_best()
+        else:
+            yield from self._keep()
         yield Stopped(self.step, self.pace.total, self.pace.clock(), reason)
 
     _saved_step = -1
@@ -130,13 +133,14 @@ class Trainer:
     @property
     def reserve(self) -> float:
         """Seconds to keep for what comes after the last step."""
-        return float(self.choices.get("reserve", 0.0))
+        compared = 0 if self.settings.average is None else self.settings.average.compared
+        return float(self.choices.get("reserve", 0.0)) + compared * self._validation_seconds
 
     def advance(self) -> Mapping[str, Tensor]:
         """One step of every player whose turn it is; its losses and logs."""
         self.network.train()
         fraction = self.pace.fraction(self.step)
-        rate = (self.settings.schedule.factor(fraction) if self.settings.schedule else 1.0) * self.rate
+        rate = self._factor(fraction) * self.rate
         batch = self.feed.at(self.step)
         logs: dict[str, Tensor] = {}
         for player in self.players:
@@ -145,13 +149,19 @@ class Trainer:
                 prefix = "" if len(self.players) == 1 else f"{player.player.name}_"
                 logs |= {f"{prefix}{name}": value for name, value in new.items()}
         if self.average is not None:
-            self.average.update(self.step)
+            self.average.update(self.step, fraction, self.pace.fraction(self.step + 1))
         self.objective.after_step(self.step, logs)
         for name, value in logs.items():
             self._sums[name] = self._sums.get(name, 0.0) + value
         self._summed += 1
         self.step += 1
         return logs
+
+    def _factor(self, fraction: float) -> float:
+        """Of the recipe's learning rate, at a fraction of the budget."""
+        schedule, average = self.settings.schedule, self.settings.average
+        factor = (lambda _: 1.0) if schedule is None else schedule.factor
+        return factor(fraction) if average is None else average.rate(factor, fraction)
 
     def _after_step(self) -> Iterator[Event]:
         step, due = self.step, self._validation_due()
@@ -207,7 +217,7 @@ class Trainer:
 
     def _sound(self) -> bool:
         """Whether sums, weights, optimisers and averages hold finite numbers only."""
-        average = self.average.tensors if self.average else {}
+        average = self.average.state()[0] if self.average else {}
         remembered = [value for player in self.players for value in player.state().values()]
         return all_finite([*self._sums.values(), *self.network.parameters(), *remembered, *average.values()])
 
@@ -259,22 +269,31 @@ class Trainer:
     def _validate(self) -> Validated:
         assert self.validation is not None
         began = self.pace.clock()
-        with frozen_statistics(self.network), torch.inference_mode(), self._averaged():
-            figures = dict(self.validation.answer())
+        with weights(self.network, self._live):
+            figures = self.figures()
         self._validation_seconds = self.pace.clock() - began
         self.pace.set_aside(self._validation_seconds)
-        value = self.ranks.agree(figures[self.validation.primary])
-        better = self.validation.improves(value, self._best_value)
+        value = figures[self.validation.primary]
+        better = self.validation.improves(value, self.best_value)
         self._bad = 0 if better else self._bad + 1
         if better:
-            self._best_value = value
-            kept = self.average.tensors if self.average else self.network.state_dict()
-            self.best = {name: tensor.detach().clone() for name, tensor in kept.items()}
+            self.best_value = value
+            kept = self._live or self.network.state_dict()
+            self.best = copied(kept)
         epoch = self.step / self.feed.steps_per_epoch
         return Validated(self.step, self.pace.total, self.pace.clock(), figures, better, epoch)
 
-    def _averaged(self) -> Any:
-        return self.average.applied() if self.average else nullcontext()
+    @property
+    def _live(self) -> Mapping[str, Tensor] | None:
+        """Averaged weights, where they are those that count during training."""
+        return self.average.live if self.average else None
+
+    def figures(self) -> dict[str, float]:
+        """Those of the network as it is, on validation rows; the one that decides is the first rank's."""
+        assert self.validation is not None
+        with frozen_statistics(self.network), torch.inference_mode():
+            figures = dict(self.validation.answer())
+        return {**figures, self.validation.primary: self.ranks.agree(figures[self.validation.primary])}
 
     def _stop_early(self) -> bool:
         stopping = self.settings.early_stopping
@@ -284,9 +303,20 @@ class Trainer:
         """Put the weights to keep into the network: best on validation, else the average, else as they are."""
         if self.best is None and not self._sound():
             self._put_back(self._healthy)  # stopped between two looks
-        kept = self.best or (self.average.tensors if self.average else None)
+        kept = self.best or self._live
         if kept is not None:
             self.network.load_state_dict(kept)
+
+    def _keep(self) -> Iterator[Event]:
+        """The same; of averages and the weights themselves what is best on validation."""
+        last = copied(self.network.state_dict())
+        self.keep_best()
+        choice = None if self.average is None or self.validation is None else compare(self, last)
+        if choice is not None:
+            assert self.validation is not None
+            self.network.load_state_dict(choice.tensors)
+            seconds, figure = self.pace.clock(), self.validation.primary
+            yield Chosen(self.step, self.pace.total, seconds, choice.kept, figure, choice.figures)
 
     def _save_due(self) -> bool:
         """By the clock: when a checkpoint is written changes nothing that is computed."""
@@ -313,18 +343,17 @@ class Trainer:
         """What steps change, as it is now: weights, optimisers, averages, the objective's own."""
         groups: dict[str, Mapping[str, Tensor]] = {"weights": self.network.state_dict()}
         groups |= {f"optimizer/{p.player.name}": p.state() for p in self.players}
-        if self.average:
-            groups["average"] = self.average.tensors
+        averaged = self.average.state() if self.average else ({}, {})
+        groups["average"] = averaged[0]
         own = self.objective.state()
         groups["objective"] = {name: value for name, value in own.items() if isinstance(value, Tensor)}
         rest = {name: value for name, value in own.items() if not isinstance(value, Tensor)}
-        return Checkpoint(self.step, paths(groups), {"objective": rest})
+        return Checkpoint(self.step, paths(groups), {"objective": rest, "average": averaged[1]})
 
     def _copied(self) -> Checkpoint:
         """The same, untouched by later steps."""
         state = self._state()
-        tensors = {name: value.detach().clone() for name, value in state.tensors.items()}
-        return Checkpoint(state.step, tensors, copy.deepcopy(state.values))
+        return Checkpoint(state.step, copied(state.tensors), copy.deepcopy(state.values))
 
     def _put_back(self, state: Checkpoint) -> None:
         """Weights, optimisers, averages and the objective as they were."""
@@ -332,12 +361,12 @@ class Trainer:
         for player in self.players:
             player.load(state.under(f"optimizer/{player.player.name}"))
         if self.average:
-            self.average.load(state.under("average"))
+            self.average.load(state.under("average"), state.values["average"])
         self.objective.load({**state.values["objective"], **state.under("objective")})
 
     def checkpoint(self) -> Checkpoint:
         """The whole state after `step` steps."""
-        state, healthy, best = self._state(), self._healthy, self._best_value
+        state, healthy, best = self._state(), self._healthy, self.best_value
         groups = {"best": self.best or {}, "sums": self._sums, "healthy": healthy.tensors}
         values = {
             **state.values, "pace": self.pace.state(), "choices": self.choices, "bad": self._bad,
@@ -352,7 +381,7 @@ class Trainer:
         self._put_back(checkpoint)
         values = checkpoint.values
         self.best = checkpoint.under("best") or None
-        self._bad, self._best_value = values["bad"], values["best_value"]
+        self._bad, self.best_value = values["bad"], values["best_value"]
         self._sums, self._summed = checkpoint.under("sums"), values["summed"]
         self.health.load(values["health"])
         self.rate, self._gone_back = values["rate"], values["gone_back"]

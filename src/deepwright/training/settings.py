@@ -2,13 +2,17 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from deepwright.core.config import Config
-from deepwright.registries import optimizers, schedules
+from deepwright.registries import averages, optimizers, schedules
 from deepwright.training.budget import Budget
 
 __all__ = ["EarlyStopping", "Train"]
+
+
+def _none(value: Any) -> Any:
+    return None if value == "none" else value
 
 
 class EarlyStopping(Config):
@@ -24,7 +28,8 @@ class Train(Config):
         budget: "60s", "5min", "20epochs", "2000steps".
         batch: examples a step; None lets the model and the number of rows decide.
         micro_batch: split each batch into pieces of this size to save memory; the gradient stays the same.
-        ema: decay of the exponential moving average of the weights, or None.
+        average: of weights over training ("ema", "swa", "snapshots", or "none"); None takes none. At the end it is compared
+            with the weights themselves on validation rows, and only kept where it is better.
         clip: the largest length of the gradient, or None.
         optimizer, schedule: None takes what the model recommends.
         l1: factor of the sum of absolute weights, added to the loss.
@@ -40,7 +45,7 @@ class Train(Config):
     micro_batch: int | None = Field(default=None, ge=1)
     optimizer: Annotated[Any, optimizers] | None = None
     schedule: Annotated[Any, schedules] | None = None
-    ema: float | None = Field(default=None, ge=0.0, lt=1.0)
+    average: Annotated[Annotated[Any, averages] | None, BeforeValidator(_none)] = None
     early_stopping: EarlyStopping | None = None
     clip: float | None = Field(default=None, gt=0.0)
     l1: float = Field(default=0.0, ge=0.0)

@@ -128,6 +128,13 @@ class PlayerStep:
             reps = self.objective.represent(self.player.name, self.network, piece, draw.keyed(piece.position))
         return full_precision(reps)
 
+    def pass_over(self, feed: Feed, step: int) -> None:
+        """Represent the batch of a step, for what that leaves in running statistics."""
+        batch = feed.at(step)
+        draw = Draw(feed.seed, step, device=batch.row.device).of(self.player.name)
+        for number, piece in enumerate(self._split(batch)):
+            self._represent(piece, feed, step, number, draw)
+
     def _reduce(self, logs: dict[str, Tensor]) -> None:
         """Sum gradients and logs over the ranks."""
         if self._ranks.count == 1:

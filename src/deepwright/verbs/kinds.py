@@ -19,6 +19,7 @@ NOUNS = (
     "objectives",
     "optimizers",
     "schedules",
+    "averages",
     "verbs",
 )
 

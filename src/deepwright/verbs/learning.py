@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from deepwright import registries
 from deepwright.core.report import Block, Chart, Grid, Headline, Report, Series, Text
 from deepwright.core.wording import number, plural
-from deepwright.training.events import RolledBack
+from deepwright.training.events import Chosen, RolledBack
 from deepwright.verbs.figures import named
 
 if TYPE_CHECKING:
@@ -24,12 +24,13 @@ def learning_report(run: "Run") -> Report:
     stopped = next((event for event in reversed(events) if event["event"] == "stopped"), None)
     checked = [event for event in events if event["event"] == "validated"]
     best = [event for event in checked if event["better"]]
+    chosen = next((event for event in reversed(events) if event["event"] == "chosen"), None)
     backs = [event for event in events if event["event"] == "rolled_back"]
     parameters = sum(parameter.numel() for parameter in run.network.parameters())
     data: dict[str, Any] = {
         "version": 1, "run": run.name, "parameters": parameters, "steps": stopped["step"] if stopped else 0,
         "seconds": stopped["seconds"] if stopped else None, "reason": stopped["reason"] if stopped else None,
-        "best": best[-1] if best else None, "rolled_back": backs, "findings": [vars(finding) for finding in run.findings],
+        "best": best[-1] if best else None, "rolled_back": backs, "chosen": chosen, "findings": [vars(finding) for finding in run.findings],
     }  # fmt: skip
     blocks: list[Block] = []
     if stopped:
@@ -44,6 +45,8 @@ def learning_report(run: "Run") -> Report:
         )
         blocks.append(Headline("network", run.recipe.model.kind, plural(parameters, "weight")))
     blocks.append(_rows(run))
+    if chosen is not None:
+        blocks.append(Text(Chosen(**{name: value for name, value in chosen.items() if name != "event"}).text))
     blocks += [
         Text(RolledBack(**{name: value for name, value in event.items() if name != "event"}).text, "warning")
         for event in backs

@@ -167,7 +167,7 @@ class _Test:
             prepared.packed, self._rows, ROWS, derive(recipe.seed, "feed"), order=bound.order, mates=bound.mates
         )
         changes = {
-            "budget": Budget(STEPS, "steps"), "micro_batch": None, "ema": None, "l1": 0.0, "l2": 0.0,
+            "budget": Budget(STEPS, "steps"), "micro_batch": None, "average": None, "l1": 0.0, "l2": 0.0,
             "early_stopping": None, "precision": "float32",
             "optimizer": optimizer or recipe.train.optimizer,
         }  # fmt: skip

@@ -8,7 +8,7 @@ from typing import Any
 
 from deepwright.contracts import Finding
 from deepwright.core.clock import process_seconds
-from deepwright.core.errors import DataError, DiskError, RunError
+from deepwright.core.errors import DataError, DiskError, Refused, RunError
 from deepwright.core.files import sweep
 from deepwright.core.lock import locked
 from deepwright.doctor import examine
@@ -87,6 +87,12 @@ def check_fit(prepared: Prepared) -> None:
     heads = {} if task is None else task.heads
     network = recipe.model.build(prepared.features, heads, len(prepared.rows("train")))
     recipe.objective.bind(task, prepared.features, network)
+    average = recipe.train.average
+    if task is None and average is not None and average.build(network).live is None:
+        raise Refused(
+            f"The average '{average.kind}' is only kept where validation finds it better, and '{recipe.model.kind}' creates and "
+            "is not validated. Use --set train.average=ema, or none."
+        )
 
 
 def _new_run(prepared: Prepared, out: Path, command: str, ranks: Ranks, held: ExitStack) -> Run:
