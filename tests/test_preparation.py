@@ -153,6 +153,29 @@ def test_the_split_follows_from_the_flags(sets: tuple[str, ...], split: str) -> 
     assert ("g" in made.features) == (split != "group")
 
 
+def test_dates_divide_rows_as_they_are_read() -> None:
+    """The day comes first where the person says so, for the column and for the split alike."""
+    columns = {"t": [f"{1 + n % 12:02d}/{1 + n // 12:02d}/2024" for n in range(ROWS)]}
+    made = prepared(table(X, **columns), "data.time=t", 'features."t".form=%d/%m/%Y')
+    months = np.arange(ROWS) // 12
+    assert made.recipe.data.split.form == "%d/%m/%Y"
+    assert months[made.parts == PARTS["train"]].max() <= months[made.parts == PARTS["test"]].min()
+    assert "t" in made.features
+    assert "t" not in prepared(table(X, **columns), "data.time=t", "data.ignore=[t]").features
+
+
+def test_the_decimal_sign_of_a_file_holds_for_targets_too(tmp_path: Path) -> None:
+    source = tmp_path / "t.csv"
+    cells = [f"{n % 40},{n % 7}5;{1 + n % 9}.{100 + n}" if n % 3 else f"{n % 40},25;{100 + n}" for n in range(ROWS)]
+    source.write_text("x;y\n" + "\n".join(cells) + "\n", encoding="utf-8")
+    made = prepared(None, f"data.source={source}", "data.source.encoding=utf-8")
+    assert made.task is not None
+    assert made.task.scales[0].high > 1000  # type: ignore[attr-defined]
+    assert made.recipe.data.source.decimal == ","
+    made = prepared(None, f"data.source={source}", "data.source.decimal=.")
+    assert made.task.scales[0].high < 1000  # type: ignore[union-attr]
+
+
 @pytest.mark.parametrize("words", [("train", "test"), (" Train", "VAL ", "test")])
 def test_a_column_called_split_is_one(words: tuple[str, ...]) -> None:
     made = prepared(table(X, split=[words[n % len(words)] for n in range(ROWS)]))

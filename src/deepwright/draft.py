@@ -44,24 +44,31 @@ class Draft:
         except UnicodeDecodeError as error:
             raise RecipeError(f"{path.name} is not a text in UTF-8 (byte {error.start + 1}).") from error
         except RecursionError as error:
-            raise RecipeError(f"{path.name}: a part of it contains itself.") from error
+            raise RecipeError(f"{path.name}: it is nested too deeply.") from error
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
             place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-            problem = getattr(error, "problem", None) or str(error)
+            problem = getattr(error, "problem", None) or str(error).splitlines()[0]
             raise RecipeError(f"{path.name}{place}: this is not YAML: {problem}.") from error
         if not isinstance(value, dict) or node is None:
             raise RecipeError(f"{path.name}: a recipe is a mapping of keys to values, such as 'target: price'.")
         draft = cls(value)
-        try:
-            problems = list(draft._locate(node, (), path.name))
-        except RecursionError as error:
-            raise RecipeError(f"{path.name}: a part of it contains itself.") from error
+        problems = list(draft._locate(node, (), path.name, {}))
         if problems:
             raise RecipeError(problems)
         return draft
 
-    def _locate(self, node: yaml.Node, path: Path_, name: str) -> Iterator[str]:
+    def _locate(self, node: yaml.Node, path: Path_, name: str, met: dict[int, bool]) -> Iterator[str]:
+        """Note the place of every key; `met`: nodes that were met, and whether their inside is being looked at.
+
+        Yields:
+            What is wrong: keys that are there twice, parts that contain themselves.
+        """
+        if id(node) in met:  # an alias (*name): its keys lie where they were written first
+            if met[id(node)]:
+                yield f"{name}, line {node.start_mark.line + 1}: a part of it contains itself."
+            return
+        met[id(node)] = True
         if isinstance(node, yaml.MappingNode):
             seen = set()
             for key, value in node.value:
@@ -70,11 +77,12 @@ class Draft:
                     yield f"{place}: the key '{key.value}' is there twice."
                 seen.add(key.value)
                 self.places[(*path, key.value)] = place
-                yield from self._locate(value, (*path, key.value), name)
+                yield from self._locate(value, (*path, key.value), name, met)
         elif isinstance(node, yaml.SequenceNode):
             for number, value in enumerate(node.value):
                 self.places[(*path, number)] = f"{name}, line {value.start_mark.line + 1}"
-                yield from self._locate(value, (*path, number), name)
+                yield from self._locate(value, (*path, number), name, met)
+        met[id(node)] = False
 
     def set(self, assignment: str) -> None:
         """Take `a.b=value` (value in YAML) from the command line.
@@ -94,13 +102,15 @@ class Draft:
         self.put(split_path(name.strip()), value, f"--set {name.strip()}")
 
     def put(self, path: Path_, value: Any, place: str) -> None:
-        """Set one value; a bare kind on the way ("model: mlp") becomes a mapping."""
+        """Set one value; a bare kind ("model: mlp") or path on the way becomes a mapping."""
         here = self.value
         for depth, key in enumerate(path[:-1]):
             inner = here.get(key)
             if isinstance(inner, str) and depth == 0 and key == "data":
                 inner = {"source": inner}
                 self.places[("data", "source")] = self.place(("data",))
+            elif isinstance(inner, str) and path[: depth + 1] == ("data", "source"):
+                inner = {"path": inner}
             elif isinstance(inner, str) and depth + 1 == len(path) - 1:
                 inner = {"kind": inner}
             if not isinstance(inner, dict):
@@ -109,6 +119,26 @@ class Draft:
             here = inner
         here[path[-1]] = value  # type: ignore[index]
         self.places[path] = place
+
+    def settle_budget(self) -> None:
+        """One budget of `train.budget`, `train.epochs` and `train.steps`: a flag wins over what is in a file.
+
+        Raises:
+            RecipeError: it is named twice at the same rank.
+        """
+        train = self.get("train")
+        named = [key for key in ("budget", "epochs", "steps") if isinstance(train, dict) and key in train]
+        places = {key: self.place(("train", key)) for key in named}
+        flags = [key for key in named if ", line " not in places[key] and places[key] != "recipe"]
+        rest = flags or named
+        if len(rest) > 1:
+            where = " and ".join(dict.fromkeys(places[key] for key in rest))
+            raise RecipeError(f"{where}: how long to train is said {len(rest)} times ({', '.join(rest)}). Say it once.")
+        for key in named:
+            if key not in rest:
+                del train[key]
+        for unit in {"epochs", "steps"} & set(rest):
+            self.put(("train", "budget"), f"{train.pop(unit)}{unit}", places[unit])
 
     def get(self, *path: str | int) -> Any:
         """The value at a path, or None."""
@@ -164,6 +194,7 @@ def describe(error: ValidationError, draft: Draft, root: type[Config]) -> Recipe
     """All problems as sentences: where, what, what was expected."""
     order = {place: number for number, place in enumerate(draft.places.values())}
     errors = [{**one, "loc": _plain(one["loc"])} for one in error.errors()]
+    errors = _joined(errors)
     errors = sorted(errors, key=lambda one: order.get(draft.place(one["loc"]), 0))
     deeper = {one["loc"] for one in errors if one["type"] not in _TYPES}  # of alternatives, not the plain text
     errors = [
@@ -174,8 +205,24 @@ def describe(error: ValidationError, draft: Draft, root: type[Config]) -> Recipe
     return RecipeError(list(dict.fromkeys(_sentence(one, draft, root) for one in errors)))
 
 
+def _joined(errors: list[Any]) -> list[Any]:
+    """One error a place where a value fits none of several alternatives; none where a part of it tells more."""
+    kept: list[Any] = []
+    for one in errors:
+        literal = one["type"] == "literal_error"
+        if literal and any(other["loc"][: len(one["loc"])] == one["loc"] != other["loc"] for other in errors):
+            continue
+        twin = next((k for k in kept if k["loc"] == one["loc"] and k["type"] == "literal_error"), None)
+        if twin is None or literal:
+            kept.append(one)
+        else:
+            words = one["msg"].removeprefix("Value error, ").replace("Input should be", "expected")
+            twin["msg"] = f"{twin['msg']}, or {words.removeprefix('expected ')}"
+    return kept
+
+
 _ALTERNATIVE = re.compile(
-    r"(str|int|float|bool|(literal|function-\w+|dict|list|tuple|nullable|constrained-\w+)\[.*\])$"
+    r"(str|int|float|bool|constrained-\w+|(literal|function-\w+|dict|list|tuple|nullable)\[.*\])$"
 )
 
 
@@ -212,7 +259,7 @@ def _sentence(one: Any, draft: Draft, root: type[Config]) -> str:
         message = f"expected {_range(path, draft, root) or message.replace('Input should be ', '')}"
     elif one["type"] in _TYPES:
         message = f"expected {_TYPES[one['type']]}"
-    message = message.replace("Input should be", "expected").rstrip(".")
+    message = _plain_range(message.replace("Input should be", "expected").rstrip("."))
     got = one.get("input")
     shown = "" if isinstance(got, dict | list) or one["type"] in ("kind", "budget") else f"; got {got!r}"
     if one["type"] == "literal_error" and isinstance(got, str):
@@ -233,6 +280,13 @@ def _range(path: Path_, draft: Draft, root: type[Config]) -> str:
     low = f"{bounds['ge']:g} or more" if "ge" in bounds else f"more than {bounds['gt']:g}" if "gt" in bounds else ""
     high = f"at most {bounds['le']:g}" if "le" in bounds else f"less than {bounds['lt']:g}" if "lt" in bounds else ""
     return " and ".join(part for part in (low, high) if part)
+
+
+def _plain_range(text: str) -> str:
+    """Bounds in fewer words: "greater than or equal to 0" is "0 or more"."""
+    text = re.sub(r"greater than or equal to (\S+?)(?=[;,.]?(\s|$))", r"\1 or more", text)
+    text = re.sub(r"less than or equal to", "at most", text)
+    return text.replace("greater than", "more than")
 
 
 def _inside(path: Path_) -> str:

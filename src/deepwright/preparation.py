@@ -13,7 +13,7 @@ from torch import Tensor
 from deepwright import registries
 from deepwright.contracts import Finding, FittedFeature, FittedTask
 from deepwright.core.errors import DataError, RecipeError
-from deepwright.data.cells import blank_to_null
+from deepwright.data.cells import blank_to_null, decimal_sign
 from deepwright.data.chain import Chain
 from deepwright.data.examples import Examples, plan_examples
 from deepwright.data.pack import Packed, pack
@@ -70,7 +70,8 @@ def open_data(
     test = recipe.data.test if test is None else test
     second = None if test is None else open_source(test)[1]
     if recipe.data.id is not None:
-        examples = examples or plan_examples(table, recipe.data.id, recipe.target)
+        with decimal_sign(table.decisions.get("decimal")):
+            examples = examples or plan_examples(table, recipe.data.id, recipe.target)
         decided, table = table, examples.apply(table)
         second = None if second is None else examples.apply(second)
         settings = settings.model_copy(update=dict(decided.decisions))
@@ -107,6 +108,13 @@ def prepare(
         _name_target(draft, recipe, source)
         recipe = Recipe.from_draft(draft)
     data, settings = open_data(recipe, source, test)
+    stored = settings.model_dump() if recipe.data.source is not None or source is None else None
+    with decimal_sign(data.table.decisions.get("decimal")):
+        return _prepared(draft, recipe, data, stored, tell)
+
+
+def _prepared(draft: Draft, recipe: Recipe, data: Data, stored: Any, tell: Callable[[str], None]) -> Prepared:
+    """See `prepare`; `stored`: the source's settings as the recipe keeps them, None for data in memory."""
     table, findings = data.table, list(data.table.findings)
     targets = recipe.target
     _check_columns(recipe, table)
@@ -116,7 +124,7 @@ def prepare(
         raise DataError(f"The target {_quoted(targets)} is empty in every row of {table.origin}.")
     tell("dividing rows")
     task_settings = _task(draft, frame, findings) if targets else None
-    parts, split = _split(recipe, data, frame, usable)
+    parts, split = _split(draft, recipe, data, frame, usable, findings)
     task = None
     if targets:
         task, parts = _fit_task(task_settings, frame, parts, targets, findings)
@@ -131,7 +139,6 @@ def prepare(
         chosen = {name: chosen[name] for name in fitted}
     tell("encoding")
     packed = pack(table.chunks([*chosen, *targets]), table.height, fitted, task, targets)
-    stored = settings.model_dump() if recipe.data.source is not None or source is None else None
     final = _complete(draft, recipe, fitted, task, chosen, split, stored, int((parts == 0).sum()), table)
     return Prepared(final, data, parts, fitted, task, packed, findings)
 
@@ -199,12 +206,16 @@ def _task(draft: Draft, frame: pl.DataFrame, findings: list[Finding]) -> Any:
     return Recipe.from_draft(draft).task
 
 
-def _split(recipe: Recipe, data: Data, frame: pl.DataFrame, usable: np.ndarray) -> tuple[np.ndarray, Any]:
+def _split(
+    draft: Draft, recipe: Recipe, data: Data, frame: pl.DataFrame, usable: np.ndarray, findings: list[Finding]
+) -> tuple[np.ndarray, Any]:
     """Parts of all rows, and the split's settings."""
-    split = recipe.data.split or _natural_split(recipe, data.table)
+    split = recipe.data.split or _natural_split(draft, recipe, data.table)
     parts = np.full(data.table.height, -1, np.int8)
     target = frame.to_series(0) if frame.width == 1 else None
+    require_columns(data.table, split.needs(), f"which the split '{split.kind}' goes by")
     columns = {name: data.table.select([name]).to_series() for name in split.needs()}
+    findings += split.findings(columns)
     if data.tests:
         first = data.table.height - data.tests
         own, split = usable[usable < first], split.model_copy(update={"test": 0.0})
@@ -215,11 +226,12 @@ def _split(recipe: Recipe, data: Data, frame: pl.DataFrame, usable: np.ndarray) 
     return parts, split
 
 
-def _natural_split(recipe: Recipe, table: Table) -> Any:
+def _natural_split(draft: Draft, recipe: Recipe, table: Table) -> Any:
     if recipe.data.group is not None:
         return registries.splits.get("group")(by=recipe.data.group)
     if recipe.data.time is not None:
-        return registries.splits.get("time")(by=recipe.data.time)
+        form = draft.get("features", recipe.data.time, "form")  # dates are ordered as they are read
+        return registries.splits.get("time")(by=recipe.data.time, form=form if isinstance(form, str) else "")
     if "split" in table.columns and "split" not in {*recipe.target, *recipe.features, *recipe.data.ignore}:
         given = registries.splits.get("given")
         cells = table.select(["split"]).to_series().drop_nulls()
@@ -265,7 +277,8 @@ def _features(
 ) -> dict[str, Any]:
     """Settings of each input column; what is left out goes to `data.ignore`."""
     table = data.table
-    left = {*recipe.target, *recipe.data.ignore, recipe.data.id, recipe.data.group, *split.needs()} - {recipe.data.time}
+    left = {*recipe.target, *recipe.data.ignore, recipe.data.id, recipe.data.group, *split.needs()}
+    left -= {recipe.data.time} - set(recipe.data.ignore)
     left -= set(recipe.features)
     names = [name for name in table.columns if name not in left]
     train = np.flatnonzero(parts == PARTS["train"])[:INFER_ROWS]

@@ -1,6 +1,7 @@
 """Recipe: the frozen document that names everything but the data's content. What is left out is found out and written back."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -22,6 +23,7 @@ from deepwright import registries
 from deepwright.core.config import Config
 from deepwright.core.errors import RecipeError
 from deepwright.core.registry import Registry, load_plugins
+from deepwright.data.sources import detect
 from deepwright.draft import Draft, describe, unknown_key
 from deepwright.training.settings import Train
 
@@ -31,7 +33,16 @@ __all__ = ["EXAMPLE", "Data", "Evaluate", "Recipe"]
 
 
 def _many(value: Any) -> Any:
-    return (value,) if isinstance(value, str) else value
+    """Names in a list; one may stand alone, and numbers are names too.
+
+    Raises:
+        ValueError: YAML has made something else of a word, such as true of `yes`.
+    """
+    names = () if value is None else value if isinstance(value, list | tuple) else (value,)
+    for name in names:
+        if isinstance(name, bool | float | date):
+            raise ValueError(f"expected names of columns; YAML reads one of them as {name!r}: put it in quotes")
+    return tuple(str(name) if isinstance(name, int) else name for name in names)
 
 
 Names = Annotated[tuple[str, ...], BeforeValidator(_many)]
@@ -130,20 +141,26 @@ def plain(value: Any) -> Any:
 
 
 def tidy(draft: Draft) -> None:
-    """Spell out shorthands: `train.epochs: 20`, `train.steps`, `train.ema: 0.99`, `data: cars.csv`."""
+    """Spell out shorthands: `train.epochs: 20`, `train.steps`, `train.ema: 0.99`, `data: cars.csv`, kinds of sources.
+
+    Raises:
+        DataError: the path of a source whose kind is left open is not there, or of no known kind.
+    """
     data = draft.get("data")
     if isinstance(data, str):
         draft.value["data"] = {"source": data}
         draft.places[("data", "source")] = draft.place(("data",))
+    source = draft.get("data", "source")
+    if isinstance(source, dict) and "kind" not in source and isinstance(source.get("path"), str):
+        draft.value["data"]["source"] = {"kind": detect(source["path"]).kind, **source}  # type: ignore[attr-defined]
+    draft.settle_budget()
     train = draft.get("train")
-    if isinstance(train, dict):
-        for unit in ("epochs", "steps"):
-            if unit in train:
-                place = draft.place(("train", unit))
-                draft.put(("train", "budget"), f"{train.pop(unit)}{unit}", place)
-        if "ema" in train:
-            place, decay = draft.place(("train", "ema")), train.pop("ema")
-            draft.put(("train", "average"), None if decay is None else {"kind": "ema", "decay": decay}, place)
+    if isinstance(train, dict) and "ema" in train:
+        place, decay = draft.place(("train", "ema")), train.pop("ema")
+        draft.put(("train", "average"), None if decay is None else {"kind": "ema", "decay": decay}, place)
+    columns = draft.get("features")
+    if isinstance(columns, dict):  # columns that are called 1, 2, 3 …
+        draft.value["features"] = {str(n) if type(n) is int else n: settings for n, settings in columns.items()}
 
 
 _OPEN: dict[tuple[str, ...], Registry] = {

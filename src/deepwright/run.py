@@ -23,6 +23,7 @@ from deepwright.core.registry import Registry
 from deepwright.core.report import Report
 from deepwright.data.examples import Examples
 from deepwright.data.pack import Packed, pack
+from deepwright.data.sameness import check_same
 from deepwright.data.sources import open_source
 from deepwright.data.split import PARTS
 from deepwright.data.table import Table, digests, pieces, require_columns
@@ -205,16 +206,12 @@ class Run:
         """The run with its training data from another place (a path, a frame); unchanged where None.
 
         Raises:
-            RunError: it has another number of rows.
+            RunError: it has another number of rows, or other targets.
         """
         if source is None:
             return self
         data = open_data(self.recipe, source, examples=self.examples)[0]
-        if data.table.height != len(self.parts):
-            raise RunError(
-                f"{data.table.origin} has {data.table.height} rows, but this run was trained on {len(self.parts)}. "
-                "Give the data it was trained on, or evaluate on new data."
-            )
+        check_same(data.table, len(self.parts), self.task, self.environment["data"].get("targets"))
         return replace(self, data=data)
 
     def training_data(self) -> Data:

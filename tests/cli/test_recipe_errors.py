@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from deepwright.cli.options import Shared, build_draft
+from deepwright.recipe import Recipe
 from tests.cli.conftest import Cli, flats
 
 
@@ -67,13 +69,60 @@ evaluate: {metric: rsme}
         ("data: {source: {kind: csv, path: flats.csv, delimiter: ;;}}\ntarget: y", "line 1: data.source.delimiter:"),
         ("data: {source: {kind: csv, path: nope.csv}}\ntarget: y", "There is no file nope.csv."),
         ("format: 2\ndata: flats.csv\ntarget: y", "line 1: format: expected 1; got 2."),
-        ("a: &a [*a]", "a part of it contains itself"),
+        ("a: &a [*a]", "recipe.yaml, line 1: a part of it contains itself"),
+        ("a: &a {b: {c: *a}}", "recipe.yaml, line 1: a part of it contains itself"),
+        ("x: " + "[" * 3000 + "]" * 3000, "nested too deeply"),
+        ("'a\0b': c", "recipe.yaml: this is not YAML: unacceptable character"),
+        ("x: !!python/object:os.system {}", "line 1, column 4: this is not YAML: could not determine a constructor"),
+        ("data: flats.csv\ntarget: yes", "line 2: target: expected names of columns; YAML reads one of them as True: put it in quotes"),
+        ("data: flats.csv\ntarget: 2020-01-01", "line 2: target: expected names of columns"),
+        ("data: {source: flats.csv, ignore: [yes]}\ntarget: y", "line 1: data.ignore: expected names of columns"),
+        ("data: flats.csv\ntarget: y\ntrain: {epochs: 3, steps: 4}", "line 3: how long to train is said 2 times (epochs, steps). Say it once."),
+        ("data: flats.csv\ntarget: y\ntrain: {optimizer: {lr: .inf, kind: sgd}}", "line 3: train.optimizer.lr: expected a number; got inf."),
+        ("data: flats.csv\ntarget: y\nseed: yes", "line 3: seed: expected a number; got True."),
+        ("data: flats.csv\ntarget: teuer\ntask: {kind: classify, threshold: yes}", "line 3: task.threshold: expected a number; got True."),
+        ("data: flats.csv\ntarget: teuer\ntask: {kind: classify, threshold: 1.5}", "line 3: task.threshold: expected 'auto', or at most 1; got 1.5."),
+        ("data: flats.csv\ntarget: teuer\ntask: {kind: classify, class_weight: {ja: -2}}", "line 3: task.class_weight.ja: expected 0 or more; got -2."),
+        ("data: flats.csv\ntarget: y\ntrain: {optimizer: [adam]}", "line 3: train.optimizer: expected an optimizer: its name"),
+        ("data: {source: flats.csv, split: given}\ntarget: y", "flats.csv has no column 'split' (which the split 'given' goes by)."),
+        ("data: {source: flats.csv, split: {kind: group, by: nope}}\ntarget: y", "no column 'nope' (which the split 'group' goes by)."),
         ("data: flats.csv\ntarget: y\nfeatures: {gröse: number}", "no column 'gröse' (named under 'features'). Did you mean 'größe'?"),
         ("data: flats.csv\ntarget: y\ntask: {loss: hubber}", "line 3: task.loss: expected 'mse', 'mae', 'huber' or 'quantile'"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_and_where(cli: Cli, text: str, told: str) -> None:
     assert told in "\n".join(refused(cli, text))
+
+
+def test_many_names_of_one_part_are_no_work(cli: Cli) -> None:
+    """Ten names of ten names … would be looked at a million times."""
+    lines = ["a0: &a0 [1, 1]"] + [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 12)]
+    assert len(refused(cli, "\n".join(lines))) == 12
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "budget"),
+    [
+        ("train: {epochs: 3}", ("--budget", "7steps"), "7steps"),
+        ("train: {budget: 3s}", ("--set", "train.epochs=2"), "2epochs"),
+        ("train: {steps: 4}", (), "4steps"),
+    ],
+)
+def test_a_budget_on_the_command_line_wins_over_the_recipe(text: str, words: tuple[str, ...], budget: str) -> None:
+    Path("recipe.yaml").write_text(f"data: flats.csv\ntarget: y\n{text}\n", encoding="utf-8")
+    flags = {"sets": words[1:]} if "--set" in words else {"budget": words[1]} if words else {}
+    draft = build_draft("recipe.yaml", Shared(None, None, False, False, False, False), **flags)
+    assert str(Recipe.from_draft(draft).train.budget) == budget
+
+
+def test_a_recipe_may_name_columns_by_numbers_and_open_the_kind_of_its_source(cli: Cli) -> None:
+    Path("t.csv").write_text("1;2;b\n" + "\n".join(f"{n % 9};{n};{n % 7}" for n in range(60)), encoding="utf-8")
+    text = "data: {source: {path: t.csv, encoding: cp1252}, ignore: 2}\ntarget: b\nfeatures: {1: category}\n"
+    Path("recipe.yaml").write_text(text, encoding="utf-8")
+    said = cli("inspect", "recipe.yaml", "--json", "--task", "regress")
+    assert said.code == 0, said.err
+    assert '"1": "category"' in said.out
+    assert "cp1252" in cli("inspect", "t.csv", "--target", "b", "--set", "data.source.encoding=cp1252", "--json").out
 
 
 def test_a_recipe_that_is_no_text(cli: Cli) -> None:

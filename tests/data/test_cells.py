@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deepwright.data.cells import BadCells, blank_to_null, parse_numbers
+from deepwright.data.cells import BadCells, blank_to_null, decimal_sign, parse_numbers
 
 
 def parsed(*cells, **ways):
@@ -28,6 +28,9 @@ def parsed(*cells, **ways):
         (("1,234", "999", "12,345"), [1234, 999, 12345], ".", ","),
         (("0,234", "1,250"), [0.234, 1.25], ",", ""),
         (("1,234", "2,5"), [1.234, 2.5], ",", ""),
+        (("12,34,567", "1,00,000", "999"), [1234567, 100000, 999], ".", ","),
+        (("(12.50)", "3", "(4)"), [-12.5, 3, -4], ".", ""),
+        (("12.50-", "3", "4 -"), [-12.5, 3, -4], ".", ""),
         (("1.234", "2.500"), [1.234, 2.5], ".", ""),
         (("\u22125", "–3"), [-5, -3], ".", ""),
     ],
@@ -53,6 +56,25 @@ def test_units_all_cells_carry(cells, values, affix):
     assert (found.values.to_list(), found.affix) == (values, affix)
 
 
+def test_the_sign_of_the_rest_of_the_file_decides_what_could_be_read_both_ways():
+    """1.234 beside decimal commas is more than a thousand, and 1,250 is a little more than one."""
+    with decimal_sign(","):
+        assert parsed("1.234", "567", "12.345").values.to_list() == [1234, 567, 12345]
+        assert parsed("1,250", "2,375").values.to_list() == [1.25, 2.375]
+        assert parsed("1.5", "2.25").values.to_list() == [1.5, 2.25]  # in one way only
+        assert parsed("5", "7").values.to_list() == [5, 7]
+        assert parsed("1.234", decimal=".").values.to_list() == [1.234]  # what is given is not doubted
+    assert parsed("1.234", "567").values.to_list() == [1.234, 567]
+
+
+def test_words_for_nothing_do_not_speak_against_numbers():
+    found = parsed("1.5", "NA", "n/a", "?", "-", "null", "None", "#N/A", "2.5 ")
+    assert (found.values.drop_nulls().to_list(), found.share) == ([1.5, 2.5], 1.0)
+    assert {cell.value for cell in found.bad} == {"NA", "n/a", "?", "-", "null", "None", "#N/A"}
+    assert parsed(*["5 mg"] * 3, *["NA"] * 3).affix == ("", "mg")
+    assert parsed("?", "-").share == 0
+
+
 @pytest.mark.parametrize(
     "cells", [("Q1", "Q2", "Q3"), ("A-17", "A-18"), ("ID001", "ID002"), ("2020-01-01", "2021-02-03")]
 )
@@ -66,7 +88,7 @@ def test_bad_cells_are_listed_once_with_count_and_first_row():
     assert found.bad == (
         BadCells("<0,1", 2, 1), BadCells("12,5 mg", 1, 6), BadCells("1e999", 1, 7), BadCells("nan", 1, 8),
     )  # fmt: skip
-    assert found.share == pytest.approx(2 / 7)
+    assert found.share == pytest.approx(2 / 6)  # "nan" says nothing
 
 
 def test_what_is_given_is_kept():

@@ -44,8 +44,29 @@ def test_delimiters_are_found(tmp_path, where, sign):
     table = opened(tmp_path, "".join(f"{sign.join(row)}\n" for row in ["abc", "123", "456"]))
     assert isinstance(table, where)
     assert (table.columns, rows(table)) == (("a", "b", "c"), [("1", "2", "3"), ("4", "5", "6")])
-    assert table.decisions == {"delimiter": sign, "encoding": "utf-8", "header": True}
+    assert table.decisions == {"delimiter": sign, "encoding": "utf-8", "header": True, "decimal": "."}
     assert ("format" in codes(table)) == (sign != ",")
+
+
+@pytest.mark.parametrize("sign", [":", "^", "~", "\x01", "¦", "#"])
+def test_rare_delimiters_are_found_where_they_divide_every_line(tmp_path, where, sign):
+    table = opened(tmp_path, "".join(f"{sign.join(row)}\n" for row in ["abc", "123", "456"]))
+    assert (table.columns, rows(table)) == (("a", "b", "c"), [("1", "2", "3"), ("4", "5", "6")])
+    assert opened(tmp_path, "time\n10:30\n11:45\n").columns == ("time",)
+    assert opened(tmp_path, "10:30\n11:45\n12:15\n").columns == ("10:30",)
+
+
+def test_the_decimal_sign_of_the_file_is_found(tmp_path, where):
+    table = opened(tmp_path, "a;b\n1,5;1.234\n22,75;567\n0,125;2.000\n")
+    assert table.decisions["decimal"] == ","
+    assert "numbers have a decimal comma" in next(f.text for f in table.findings if f.code == "format")
+    for text in (
+        "a;b\n1,234;1.5\n2,345;2.5\n3,456;2.5\n",
+        "a;b\n1,234;5\n2,345;6\n3,456;7\n",
+        'a,b\n"1,5",x\n"2,5",y\n"3,5",z\n',
+    ):
+        assert opened(tmp_path, text).decisions["decimal"] == "."
+    assert opened(tmp_path, "a;b\n1.234;5\n", decimal=",").decisions["decimal"] == ","
 
 
 def test_decimal_commas_do_not_divide(tmp_path):
@@ -65,7 +86,7 @@ def test_blank_delimiter_needs_numbers_and_swallows_runs(tmp_path, where):
 @pytest.mark.parametrize(
     ("encoding", "found"),
     [("utf-8", "utf-8"), ("utf-8-sig", "utf-8-sig"), ("cp1252", "cp1252"), ("utf-16", "utf-16"), ("utf-16-le", "utf-16-le"),
-     ("utf-16-be", "utf-16-be")],
+     ("utf-16-be", "utf-16-be"), ("utf-32", "utf-32"), ("utf-32-le", "utf-32-le"), ("utf-32-be", "utf-32-be")],
 )  # fmt: skip
 def test_encodings_are_found(tmp_path, where, encoding, found):
     table = opened(tmp_path, "größe,b\nä€,1\n1,é".encode(encoding))
@@ -95,6 +116,27 @@ def test_quoted_newlines_delimiters_and_quotes(tmp_path, where):
 @pytest.mark.parametrize("end", ["\r\n", "\r", "\n"])
 def test_line_ends(tmp_path, where, end):
     assert rows(opened(tmp_path, end.join(["a,b", "1,2", "3,4", ""]))) == [("1", "2"), ("3", "4")]
+
+
+def test_line_ends_of_several_kinds_in_one_file(tmp_path, where):
+    """A carriage return on its own ends a line too: no row may hang on to the one before."""
+    every = [(str(n), str(n * n)) for n in range(12)]
+    mixed = "a,b\n" + "".join(f"{','.join(row)}{end}" for row, end in zip(every, ["\r\n", "\n", "\r"] * 4, strict=True))
+    assert rows(opened(tmp_path, mixed)) == every
+    joined = (
+        "a,b\n"
+        + "".join(f"{','.join(row)}\n" for row in every[:6])
+        + "".join(f"{','.join(row)}\r" for row in every[6:])
+    )
+    assert rows(opened(tmp_path, joined)) == every
+    assert rows(opened(tmp_path, joined.encode("utf-16"))) == every
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zstandard.compress])
+def test_packed_files_are_known_by_their_bytes(tmp_path, where, pack):
+    """A download may be unpacked, or packed, without a new name."""
+    assert rows(opened(tmp_path, pack(b"a,b\n1,2\n"))) == [("1", "2")]
+    assert rows(opened(tmp_path, "a,b\n1,2\n", name="t.csv.gz")) == [("1", "2")]
 
 
 def test_stray_quotes_are_ordinary_characters(tmp_path, where):
@@ -153,7 +195,7 @@ def test_compressed(tmp_path, where, name):
 def test_truncated_and_damaged_archives_give_a_sentence(tmp_path, where, name):
     lines = "".join(f"{k},{k * 7919 % 1000}\n" for k in range(50_000)).encode()
     packed = (zstandard.compress if name.endswith("zst") else gzip.compress)(b"a,b\n" + lines)
-    for broken in (packed[: len(packed) // 2], packed[:-3], b"no archive at all"):
+    for broken in (packed[: len(packed) // 2], packed[:-3], packed[:4] + b"no archive at all"):
         with pytest.raises(DataError, match=r"cut short or damaged"):
             opened(tmp_path, broken, name)
 
@@ -233,7 +275,7 @@ def test_names_with_pattern_signs(tmp_path, where):
 def test_given_settings_win(tmp_path):
     table = opened(tmp_path, "a;b\n1;2\n", delimiter=",", header=False, encoding="cp1252")
     assert (table.columns, rows(table)) == (("x0",), [("a;b",), ("1;2",)])
-    assert table.decisions == {"delimiter": ",", "encoding": "cp1252", "header": False}
+    assert table.decisions == {"delimiter": ",", "encoding": "cp1252", "header": False, "decimal": "."}
     again = CSV(path=str(tmp_path / "t.csv"), **table.decisions).open()
     assert rows(again) == rows(table)
 

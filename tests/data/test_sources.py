@@ -59,7 +59,7 @@ def test_a_large_parquet_file_is_read_in_chunks_with_the_same_cells(tmp_path, mo
         ("a.arrow", b"ARROW1 and no more", "not a whole Arrow file"),
         ("a.feather", b"nothing", "not a whole Arrow file"),
         ("a.jsonl", b'{"a": 1}\n{"a":\n', "not JSON lines"),
-        ("a.jsonl.gz", b"nothing", "cut short or damaged"),
+        ("a.jsonl.gz", b"nothing", "is not JSON lines"),
         ("a.npz", b"PK nothing", "cannot be read as NPZ"),
         ("train-images-idx3-ubyte", b"\0\0\x08", "not an IDX file"),
         ("train-images-idx3-ubyte.gz", gzip.compress(b"\0\0\x08\x03\0\0\0\x01", mtime=0), "cut short"),

@@ -208,6 +208,25 @@ def test_missing_moments_train_and_later_rows_are_later_among_ties() -> None:
     assert parts.tolist() == [0, 0, 0, 0, 0, 1, 1, 2, 0, 2]
 
 
+def test_dates_are_ordered_as_they_are_said_to_be_written() -> None:
+    cells = [f"{1 + i % 12}/{1 + i // 12}/2024" for i in range(100)]  # day 1 to 12, months in order
+    parts = assign(TimeOrder(by="t", form="%d/%m/%Y"), None, 0, t=cells)
+    months = np.arange(100) // 12
+    assert months[parts == TRAIN].max() <= months[parts == TEST].min()
+    other = assign(TimeOrder(by="t"), None, 0, t=cells)
+    assert not np.array_equal(parts, other)
+
+
+def test_rows_without_a_time_or_group_are_told_of() -> None:
+    times = pl.Series("t", ["2024-01-01", None, "2024-01-03", "n/a"])
+    (finding,) = TimeOrder(by="t").findings({"t": times})
+    assert (finding.count, finding.row) == (2, 1)
+    assert TimeOrder(by="t").findings({"t": times[::2]}) == []
+    (finding,) = Group(by="g").findings({"g": pl.Series("g", ["a", None, "b"])})
+    assert finding.count == 1
+    assert Random().findings({}) == []
+
+
 @pytest.mark.parametrize("cells", [["soon", "later", "now"] * 5, [None] * 15, [["a"]] * 15])
 def test_time_that_is_none_is_a_sentence(cells: list[Any]) -> None:
     column = pl.Series("t", cells, dtype=None if any(cells) else pl.String)

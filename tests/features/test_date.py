@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from deepwright.contracts import NEAR
 from deepwright.features.date import Date
 from tests.features.plain import codes, fitted, inferred
 
@@ -94,7 +95,22 @@ def test_a_column_of_dates_with_few_wrong_cells() -> None:
     assert found["bad-values"].count == 4
     assert found["missing"].count == 1
     assert feature.encode(cells).values[-5:, -1].tolist() == [1.0] * 5
-    assert Date.suits(column(["2024-01-05"] * 8 + ["soon"] * 2)) is None
+
+
+def test_a_column_of_too_many_other_cells_is_nearly_dates() -> None:
+    near = Date.suits(column(["2024-01-05"] * 8 + ["soon"] * 2))
+    assert near is not None
+    assert (near.score, near.settings.form) == (NEAR, "%Y-%m-%d")
+    mixed = Date.suits(column(["13/01/2020", "01/14/2020", "2020-01-15", "16.1.2020"] * 10))
+    assert mixed is not None
+    assert mixed.score == NEAR
+    assert Date.suits(column(["2024-01-05"] * 4 + ["soon"] * 6)) is None
+
+
+def test_words_and_zeros_for_no_date_do_not_speak_against_dates() -> None:
+    suits = Date.suits(column(["2024-01-05", "0000-00-00", "NA", "0000-00-00 00:00:00"] * 5))
+    assert suits is not None
+    assert suits.score > 0.8
 
 
 def test_years_that_mean_never_do_not_stretch_the_scale() -> None:

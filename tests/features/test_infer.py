@@ -113,6 +113,35 @@ def test_what_cannot_be_learnt_from_is_left_out_and_said(cells: list[Any], dtype
     assert code(cells, dtype=dtype) == expected
 
 
+@pytest.mark.parametrize(
+    ("cells", "kind"),
+    [
+        ([f"{n % 90}.5" if n % 4 else "many" for n in range(ROWS)], "number"),
+        ([f"2024-01-{1 + n % 28:02d}" if n % 4 else "soon" for n in range(ROWS)], "date"),
+        (["13/01/2020", "01/14/2020", "2020-01-15", "16.1.2020"] * 50, "date"),
+        (["a.png", "b.png"] * 100, "image"),
+    ],
+)
+def test_a_column_that_is_nearly_something_else_is_told(cells: list[str], kind: str) -> None:
+    found = infer(cells)
+    assert found.settings["x"].kind == "category"
+    (finding,) = [one for one in found.findings if one.code == "nearly"]
+    assert finding.severity == "warning"
+    assert finding.text.endswith(f"--set 'features.\"x\".kind={kind}'")
+
+
+def test_gaps_in_words_leave_a_number_a_number() -> None:
+    found = infer([f"{n}.5" if n % 3 else "NA" for n in range(ROWS)])
+    assert found.settings["x"].kind == "number"
+
+
+def test_an_identifier_that_is_nearly_something_else_says_so() -> None:
+    found = infer([f"{n}.5" if n % 4 else f"about {n}" for n in range(ROWS)])
+    assert found.left_out == ("x",)
+    assert "although 75.0% of the cells are numbers" in found.findings[0].text
+    assert found.findings[0].text.endswith("kind=number'")
+
+
 def test_a_constant_with_gaps_says_something() -> None:
     assert infer(["x"] * 150 + [None] * 50).left_out == ()
 

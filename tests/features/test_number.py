@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from deepwright.contracts import NEAR
 from deepwright.features.number import Number
 from tests.features.plain import codes, fitted, inferred
 
@@ -55,8 +56,27 @@ def test_few_wrong_cells_count_as_missing_and_are_listed_once() -> None:
 
 
 def test_a_column_of_more_than_a_tenth_words_is_no_number() -> None:
-    assert Number.suits(column(["1"] * 89 + ["x"] * 11)) is None
+    assert Number.suits(column(["1"] * 89 + ["x"] * 11)).score == NEAR  # type: ignore[union-attr]
+    assert Number.suits(column(["1"] * 49 + ["x"] * 51)) is None
     assert Number.suits(column(["1", "2"] * 45 + ["x"] * 10)) is not None
+
+
+@pytest.mark.parametrize(
+    ("cells", "told"),
+    [
+        (["1,5", "2,25"], "decimal comma"),
+        (["1,234", "12,500"], "',' between thousands"),
+        (["5 kg", "7 kg"], "carries 'kg', which was taken off"),
+        (["01234", "99999", "00501"], "leading zeros"),
+        (["9007199254740993", "9007199254740994"], "too large to be told apart"),
+        (["0.5", "0", "10"], ""),
+        ([9007199254740993.5, 1e300, 0.5], ""),
+    ],
+)
+def test_how_numbers_are_written_is_told(cells: list[Any], told: str) -> None:
+    suits = Number.suits(column(cells))
+    assert suits is not None
+    assert [told in note for note in suits.notes] == [True] * bool(told)
 
 
 @pytest.mark.parametrize(

@@ -240,3 +240,12 @@ def test_plain_estimators_answer_alike():
     kind, values = task.table({"t": Field(torch.tensor([[0], [1]]))})
     assert (kind, values.tolist()) == ("labels", [[0], [1]])
     assert task.from_table(torch.tensor([[[0.2, 0.8]]]))["decision"].tolist() == [1]
+
+
+def test_labels_that_may_be_meant_otherwise_are_told() -> None:
+    cells = ["yes", "Yes", "no", "NA"] * 10
+    spelt, nothing = Classify.suits(pl.DataFrame({"y": cells})).notes  # type: ignore[union-attr]
+    assert "'Yes'='yes'" in spelt
+    assert "'NA' (10×)" in nothing
+    for fine in (["+", "-"], ["None", "Mild", "Severe"], ["a", "b"]):
+        assert Classify.suits(pl.DataFrame({"y": fine * 10})).notes == ()  # type: ignore[union-attr]

@@ -153,4 +153,12 @@ def test_without_its_data_only_the_constant_is_beside_it(houses: Run, tmp_path: 
     source.unlink()
     report = Evaluate(on=HOUSES.head(40))(Run.load(run.folder))
     assert set(report.data["baselines"]) == {"constant"}
-    assert "is gone" in report.data["notes"][0]
+    assert any("is gone" in note for note in report.data["notes"])
+
+
+def test_rows_and_cells_of_new_data_that_do_not_count_are_told(houses: Run) -> None:
+    new = HOUSES.head(50).with_columns(size=pl.when(pl.col("town") == "Oslo").then(pl.lit("big")).otherwise("size"))
+    notes = Evaluate(on=new, baselines=False)(houses).data["notes"]
+    assert notes[0] == "2 rows were left out: the target is empty there, or one that was not in the training data."
+    assert any("'big' (15×" in note for note in notes)
+    assert Evaluate(on=HOUSES[5:9], baselines=False)(houses).data["notes"] == []

@@ -287,6 +287,16 @@ def test_a_slow_machine_gets_a_smaller_network_which_the_recipe_names(
     assert run.network.trunk.width == Run.load(run.folder).network.trunk.width == 32
 
 
+def test_moved_data_must_hold_the_same_rows_in_the_same_order(wine: Path, tmp_path: Path) -> None:
+    run = train(draft(wine), out=tmp_path / "runs")
+    frame = pl.read_csv(wine, infer_schema=False)
+    copy = tmp_path / "copy.parquet"
+    frame.with_columns(pl.exclude("target").cast(pl.Float64)).write_parquet(copy)
+    assert Run.load(run.folder).moved(copy).data is not None
+    with pytest.raises(RunError, match="in another order"):
+        Run.load(run.folder).moved(frame.sort("alcohol"))
+
+
 def test_changed_data_is_refused_before_anything_is_trained(wine: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy.csv"
     copy.write_bytes(wine.read_bytes())

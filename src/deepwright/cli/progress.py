@@ -24,7 +24,18 @@ if TYPE_CHECKING:
 
 __all__ = ["Progress", "duration"]
 
-_TOLD = ("choice", "task", "format", "no-header", "personal", "stand-ins")  # notes that are worth a line
+_TOLD = (
+    "choice",
+    "constant",
+    "format",
+    "no-header",
+    "personal",
+    "preamble",
+    "row-names",
+    "spellings",
+    "stand-ins",
+    "task",
+)
 EVERY = 10.0  # seconds between two plain lines
 
 

@@ -9,9 +9,10 @@ from deepwright.contracts.features import Feature, FittedFeature, Warp
 from deepwright.contracts.models import ModelSettings, Network
 from deepwright.contracts.objectives import BoundObjective, Loss, Objective, Player
 from deepwright.contracts.tasks import Answer, FittedTask, Metric, Task
-from deepwright.contracts.told import Finding, Suits, Summary
+from deepwright.contracts.told import NEAR, Finding, Suits, Summary
 
 __all__ = [
+    "NEAR",
     "Answer",
     "BoundObjective",
     "Feature",

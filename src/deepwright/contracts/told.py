@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, Self
 
-__all__ = ["Finding", "Suits", "Summary"]
+__all__ = ["NEAR", "Finding", "Suits", "Summary"]
+
+NEAR = 0.2  # score of a kind that too many cells speak against: it is never chosen, but told
 
 
 class Summary(Protocol):
@@ -17,7 +19,7 @@ class Suits:
     """How well a kind suits a raw column.
 
     Args:
-        score: 0 (not at all) to 1 (certainly); the highest score wins.
+        score: 0 (not at all) to 1 (certainly); the highest score wins. At `NEAR` the kind is only told.
         settings: the proposed settings, dates' day order and the like decided.
         reason: why, in words a person can check ("98.2 % of the cells are numbers").
         notes: choices to be printed with the flag that changes them.

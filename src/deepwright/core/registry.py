@@ -59,8 +59,8 @@ class Registry:
             value = {"kind": value}
         if not isinstance(value, dict) or not isinstance(value.get("kind"), str):
             raise PydanticCustomError(
-                "kind", "expected a {noun}: its name, or a mapping with 'kind' (one of {kinds})",
-                {"noun": self.noun, "kinds": ", ".join(self.kinds)},
+                "kind", "expected {noun}: its name, or a mapping with 'kind' (one of {kinds})",
+                {"noun": f"{'an' if self.noun[0] in 'aeiou' else 'a'} {self.noun}", "kinds": ", ".join(self.kinds)},
             )  # fmt: skip
         kind = value["kind"]
         if kind not in self._kinds:

@@ -8,6 +8,7 @@ import polars as pl
 from pydantic import Field as Setting
 from pydantic import model_validator
 
+from deepwright.contracts import NEAR, Finding
 from deepwright.core.config import Config
 from deepwright.core.errors import DataError
 from deepwright.core.seeds import derive
@@ -35,6 +36,10 @@ class _Split(Config):
         if self.validation + self.test >= 1.0:
             raise ValueError("validation and test together must leave rows to train on: their sum must be below 1")
         return self
+
+    def findings(self, columns: Mapping[str, pl.Series]) -> list[Finding]:
+        """What has to be told about the columns that `assign` looks at."""
+        return []
 
     def _sizes(self, rows: int) -> tuple[int, int]:
         """Validation and test rows; at least one row is left to train on.
@@ -155,6 +160,11 @@ class Group(_Split):
     def needs(self) -> tuple[str, ...]:
         return (self.by,)
 
+    def findings(self, columns: Mapping[str, pl.Series]) -> list[Finding]:
+        empty = columns[self.by].null_count()
+        text = f"'{self.by}' is empty in {empty} rows; they count as one group."
+        return [Finding("warning", "group", text, self.by, empty)] if empty else []
+
     def assign(
         self, columns: Mapping[str, pl.Series], target: pl.Series | None, rows: np.ndarray, seed: int
     ) -> np.ndarray:
@@ -199,39 +209,53 @@ def _none_empty(part: np.ndarray, counts: np.ndarray, order: np.ndarray, wanted:
 
 @splits.register
 class TimeOrder(_Split):
-    """The earliest rows train, the next validate, the latest test."""
+    """The earliest rows train, the next validate, the latest test. Rows without a time count as earliest.
+
+    Args:
+        form: how dates are written, in strftime's signs; "" finds it out.
+    """
 
     kind: Literal["time"] = "time"
     by: str
+    form: str = ""
 
     def needs(self) -> tuple[str, ...]:
         return (self.by,)
+
+    def findings(self, columns: Mapping[str, pl.Series]) -> list[Finding]:
+        lost = np.flatnonzero(np.isneginf(_moments(columns[self.by], self.form)))
+        if not len(lost):
+            return []
+        text = f"'{self.by}' holds no time in {len(lost)} rows, the first in row {lost[0] + 1}; they count as the earliest."
+        return [Finding("warning", "no-time", text, self.by, len(lost), int(lost[0]))]
 
     def assign(
         self, columns: Mapping[str, pl.Series], target: pl.Series | None, rows: np.ndarray, seed: int
     ) -> np.ndarray:
         """Raises DataError: the column holds neither dates nor numbers."""
-        moments = _moments(columns[self.by])[rows]
+        moments = _moments(columns[self.by], self.form)[rows]
         late_first = np.lexsort((-np.arange(len(rows)), -moments))
         return _cut(late_first, *self._sizes(len(rows)))
 
 
-def _moments(column: pl.Series) -> np.ndarray:
-    """(N,) float order of the cells; missing ones count as earliest."""
+def _moments(column: pl.Series, form: str) -> np.ndarray:
+    """(N,) float order of the cells; missing ones (-inf) count as earliest."""
     from deepwright.registries import features
 
     if column.dtype in (pl.Time, pl.Duration):
         column = column.to_physical()
     numbers = parse_numbers(column) if column.dtype == pl.String or column.dtype.is_numeric() else None
-    if numbers is not None and numbers.share >= 0.9:
+    if numbers is not None and numbers.share >= 0.9 and not form:
         values = numbers.values
     else:
-        suits: Any = features.get("date").suits(column)  # type: ignore[attr-defined]
-        if suits is None:
+        date: Any = features.get("date")
+        suits = date.suits(column)
+        settings = date(form=form) if form or suits is None else suits.settings
+        if not form and (suits is None or suits.score <= NEAR):
             cells = column.drop_nulls()
             got = f"cells such as '{cells[0]}'" if len(cells) else "an empty column"
             raise DataError(f"--time {column.name}: expected dates or numbers, got {got}.")
-        values = suits.settings.parse(column).dt.epoch("us").cast(pl.Float64)
+        values = settings.parse(column).dt.epoch("us").cast(pl.Float64)
     return values.fill_null(float("-inf")).to_numpy()
 
 

@@ -8,10 +8,10 @@ import numpy as np
 import polars as pl
 import torch
 
-from deepwright.contracts import Finding, Suits
+from deepwright.contracts import NEAR, Finding, Suits
 from deepwright.core.config import Config
 from deepwright.core.wording import percent
-from deepwright.data.cells import blank_to_null
+from deepwright.data.cells import blank_to_null, names_nothing
 from deepwright.features.plain import BadValues, FittedPlain, missing_finding
 from deepwright.fields import Field
 from deepwright.registries import features
@@ -20,6 +20,7 @@ from deepwright.spaces import Box
 __all__ = ["Date", "DateSummary", "FittedDate", "parse_dates"]
 
 ENOUGH = 0.9
+HALF = 0.5  # of the cells: from here on a column that is no date is told to be nearly one
 FIRST_YEAR, LAST_YEAR = 1000, 2199
 _TIMES = (
     "",
@@ -43,6 +44,7 @@ PILOT = 40
 _COMPACT = r"^(\d{8}|\d{1,2}\.\d{4}|\d{4}\.\d{1,2})$"  # dates that are also numbers
 _LIKE = r"^(\d.*[-/.: ,TA-Za-z].*\d{2}|\d{2,}[-/.].*\d|\d{8}|[A-Za-z]{3,9}[ -]\d.*|\d.*[AaPp][Mm]|\d.*\d ?(Z|UTC|GMT))$"
 _ZONE = r" ?(Z|UTC|GMT|[+-]\d{2}:?\d{2})$"
+_ZERO = r"^0+[-/.]0+[-/.]0+( 0+(:0+)*)?$"  # what some databases write for no date
 _DAY = 86_400.0
 
 
@@ -77,25 +79,35 @@ def _believable(moments: pl.Series) -> pl.Series:
     return pl.select(pl.when((years >= FIRST_YEAR) & (years <= LAST_YEAR)).then(moments).otherwise(None)).to_series()
 
 
-def _form(text: pl.Series) -> tuple[str, float, tuple[str, ...]]:
-    """The form most cells are written in, its share, and other forms that read as many cells."""
+@dataclass(frozen=True)
+class _Forms:
+    """The form most cells are written in, its share, other forms that read as many, and the share that any form reads."""
+
+    best: str = ""
+    share: float = 0.0
+    others: tuple[str, ...] = ()
+    together: float = 0.0
+
+
+def _forms(text: pl.Series) -> _Forms:
     found: list[tuple[float, str]] = []
+    read = pl.Series([False]).new_from_index(0, len(text))
     plain = text.str.replace(_ZONE, "")
     few = slice(0, PILOT)  # forms that read none of the first cells are not tried on all
     for time in _TIMES:
         for day in (*_YEAR_FIRST, *_POINTS, *_MONTH_FIRST, *_DAY_FIRST, *_WORDS, *(() if time else _MONTHS)):
             cells = plain if time else text
-            if len(cells) > PILOT and parse_dates(cells[few], day + time).null_count() > (1 - ENOUGH / 2) * PILOT:
+            if len(cells) > PILOT and parse_dates(cells[few], day + time).null_count() == PILOT:
                 continue
-            parsed = parse_dates(cells, day + time)
-            good = len(parsed) - parsed.null_count()
-            if good:
-                found.append((good / len(text), day + time))
+            known = parse_dates(cells, day + time).is_not_null()
+            if known.any():
+                found.append((float(known.mean()), day + time))  # type: ignore[arg-type]
+                read |= known
     if not found:
-        return "", 0.0, ()
+        return _Forms()
     best = max(share for share, _ in found)
     equal = [form for share, form in found if share == best]
-    return equal[0], best, tuple(equal[1:])
+    return _Forms(equal[0], best, tuple(equal[1:]), float(read.mean()))  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
@@ -136,25 +148,22 @@ class Date(Config):
             return Suits(1.0, cls(), "dates") if column.null_count() < len(column) else None
         if column.dtype != pl.String:
             return None
-        text = blank_to_null(column).drop_nulls().head(2000)
-        if not len(text) or (text.str.contains(_LIKE).sum() or 0) < ENOUGH * len(text):
+        text = _telling(column)
+        if not len(text) or (text.str.contains(_LIKE).sum() or 0) < HALF * len(text):
             return None
         numbers = text.cast(pl.Float64, strict=False)
         if len(text) - numbers.null_count() >= ENOUGH * len(text) and (
             text.str.contains(_COMPACT).sum() or 0
         ) < ENOUGH * len(text):
             return None
-        form, share, others = _form(text)
-        if share < ENOUGH or (form == "%Y%m%d" and not _plausible(text)):
+        forms = _forms(text)
+        if forms.best == "%Y%m%d" and not _plausible(text):
             return None
-        notes: tuple[str, ...] = ()
-        swapped = form.translate(str.maketrans("dm", "md"))
-        if swapped in others and form != swapped:
-            notes = (
-                f"'{column.name}': day and month cannot be told apart, so it is read as {_words(form)}. "
-                f"If the {'month' if form.startswith('%d') else 'day'} comes first: --set 'features.\"{column.name}\".form={swapped}'",
-            )
-        return Suits(0.9, cls(form=form), f"{percent(share)} of the cells are dates", notes)
+        reason = f"{percent(forms.share)} of the cells are dates"
+        if forms.share < ENOUGH:
+            mixed = f"{reason} written {forms.best}"
+            return Suits(NEAR, cls(form=forms.best), mixed) if max(forms.share, forms.together - 0.4) >= HALF else None
+        return Suits(0.9, cls(form=forms.best), reason, _order(column.name, forms))
 
     def parse(self, column: pl.Series) -> pl.Series:
         return parse_dates(column, self.form)
@@ -162,8 +171,7 @@ class Date(Config):
     def summarise(self, column: pl.Series) -> DateSummary:
         form = self.form
         if not form and column.dtype == pl.String:
-            text = blank_to_null(column).drop_nulls().head(2000)
-            form = _form(text)[0] if len(text) else ""
+            form = _forms(_telling(column)).best
         return self.model_copy(update={"form": form})._summary(column)
 
     def _summary(self, column: pl.Series) -> DateSummary:
@@ -202,6 +210,24 @@ class Date(Config):
             timed=summary.timed,
             flagged=summary.missing > 0 or not known,
         )
+
+
+def _telling(column: pl.Series) -> pl.Series:
+    """The first cells that say something."""
+    text = blank_to_null(column).drop_nulls().head(2000)
+    return text.filter(~names_nothing(text) & ~text.str.contains(_ZERO))
+
+
+def _order(name: str, forms: _Forms) -> tuple[str, ...]:
+    """What to say where day and month could change places."""
+    form = forms.best
+    swapped = form.translate(str.maketrans("dm", "md"))
+    if swapped not in forms.others or form == swapped:
+        return ()
+    return (
+        f"'{name}': day and month cannot be told apart, so it is read as {_words(form)}. "
+        f"If the {'month' if form.startswith('%d') else 'day'} comes first: --set 'features.\"{name}\".form={swapped}'",
+    )
 
 
 def _plausible(text: pl.Series) -> bool:

@@ -16,8 +16,9 @@ from deepwright.spaces import Box
 
 __all__ = ["FittedFlag", "Flag", "FlagSummary"]
 
-_YES = ("1", "1.0", "true", "t", "yes", "y", "ja", "oui", "si", "sí", "on", "x", "+")
-_NO = ("0", "0.0", "false", "f", "no", "n", "nein", "non", "off", "-")
+_YES = ("1", "1.0", "true", "t", "yes", "y", "ja", "oui", "si", "sí", "sim", "wahr", "vrai", "verdadero", "vero", "on", "x",
+        "+", "✓", "✔")  # fmt: skip
+_NO = ("0", "0.0", "false", "f", "no", "n", "nein", "non", "não", "falsch", "faux", "falso", "off", "-", "✗", "✘")
 
 
 def as_flag(column: pl.Series) -> tuple[pl.Series, pl.Series]:

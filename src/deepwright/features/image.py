@@ -15,7 +15,7 @@ import torch
 from pydantic import Field as Setting
 from torch import Tensor, nn
 
-from deepwright.contracts import Finding, Suits, Warp
+from deepwright.contracts import NEAR, Finding, Suits, Warp
 from deepwright.core.config import Config
 from deepwright.core.errors import DataError
 from deepwright.core.wording import percent
@@ -290,5 +290,5 @@ def _suits(column: pl.Series, settings: Image) -> Suits | None:
     found = sum(os.path.isfile(cell) for cell in cells[:20])
     reason = f"{percent(share)} of the cells are names of pictures"
     if not found:
-        return Suits(0.2, settings, f"{reason}, but none of the first {min(20, len(cells))} files is there")
+        return Suits(NEAR, settings, f"{reason}, but none of the first {min(20, len(cells))} files is there")
     return Suits(0.98 * share, settings, reason, (note,))

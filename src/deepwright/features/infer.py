@@ -7,11 +7,13 @@ from typing import Any
 
 import polars as pl
 
-from deepwright.contracts import Finding, Suits
+from deepwright.contracts import NEAR, Finding, Suits
 from deepwright.data.cells import blank_to_null, parse_numbers
 from deepwright.registries import features
 
 __all__ = ["Inferred", "infer_features"]
+
+SURE = 0.8  # score of a kind that its cells speak for themselves
 
 _ID_NAME = re.compile(
     r"(?i:(^|[\s_.-])(id|pid|uid|uuid|guid|key|index|idx|nr|no|number|row)$|^(id|pid|uid)[\s_.-])|[a-z]ID$"
@@ -46,7 +48,8 @@ def infer_features(columns: Mapping[str, pl.Series], given: Mapping[str, Any]) -
             left_out.append(name)
             findings.append(useless)
             continue
-        found = [suits for kind in features if (suits := kind.suits(column)) is not None]  # type: ignore[attr-defined]
+        every = [suits for kind in features if (suits := kind.suits(column)) is not None]  # type: ignore[attr-defined]
+        found = [suits for suits in every if suits.score > NEAR]
         if not found:
             left_out.append(name)
             text = f"'{name}' ({column.dtype}) is of no known kind and is left out. To name one: --set 'features.\"{name}\".kind=…'"
@@ -55,8 +58,19 @@ def infer_features(columns: Mapping[str, pl.Series], given: Mapping[str, Any]) -
         best: Suits = max(found, key=lambda suits: suits.score)
         settings[name] = best.settings
         findings += _repeats(column)
+        if best.score < SURE:
+            findings += [_nearly(name, best, near) for near in every if near.score == NEAR]
         findings += [Finding("note", "choice", note, name) for note in best.notes]
     return Inferred(settings, tuple(left_out), tuple(findings))
+
+
+def _nearly(name: str, best: Suits, near: Suits) -> Finding:
+    """A kind that most cells speak for, but not enough of them."""
+    text = (
+        f"'{name}' is taken as a {best.settings.kind}, although {near.reason}. "
+        f"To count the other cells as missing: --set 'features.\"{name}\".kind={near.settings.kind}'"
+    )
+    return Finding("warning", "nearly", text, name)
 
 
 def _filled(given: Any, column: pl.Series) -> Any:
@@ -83,9 +97,13 @@ def _useless(column: pl.Series) -> Finding | None:
         value = str(known[0])[:40]
         return Finding("note", "constant", f"'{name}' is '{value}' in every row and is left out.", name, rows)
     if distinct == len(known) and rows >= 20 and _identifier(name, known):
+        every = (kind.suits(known) for kind in features)  # type: ignore[attr-defined]
+        near = next((suits for suits in every if suits is not None and suits.score == NEAR), None)
+        although = "" if near is None else f", although {near.reason}"
+        kind = "number" if known.dtype.is_numeric() else "category" if near is None else near.settings.kind
         text_ = (
-            f"'{name}' is different in every row, like an identifier, and is left out. "
-            f"To use it: --set 'features.\"{name}\".kind={'number' if known.dtype.is_numeric() else 'category'}'"
+            f"'{name}' is different in every row, like an identifier, and is left out{although}. "
+            f"To use it: --set 'features.\"{name}\".kind={kind}'"
         )
         return Finding("warning", "identifier", text_, name, rows)
     return None

@@ -10,7 +10,7 @@ import polars as pl
 import torch
 from pydantic import Field as Setting
 
-from deepwright.contracts import Finding, Suits
+from deepwright.contracts import NEAR, Finding, Suits
 from deepwright.core.config import Config
 from deepwright.core.seeds import derive
 from deepwright.core.wording import MISSING, percent
@@ -25,8 +25,10 @@ __all__ = ["FittedNumber", "Number", "NumberSummary"]
 SAMPLE = 65_536  # values kept for quantiles: exact up to so many rows
 _FARTHEST = 1e100  # scaled values are cut here, so that their squares stay numbers
 ENOUGH = 0.9  # share of cells that must be numbers
+HALF = 0.5  # from here on a column that is no number is told to be nearly one
 SENTINELS = (-9, *(sign * value for value in (99, 999, 9999, 99999, 999999) for sign in (1, -1)))
 EXACT = 2.0**53  # whole numbers above it are no longer exact
+_CODE = r"^\s*0\d+\s*$"
 LARGEST = float(np.finfo(np.float32).max)
 
 _LONG = 12  # characters from which a cell is rounded for people
@@ -91,11 +93,12 @@ class Number(Config):
             return None
         parsed = parse_numbers(column)
         values = parsed.values.drop_nulls().to_numpy()
-        if not len(values) or parsed.share < ENOUGH:
+        if not len(values) or parsed.share < HALF:
             return None
         sentinels = _sentinels(values)
         settings = cls(decimal=parsed.decimal, thousands=parsed.thousands, affix=parsed.affix, missing=sentinels)
-        return Suits(0.8, settings, f"{percent(parsed.share)} of the cells are numbers", _notes(column.name, parsed))
+        score = 0.8 if parsed.share >= ENOUGH else NEAR
+        return Suits(score, settings, f"{percent(parsed.share)} of the cells are numbers", _notes(column, parsed))
 
     def parse(self, column: pl.Series) -> Parsed:
         """The column's numbers, written as these settings say."""
@@ -144,14 +147,22 @@ def _summed(a: Mapping[Way, int], b: Mapping[Way, int]) -> dict[Way, int]:
     return {way: a.get(way, 0) + b.get(way, 0) for way in {**a, **b}}
 
 
-def _notes(name: str, parsed: Parsed) -> tuple[str, ...]:
-    notes = []
-    if parsed.decimal == ",":
+def _notes(column: pl.Series, parsed: Parsed) -> tuple[str, ...]:
+    """What was decided about how the numbers are written."""
+    if column.dtype != pl.String:
+        return ()
+    name, notes, other = column.name, [], f"--set 'features.\"{column.name}\".kind=category'"
+    if parsed.decimal == "," and bool(column.str.contains(",", literal=True).any()):
         notes.append(f"'{name}' is written with a decimal comma.")
     if parsed.thousands:
         notes.append(f"'{name}' is written with '{parsed.thousands}' between thousands.")
     if any(parsed.affix):
-        notes.append(f"'{name}' carries '{''.join(parsed.affix)}' in every cell, which was taken off.")
+        notes.append(f"'{name}' carries '{''.join(parsed.affix)}', which was taken off.")
+    coded = column.head(2000).str.contains(_CODE)
+    if coded.sum() > 1 and not any(parsed.affix):
+        notes.append(f"'{name}' has numbers with leading zeros, as codes have. If they are no amounts: {other}")
+    if float(parsed.values.abs().max() or 0.0) >= EXACT and bool((parsed.values % 1 == 0).all()):  # type: ignore[arg-type]
+        notes.append(f"'{name}' has whole numbers too large to be told apart exactly. If they are no amounts: {other}")
     return tuple(notes)
 
 

@@ -1,6 +1,7 @@
 """Classify: one label out of several."""
 
 import math
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from deepwright.contracts import Answer, Suits
 from deepwright.core.config import Config
 from deepwright.core.errors import DataError, did_you_mean
 from deepwright.core.report import Block
-from deepwright.data.cells import blank_to_null, parse_numbers
+from deepwright.data.cells import blank_to_null, names_nothing, parse_numbers
 from deepwright.fields import Field, Fields
 from deepwright.registries import tasks
 from deepwright.tasks.pictures import class_blocks
@@ -26,6 +27,8 @@ from deepwright.tasks.thresholds import best_threshold
 __all__ = ["Classify", "FittedClassify", "Labels", "as_labels"]
 
 FEW_INTEGERS = 10
+_WHOLE = re.compile(r"^(0|-?[1-9]\d{0,17})$")
+MOST_SPELT = 1000  # different labels that are compared with each other
 MANY_CLASSES = 0.5  # of the rows: then a label is more likely an identifier
 
 
@@ -109,9 +112,9 @@ class Classify(Config):
         distinct = labels.n_unique()
         numbers = parse_numbers(column)
         if column.dtype == pl.Boolean or distinct <= 2:
-            return Suits(0.95, cls(), f"'{column.name}' has {distinct} different values")
+            return Suits(0.95, cls(), f"'{column.name}' has {distinct} different values", _notes(column.name, labels))
         if numbers.share < 0.9:
-            return Suits(0.9, cls(), f"'{column.name}' holds words ({distinct} different)")
+            return Suits(0.9, cls(), f"'{column.name}' holds words ({distinct} different)", _notes(column.name, labels))
         values = numbers.values.drop_nulls()
         if bool((values == values.round()).all()) and distinct <= FEW_INTEGERS and len(values) >= 5 * distinct:
             note = (
@@ -165,6 +168,29 @@ class Classify(Config):
                     f"class_weight names '{label}', which '{target}' never is. {did_you_mean(label, list(counts))}"
                 )
         return tuple(float(self.class_weight.get(label, 1.0)) for label in counts)
+
+
+def _notes(name: str, labels: pl.Series) -> tuple[str, ...]:
+    """Labels that may be meant otherwise: written in several ways, or words for what is not known."""
+    counts = dict(labels.value_counts().iter_rows()) if labels.n_unique() <= MOST_SPELT else {}
+    alike: dict[str, list[str]] = {}
+    for label in sorted(counts):
+        alike.setdefault(" ".join(re.split(r"[\s_-]+", label.casefold())), []).append(label)
+    several = ["=".join(f"'{label}'" for label in group) for group in alike.values() if len(group) > 1]
+    notes = []
+    if several:
+        notes.append(
+            f"'{name}' has labels that differ in their spelling only and are learnt as different ones: "
+            f"{', '.join(several[:5])}. If they are one, write them alike in the data."
+        )
+    every = pl.Series(list(counts), dtype=pl.String)
+    nothing = [label for label in every.filter(names_nothing(every)) if label.casefold() not in ("-", "none")]
+    if nothing:
+        words = ", ".join(f"'{label}' ({counts[label]}×)" for label in sorted(nothing))
+        notes.append(
+            f"'{name}' has the label {words}. If it means that nothing is known, leave those cells empty in the data."
+        )
+    return tuple(notes)
 
 
 def _natural(label: str) -> tuple[int, float, str]:
@@ -270,7 +296,12 @@ class FittedClassify(Config):
         return (probability[:, 1] >= self.threshold).long()
 
     def decode(self, answer: Answer) -> pl.DataFrame:
+        """Labels that are whole numbers come as numbers, true and false as truth values: they compare with the target."""
         names = pl.Series(list(self.labels))
+        if all(_WHOLE.match(label) for label in self.labels):
+            names = names.cast(pl.Int64)
+        elif set(self.labels) == {"false", "true"}:
+            names = names == "true"
         columns = {f"{self.target}_predicted": names[answer["decision"].cpu().numpy()]}
         for place, label in enumerate(self.labels):
             columns[f"{self.target}_probability_{label}"] = pl.Series(answer["probability"][:, place].cpu().numpy())

@@ -214,6 +214,9 @@ class FittedTag(Config):
         return {"probability": probability, "decision": probability >= threshold}
 
     def decode(self, answer: Answer) -> pl.DataFrame:
+        """One column of lists is answered as it is written; several columns of yes and no, each by a column of its own."""
+        if len(self.columns) > 1:
+            return self._each(answer)
         sign = self.settings.separator or "|"
         said = [
             sign.join(label for label, yes in zip(self.labels, row, strict=True) if yes)
@@ -222,6 +225,14 @@ class FittedTag(Config):
         columns = {f"{self._name}_predicted": pl.Series(said, dtype=pl.String)}
         for place, label in enumerate(self.labels):
             columns[f"{self._name}_probability_{label}"] = pl.Series(answer["probability"][:, place].cpu().numpy())
+        return pl.DataFrame(columns)
+
+    def _each(self, answer: Answer) -> pl.DataFrame:
+        columns = {}
+        for name in self.columns:
+            place = self.labels.index(name)
+            columns[f"{name}_predicted"] = pl.Series(answer["decision"][:, place].cpu().numpy().astype(bool))
+            columns[f"{name}_probability_yes"] = pl.Series(answer["probability"][:, place].cpu().numpy())
         return pl.DataFrame(columns)
 
     def constant(self, targets: Fields) -> dict[str, Tensor]:

@@ -10,6 +10,8 @@ import psutil
 import torch
 
 from deepwright import __version__
+from deepwright.contracts import FittedTask
+from deepwright.data.sameness import target_hash
 from deepwright.data.table import Table, digests
 
 __all__ = ["environment", "pick_device"]
@@ -27,8 +29,11 @@ def pick_device() -> torch.device:
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 
-def environment(table: Table, seed: int, device: torch.device, command: str) -> Mapping[str, Any]:
+def environment(
+    table: Table, task: FittedTask | None, seed: int, device: torch.device, command: str
+) -> Mapping[str, Any]:
     """The record of a run's circumstances."""
+    targets = None if task is None else target_hash(task, table)
     return {
         "deepwright": __version__,
         "python": platform.python_version(),
@@ -36,7 +41,7 @@ def environment(table: Table, seed: int, device: torch.device, command: str) -> 
         "system": platform.system(), "machine": platform.machine(), "cores": os.cpu_count(),
         "memory_gib": round(psutil.virtual_memory().total / 2**30, 1), "device": str(device),
         "seed": seed, "command": command,
-        "data": {"origin": table.origin, "rows": table.height, "files": digests(table)},
+        "data": {"origin": table.origin, "rows": table.height, "files": digests(table), "targets": targets},
     }  # fmt: skip
 
 

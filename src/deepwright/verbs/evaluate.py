@@ -15,11 +15,12 @@ from deepwright.core.errors import DataError, Refused, RunError
 from deepwright.core.report import Report
 from deepwright.data.pack import pack
 from deepwright.data.split import PARTS
-from deepwright.data.table import Table, pieces, require_columns
+from deepwright.data.table import PIECE, Table, pieces, require_columns
 from deepwright.fields import Fields, concat_fields
 from deepwright.training.frozen import frozen_statistics
 from deepwright.verbs.baselines import Baselines, baselines
 from deepwright.verbs.figures import judge
+from deepwright.verbs.predict import wrong_cells
 from deepwright.verbs.scores import Scores
 from deepwright.verbs.slices import slices
 from deepwright.verbs.validation import known_rows, metric_names
@@ -39,7 +40,7 @@ class Answered:
     """Answers to labelled rows.
 
     Args:
-        rows: (n,) rows of the table whose targets are known.
+        rows: (n,) rows of the table whose targets are known. left: rows left out because theirs are not.
     """
 
     table: Table
@@ -48,6 +49,7 @@ class Answered:
     truth: Answer
     targets: Fields
     loss: Tensor
+    left: int = 0
 
 
 @registries.verbs.register
@@ -76,7 +78,8 @@ class Evaluate(Config):
         names = metric_names(run.task, run.recipe.evaluate.metric)
         beside = self._baselines(run, answered)
         judged = judge(names, {"network": answered.answer, **beside.answers}, answered.truth, run.recipe.seed)
-        scores = Scores(names, judged, split, len(answered.rows), tuple(beside.notes))
+        notes = (*_told(run, answered, split), *beside.notes)
+        scores = Scores(names, judged, split, len(answered.rows), notes)
         data = {
             "version": 1, "run": run.name, "split": split, "n": len(answered.rows),
             "metrics": {name: figure.to_dict() for name, figure in judged["network"].figures.items()},
@@ -147,4 +150,16 @@ def answer_rows(run: "Run", table: Table, rows: np.ndarray) -> Answered:
         )
     joined = {name: concat_fields(values) for name, values in fields.items()}
     answer = concat_answers(parts)
-    return Answered(table, np.concatenate(kept), answer, task.truth(joined), joined, torch.cat(losses))
+    known = np.concatenate(kept)
+    return Answered(table, known, answer, task.truth(joined), joined, torch.cat(losses), len(rows) - len(known))
+
+
+def _told(run: "Run", answered: Answered, split: str) -> list[str]:
+    """What a person has to know about new rows: those left out, and cells that are not what they were in training."""
+    notes = []
+    if answered.left:
+        many = "1 row was" if answered.left == 1 else f"{answered.left} rows were"
+        notes.append(f"{many} left out: the target is empty there, or one that was not in the training data.")
+    if split == "new data":
+        notes += wrong_cells(run, answered.table.take(answered.rows[:PIECE], list(run.features)))
+    return notes

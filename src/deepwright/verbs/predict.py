@@ -12,7 +12,7 @@ from deepwright.doctor import looks_personal, masked
 if TYPE_CHECKING:
     from deepwright.run import Run
 
-__all__ = ["predict"]
+__all__ = ["predict", "wrong_cells"]
 
 
 def predict(
@@ -35,7 +35,7 @@ def predict(
     parts = []
     for raw, batch in run.batches(table):
         if not parts:
-            for text in _wrong(run, raw):
+            for text in wrong_cells(run, raw):
                 tell(text)
         said = run.task.decode(answer_batch(run.network, run.task, batch))
         front = raw if with_inputs else raw.select([] if run.examples is None else [run.examples.id])
@@ -49,7 +49,7 @@ def predict(
     return pl.concat(parts)
 
 
-def _wrong(run: "Run", raw: pl.DataFrame) -> Iterator[str]:
+def wrong_cells(run: "Run", raw: pl.DataFrame) -> Iterator[str]:
     """Cells that count as missing because they are not what they were in training."""
     for name, feature in run.features.items():
         for finding in feature.findings(raw[name]):

@@ -101,7 +101,7 @@ def _new_run(prepared: Prepared, out: Path, command: str, ranks: Ranks, held: Ex
     if ranks.rank == 0:
         folder = new_folder(out, Path(prepared.data.table.origin.split(".")[0] or "run").name)
         held.enter_context(locked(folder, command))
-        circumstances = environment(prepared.data.table, prepared.recipe.seed, pick_device(), command)
+        circumstances = environment(prepared.data.table, prepared.task, prepared.recipe.seed, pick_device(), command)
         with _whole_or_gone(folder):
             run = Run.create(folder, prepared, circumstances)
         name = folder.name

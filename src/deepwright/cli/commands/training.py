@@ -27,10 +27,8 @@ def train(source: str, shared: Shared, **flags: Any) -> None:
     --out is the folder of runs: the new one in it gets the next number.
     """
     draft = build_draft(source, shared, **flags)
-    counted = (f"{draft.get('train', unit)} {unit}" for unit in ("epochs", "steps") if draft.has("train", unit))
-    shared.say(
-        f"Budget: {next(counted, draft.get('train', 'budget') or _usual_budget(draft.get('model')))} (--budget)."
-    )
+    draft.settle_budget()
+    shared.say(f"Budget: {draft.get('train', 'budget') or _usual_budget(draft.get('model'))} (--budget).")
     from deepwright.verbs.train import train as work
 
     out = Path(shared.out or "runs")

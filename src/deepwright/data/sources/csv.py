@@ -22,9 +22,10 @@ from deepwright.contracts import Finding
 from deepwright.core.config import Config
 from deepwright.core.errors import DataError, InputError
 from deepwright.core.files import place_errors
-from deepwright.data.sources.dialect import Dialect, find_dialect, find_encoding, records
+from deepwright.data.sources.dialect import Dialect, find_dialect, records
+from deepwright.data.sources.encoding import find_encoding
 from deepwright.data.sources.paths import LOOKED_AT, absolute_paths, path_changes
-from deepwright.data.sources.streams import broken_utf8, is_packed, read_bytes, text_lines
+from deepwright.data.sources.streams import blocks, broken_utf8, is_packed, lone_returns, read_bytes, text_lines
 from deepwright.data.table import CHUNK, FrameTable, ScannedTable, Table, scratch_folder
 from deepwright.registries import sources
 
@@ -43,6 +44,7 @@ class CSV(Config):
 
     Args:
         delimiter, encoding, header: None finds them out; the recipe of a run holds what was found.
+        decimal: the decimal sign of numbers that can be read both ways ("1.234").
     """
 
     kind: Literal["csv"] = "csv"
@@ -50,6 +52,7 @@ class CSV(Config):
     delimiter: str | None = Setting(None, min_length=1, max_length=1)
     encoding: str | None = None
     header: bool | None = None
+    decimal: Literal[".", ","] | None = None
 
     def open(self) -> Table:
         """Raises DataError: the file is missing, empty, binary, cut short, or has a header only."""
@@ -77,7 +80,8 @@ class CSV(Config):
         if "\0" in text[:10_000]:
             raise DataError(f"{path.name} is not a text file (it holds NUL bytes). Expected rows of text, such as CSV.")
         complete = whole and len(head) == len(data)
-        return find_dialect(text, complete, path.name, encoding, self.delimiter, self.header)
+        found = find_dialect(text, complete, path.name, encoding, self.delimiter, self.header)
+        return found if self.decimal is None else replace(found, decimal=self.decimal)
 
 
 def _in_memory(path: Path, data: bytes, dialect: Dialect) -> Table:
@@ -88,6 +92,8 @@ def _in_memory(path: Path, data: bytes, dialect: Dialect) -> Table:
 
     def plain() -> tuple[pl.DataFrame, list[Finding]]:
         text = data if dialect.encoding in _UTF8 else _decoded(data, dialect.encoding).encode()
+        if lone_returns([text]):
+            return careful()
         return pl.read_csv(text.removeprefix(b"\xef\xbb\xbf"), **_options(dialect, False)), []
 
     frame, told = _read(path, dialect, plain, careful)
@@ -137,10 +143,10 @@ def _converted(path: Path, dialect: Dialect) -> Table:
 
     def plain() -> tuple[Path, list[Finding]]:
         if not is_packed(path) and dialect.encoding in _UTF8:
-            return convert(path, False), []
+            return (convert(path, False), []) if not lone_returns(blocks(path)) else careful()
         with place_errors(text), text.open("w", encoding="utf-8", newline="") as target:
             target.writelines(text_lines(path, dialect.encoding))
-        return convert(text, False), []
+        return (convert(text, False), []) if not lone_returns(blocks(text)) else careful()
 
     place, told = _read(path, dialect, plain, careful)
     text.unlink(missing_ok=True)
@@ -220,4 +226,5 @@ def _findings(path: Path, dialect: Dialect, told: list[Finding], blank: int, row
 
 
 def _decisions(dialect: Dialect) -> dict[str, Any]:
-    return {"delimiter": dialect.delimiter, "encoding": dialect.encoding, "header": dialect.header}
+    names = ("delimiter", "encoding", "header", "decimal")
+    return {name: getattr(dialect, name) for name in names}

@@ -1,6 +1,5 @@
-"""How a text file of cells is written: its encoding, delimiter, header and columns, found out from its beginning."""
+"""How a text file of cells is written: its delimiter, header, columns and decimal sign, found out from its beginning."""
 
-import codecs
 import csv
 import io
 import re
@@ -14,11 +13,15 @@ import polars as pl
 from deepwright.contracts import Finding
 from deepwright.core.errors import DataError
 from deepwright.data.cells import parse_numbers
+from deepwright.data.sources.encoding import SURE
 
-__all__ = ["Dialect", "find_delimiter", "find_dialect", "find_encoding", "records"]
+__all__ = ["Dialect", "find_decimal", "find_delimiter", "find_dialect", "records"]
 
 _DELIMITERS = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar", " ": "a blank"}
 _LINES = 200
+_CELLS = 50_000  # looked at for decimal commas
+_COMMA = re.compile(r"^[^\d,.]{0,4}[+-]?(\d*|\d{1,3}(?:\.\d{3})+),(\d+)[^\d,.]{0,12}$")
+_POINT = re.compile(r"^[^\d,.]{0,4}[+-]?(\d*|\d{1,3}(?:,\d{3})+)\.(\d+)[^\d,.]{0,12}$")
 _DECIMAL = re.compile(r"^\s*[^\d\s]{0,3}\s*[+-]?\d[\d.,' ]*\s*[^\d\s]{0,5}\s*$")
 
 
@@ -30,10 +33,12 @@ class Dialect:
         header: whether the first record (after `skip` records that are no part of the table) holds the names.
         simple: whether a plain reader that knows only the delimiter and double quotes gets everything right.
         padded: blanks before a quote or between cells mean nothing.
+        decimal: the sign that numbers have which could be read both ways ("1.234").
     """
 
     encoding: str
     delimiter: str
+    decimal: str
     header: bool
     names: tuple[str, ...]
     skip: int
@@ -65,14 +70,15 @@ def find_dialect(
     if header:
         _refuse_twins(lines[0], origin)
     names, findings = _names(lines[0] if header else None, _width(lines, header, usual), rows, usual)
-    findings = _told(delimiter, encoding, origin) + findings + _ragged(rows, len(names), whole)
+    decimal = find_decimal(rows, delimiter)
+    findings = _told(delimiter, encoding, decimal, origin) + findings + _ragged(rows, len(names), whole)
     if skip:
         passed = f"The first {skip} lines of {origin} are no part of the table and were passed over."
         findings.append(Finding("note", "preamble", passed, count=skip))
     clean = every[: int(header) + 1] == lines[: int(header) + 1]  # no blank line before the first row
     simple = not padded and not skip and clean and len(rows[0]) == len(names) and "\n" in text and len(delimiter) == 1
     simple = simple and delimiter.isascii()
-    return Dialect(encoding, delimiter, header, tuple(names), skip, simple, padded, tuple(findings))
+    return Dialect(encoding, delimiter, decimal, header, tuple(names), skip, simple, padded, tuple(findings))
 
 
 def records(
@@ -101,33 +107,6 @@ def records(
         yield line
 
 
-def find_encoding(head: bytes, whole: bool) -> str:
-    """The encoding of a text from its first bytes: a byte order mark, UTF-8, UTF-16 by its zeros, or cp1252."""
-    for mark, name in (
-        (codecs.BOM_UTF8, "utf-8-sig"),
-        (codecs.BOM_UTF16_LE, "utf-16"),
-        (codecs.BOM_UTF16_BE, "utf-16"),
-    ):
-        if head.startswith(mark):
-            return name
-    zeros = head[:1000].count(0)
-    if zeros > 0.3 * len(head[:1000]):
-        return "utf-16-le" if head[1:1000:2].count(0) > 0.9 * zeros else "utf-16-be"
-    try:
-        codecs.getincrementaldecoder("utf-8")().decode(head, final=whole)
-    except UnicodeDecodeError:
-        text = head.decode("utf-8", errors="replace")
-        wrong = text.count("\ufffd")
-        if len(text) - len(text.encode("ascii", "ignore")) > 3 * wrong:
-            return "utf-8"  # a few broken characters in a text that is UTF-8 otherwise
-        try:
-            head.decode("cp1252")
-        except UnicodeDecodeError:
-            return "latin-1"
-        return "cp1252"
-    return "utf-8"
-
-
 def find_delimiter(text: str) -> str:
     """The sign that divides the first lines into the same number (> 1) of cells most often."""
     found: dict[str, tuple[float, float]] = {}
@@ -137,12 +116,38 @@ def find_delimiter(text: str) -> str:
         if usual > 1 and not (sign == " " and _numbers(lines[1:] or lines) < 0.5):
             share = times / len(lines)
             found[sign] = share, share + min(usual, 50) / 1000 - (0.3 if sign == " " else 0)
-    best = max(found, key=lambda sign: found[sign][1], default=",")
+    best = max(found, key=lambda sign: found[sign][1]) if found else _rare_delimiter(text)
     if best == ",":  # commas may be decimal signs within cells that another sign divides
         for sign in (";", "\t", "|"):
             if sign in found and found[sign][0] >= found[","][0] - 0.02 and _only_decimals(text, sign):
                 return sign
     return best
+
+
+def _rare_delimiter(text: str) -> str:
+    """A sign that divides every line alike, also the header (of words), where none of the usual ones divides any."""
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    signs = {sign for sign in first if not sign.isalnum() and sign not in " _-.,'\"()[]{}"}
+    for sign in sorted(signs, key=first.index):
+        lines = [line for line in islice(records(text, sign), _LINES) if line]
+        words = all(cell.strip() and not _numbers([[cell]]) for cell in lines[0])
+        if words and len(lines) > 2 and {len(line) for line in lines} == {len(lines[0])} != {1}:
+            return sign
+    return ","
+
+
+def find_decimal(rows: list[list[str]], delimiter: str) -> str:
+    """A comma where cells that can be read in one way only have decimal commas, and hardly any a point; else the point."""
+    if delimiter == ",":
+        return "."
+    cells = list(islice((cell for row in rows for cell in row), _CELLS))
+    commas, points = (sum(_sure(form.match(cell.strip())) for cell in cells) for form in (_COMMA, _POINT))
+    return "," if commas > 2 and commas > 20 * points else "."
+
+
+def _sure(found: "re.Match[str] | None") -> bool:
+    """Whether a sign before digits can only be a decimal sign: groups of thousands have three digits and begin with none."""
+    return found is not None and (len(found[2]) != 3 or not found[1].strip("0") or not found[1].isdigit())
 
 
 def _numbers(lines: list[list[str]]) -> float:
@@ -222,13 +227,20 @@ def _names(first: list[str] | None, width: int, rows: list[list[str]], usual: in
     return names, findings
 
 
-def _told(delimiter: str, encoding: str, origin: str) -> list[Finding]:
+def _told(delimiter: str, encoding: str, decimal: str, origin: str) -> list[Finding]:
     told = []
     if delimiter != ",":
         told.append(f"cells are divided by {_DELIMITERS.get(delimiter, repr(delimiter))}")
     if encoding not in ("utf-8", "ascii"):
         told.append(f"the text is encoded as {encoding}")
-    return [Finding("note", "format", f"In {origin}, {' and '.join(told)}.")] if told else []
+    if decimal == ",":
+        told.append("numbers have a decimal comma")
+    if not told:
+        return []
+    text = f"In {origin}, {', '.join(told[:-1])}{' and ' if told[1:] else ''}{told[-1]}."
+    if encoding not in SURE:
+        text += " The encoding is a guess; if letters look wrong: --set data.source.encoding=NAME"
+    return [Finding("note", "format", text)]
 
 
 def _ragged(rows: list[list[str]], width: int, whole: bool) -> list[Finding]:

@@ -3,7 +3,7 @@
 import gzip
 import io
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO
@@ -11,14 +11,16 @@ from typing import IO
 from deepwright.core.errors import DataError, need
 from deepwright.data.sources.paths import reading
 
-__all__ = ["broken_utf8", "byte_stream", "is_packed", "read_bytes", "text_lines"]
+__all__ = ["blocks", "broken_utf8", "byte_stream", "is_packed", "lone_returns", "read_bytes", "text_lines"]
 
 _BLOCK = 1 << 24
+_GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 
 
 def is_packed(path: Path) -> bool:
-    """Whether the name says that the file is compressed."""
-    return path.suffix.lower() in (".gz", ".zst")
+    """Whether the file is compressed: by its first bytes, since downloads are unpacked or packed without a new name."""
+    with reading(path), open(path, "rb") as file:
+        return file.read(4).startswith((_GZIP, _ZSTD))
 
 
 @contextmanager
@@ -33,9 +35,11 @@ def byte_stream(path: Path) -> Iterator[IO[bytes]]:
     with ExitStack() as stack:
         with reading(path):
             file: IO[bytes] = stack.enter_context(open(path, "rb"))
-        if path.suffix.lower() == ".gz":
+            first = file.read(4)
+            file.seek(0)
+        if first.startswith(_GZIP):
             file = stack.enter_context(gzip.open(file))
-        elif path.suffix.lower() == ".zst":
+        elif first == _ZSTD:
             zstandard = need("zstandard", "zst")
             broken = (*broken, zstandard.ZstdError)
             file = stack.enter_context(io.BufferedReader(_Whole(zstandard, file)))
@@ -79,6 +83,24 @@ def read_bytes(path: Path, size: int | None = None) -> bytes:
             parts.append(part)
             left = None if left is None else left - len(part)
         return b"".join(parts)
+
+
+def blocks(path: Path) -> Iterator[bytes]:
+    """The decompressed bytes, piece by piece."""
+    with byte_stream(path) as file:
+        while part := file.read(_BLOCK):
+            yield part
+
+
+def lone_returns(parts: Iterable[bytes]) -> bool:
+    """Whether a carriage return without a line feed is in a text, as old Macs end lines."""
+    returns = pairs = 0
+    last = b""
+    for part in parts:
+        returns += part.count(b"\r")
+        pairs += part.count(b"\r\n") + (last == b"\r" and part[:1] == b"\n")
+        last = part[-1:]
+    return returns != pairs
 
 
 def text_lines(path: Path, encoding: str) -> Iterator[str]:

@@ -1,0 +1,43 @@
+"""Whether a table holds the rows that a run was trained on, in the same order, as far as their targets tell."""
+
+import hashlib
+
+import torch
+
+from deepwright.contracts import FittedTask
+from deepwright.core.errors import RunError
+from deepwright.data.table import Table
+
+__all__ = ["check_same", "target_hash"]
+
+_ROUNDING = 0x80  # of float32 bits: what another machine computes may differ in the last ones
+
+
+def target_hash(task: FittedTask, table: Table) -> str:
+    """SHA-256 of all encoded targets, rounded to some five digits: the same for a file and its copy in another format."""
+    digest = hashlib.sha256()
+    for chunk in table.chunks(task.targets):
+        for name, field in sorted(task.encode(chunk).items()):
+            bits = field.values.float().contiguous().view(torch.int32)
+            digest.update(name.encode() + ((bits + _ROUNDING) & -0x100).numpy().tobytes())
+            if field.present is not None and not bool(field.present.all()):
+                digest.update(field.present.numpy().tobytes())
+    return digest.hexdigest()
+
+
+def check_same(table: Table, rows: int, task: FittedTask | None, known: str | None) -> None:
+    """Whether a table can stand for the one of `rows` rows whose targets had the hash `known` (None: not known).
+
+    Raises:
+        RunError: it has another number of rows, other targets, or the same ones in another order.
+    """
+    if table.height != rows:
+        raise RunError(
+            f"{table.origin} has {table.height} rows, but this run was trained on {rows}. "
+            "Give the data it was trained on, or evaluate on new data."
+        )
+    if known is not None and task is not None and target_hash(task, table) != known:
+        raise RunError(
+            f"{table.origin} holds other rows than this run was trained on, or the same ones in another order. "
+            "Give the data as it was then, or evaluate on new data."
+        )
