@@ -138,7 +138,7 @@ def test_gaps_in_words_leave_a_number_a_number() -> None:
 def test_an_identifier_that_is_nearly_something_else_says_so() -> None:
     found = infer([f"{n}.5" if n % 4 else f"about {n}" for n in range(ROWS)])
     assert found.left_out == ("x",)
-    assert "although 75.0% of the cells are numbers" in found.findings[0].text
+    assert "although 75\u00a0% of the cells are numbers" in found.findings[0].text
     assert found.findings[0].text.endswith("kind=number'")
 
 

@@ -228,11 +228,11 @@ def test_blocks():
     probability = torch.rand(60, generator=torch.Generator().manual_seed(0))
     known = {"label": (probability > 0.5).long()}
     blocks = task.blocks(task.with_probability(torch.stack([1 - probability, probability], 1)), known)
-    assert [type(block) for block in blocks] == [Chart, Grid, Chart, Chart, Chart]
+    assert [type(block) for block in blocks] == [Chart, Chart, Chart, Chart, Grid]
     assert blocks[0].matrix[0][1] == blocks[0].matrix[1][0] == 0
-    assert "area of 1.000" in blocks[2].alt
+    assert "area of 1.000" in blocks[1].alt
     one_class = task.blocks(task.with_probability(torch.tensor([[0.4, 0.6]])), {"label": torch.tensor([1])})
-    assert [block.title for block in one_class] == ["Confusion matrix", "By class", "Calibration"]
+    assert [block.title for block in one_class] == ["Confusion matrix", "Calibration", "By class"]
 
 
 def test_plain_estimators_answer_alike():
