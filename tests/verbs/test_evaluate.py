@@ -161,4 +161,5 @@ def test_rows_and_cells_of_new_data_that_do_not_count_are_told(houses: Run) -> N
     notes = Evaluate(on=new, baselines=False)(houses).data["notes"]
     assert notes[0] == "2 rows were left out: the target is empty there, or one that was not in the training data."
     assert any("'big' (" in note and "first in row" in note for note in notes)
-    assert Evaluate(on=HOUSES[5:9], baselines=False)(houses).data["notes"] == []
+    notes = Evaluate(on=HOUSES[5:9], baselines=False)(houses).data["notes"]
+    assert not any("left out" in note or "count as missing" in note for note in notes)
