@@ -11,6 +11,7 @@ from gallery.fetch import cached
 from sklearn.datasets import load_diabetes
 
 torch.set_num_threads(1)  # the test processes share the cores already
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # also those that tests start
 
 
 def missing(what: str, name: str) -> None:

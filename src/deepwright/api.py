@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from deepwright.cli.progress import Progress
 from deepwright.core.clock import process_seconds
@@ -22,13 +22,15 @@ __all__ = ["attack", "evaluate", "explain", "generate", "inspect", "load", "pred
 def train(
     data: Any = None, target: str | Sequence[str] | None = None, *, budget: str | None = None, task: Any = None,
     model: Any = None, recipe: Recipe | str | Path | Mapping[str, Any] | None = None, test: Any = None, seed: int | None = None,
-    out: str | Path = "runs", settings: Mapping[str, Any] | None = None, quiet: bool = False, **flags: Any,
+    threads: int | Literal["auto"] | None = None, out: str | Path = "runs", settings: Mapping[str, Any] | None = None,
+    quiet: bool = False, **flags: Any,
 ) -> Run:  # fmt: skip
     """Train a network and evaluate it beside baselines.
 
     Args:
         data: what to learn from. target: the column or columns to be learnt.
         recipe: a recipe, its file, or a mapping; other arguments win over it.
+        threads: of the processor; "auto" (the default) takes what is fastest now.
         settings: dotted recipe keys and values, as `--set` takes them: {"train.batch": 64}.
         flags: id, time, group, ignore, strict, metric, as on the command line.
 
@@ -38,6 +40,7 @@ def train(
     Raises:
         RecipeError, DataError: in sentences, before any training.
     """
+    settings = {**({} if threads is None else {"train.threads": threads}), **(settings or {})}
     draft = _draft(data, target, budget, task, model, recipe, test, seed, settings, flags)
     with Progress(quiet) as progress:
         began = process_seconds()
@@ -58,7 +61,7 @@ def _watch(progress: Progress, started: list[Run]) -> training.Watch:
         started.append(run)
         progress.run(run)
 
-    return training.Watch(progress.event, progress.tell, begin)
+    return training.Watch(progress.event, progress.tell, begin, progress.warn)
 
 
 def _completing(progress: Progress) -> Callable[[Run], None]:
@@ -82,8 +85,12 @@ def _kept(work: Callable[[], Run], progress: Progress, started: list[Run]) -> Ru
         return started[-1]
 
 
-def resume(folder: str | Path, data: Any = None, *, quiet: bool = False) -> Run:
+def resume(
+    folder: str | Path, data: Any = None, *, threads: int | Literal["auto"] | None = None, quiet: bool = False
+) -> Run:
     """Go on with an interrupted training, bit for bit; `data` where the source moved or was in memory.
+
+    Another number of `threads` gives other last bits from here on.
 
     After another interrupt: the best network so far.
 
@@ -93,7 +100,9 @@ def resume(folder: str | Path, data: Any = None, *, quiet: bool = False) -> Run:
     with Progress(quiet) as progress:
         started: list[Run] = []
         watch, then = _watch(progress, started), _completing(progress)
-        return _kept(lambda: training.resume(Path(folder), data, watch, "deepwright.resume", then), progress, started)
+        return _kept(
+            lambda: training.resume(Path(folder), data, watch, "deepwright.resume", then, threads), progress, started
+        )
 
 
 def load(folder: str | Path) -> Run:

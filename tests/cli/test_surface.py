@@ -20,10 +20,10 @@ SHARED = {"-o/--out", "--seed", "--json", "--quiet", "--debug", "--force", "-h/-
 DATA = {"--target*", "--task", "--model", "--id", "--time", "--group", "--test", "--ignore*", "--strict", "--set*"}
 SURFACE = {
     "inspect": ("SOURCE", DATA | {"--overfit", "--show-personal"}),
-    "train": ("SOURCE", DATA | {"--budget", "--metric"}),
-    "resume": ("RUN", {"--data"}),
-    "evaluate": ("RUN [SOURCE]", {"--data", "--no-baselines", "--show-personal"}),
-    "predict": ("RUN SOURCE", {"--with-inputs", "--csv"}),
+    "train": ("SOURCE", DATA | {"--budget", "--metric", "--threads"}),
+    "resume": ("RUN", {"--data", "--threads"}),
+    "evaluate": ("RUN [SOURCE]", {"--data", "--no-baselines", "--show-personal", "--threads"}),
+    "predict": ("RUN SOURCE", {"--with-inputs", "--csv", "--threads"}),
     "report": ("RUN", {"--no-rows"}),
     "explain": ("RUN [SOURCE]", {"--rows", "--data", "--show-personal"}),
     "attack": ("RUN [SOURCE]", {"--rows", "--epsilon", "--data", "--show-personal"}),
@@ -84,6 +84,8 @@ def test_exit_code_0_when_done_and_help_is_shown(cli: Cli) -> None:
         (("train", "x.csv", "--seed", "-1"), "-1 is not in the range"),
         (("train", "x.csv", "--seed", "one"), "not a valid whole number"),
         (("predict", "run", "x.csv", "--csv", "exel"), "'excel'"),
+        (("train", "x.csv", "--threads", "0"), "'0' is not a number of threads; give auto, or a whole number"),
+        (("resume", "run", "--threads", "all"), "'all' is not a number of threads"),
     ],
 )
 def test_exit_code_2_and_one_sentence_for_wrong_words(cli: Cli, words: tuple[str, ...], told: str) -> None:

@@ -12,7 +12,7 @@ from deepwright.training.averages import EMA, SWA, Snapshots, copied, weights
 from deepwright.training.checkpoint import Checkpoint, Checkpoints
 from deepwright.training.choosing import BEST, LAST, MOVING, renew_statistics
 from deepwright.training.events import Chosen, Saved, to_dict
-from deepwright.training.loop import Validation
+from deepwright.training.judging import Validation
 from deepwright.training.schedules import Cosine
 from tests.training.toys import trainer
 

@@ -106,7 +106,7 @@ def test_a_plan_that_was_measured_is_obeyed_also_from_the_first_step(
     with pytest.raises(Killed):
         train(draft(wine, **settings), out=tmp_path, watch=dying_at(2))
     planned = Run.load(tmp_path / "wine-1").events()[0]
-    monkeypatch.setattr("deepwright.verbs.session.probe", None)  # measuring again would fail
+    monkeypatch.setattr("deepwright.verbs.planning.probe", None)  # measuring again would fail
     again = resume(tmp_path / "wine-1").events()
     assert again[0] == planned
     assert [event["choices"].items() >= planned["choices"].items() for event in again if event["event"] == "started"]

@@ -9,5 +9,7 @@ def main() -> None:
         20_000, 50, 100
     )  # imports make many lasting objects; looking through them again and again costs 0.1 s
     from deepwright.cli.main import run
+    from deepwright.core.waiting import wait_asleep
 
+    wait_asleep()
     run()

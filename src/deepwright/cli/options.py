@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Shared",
+    "Threads",
     "Whole",
     "as_json",
     "build_draft",
@@ -27,7 +28,9 @@ __all__ = [
     "moved_option",
     "personal_option",
     "readable",
+    "same_threads_option",
     "shared",
+    "threads_option",
 ]
 
 Command = Callable[..., Any]
@@ -116,6 +119,19 @@ class Whole(click.IntRange):
     name = "whole number"
 
 
+class Threads(click.ParamType):
+    """A number of processor threads, or "auto"."""
+
+    name = "threads"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "auto" or isinstance(value, int):
+            return value
+        if not str(value).isdecimal() or not 1 <= int(value) <= 1024:
+            self.fail(f"'{value}' is not a number of threads; give auto, or a whole number from 1 to 1024.", param, ctx)
+        return int(value)
+
+
 def shared(command: Command) -> Command:
     """Add --out, --seed, --json, --quiet, --debug, --force; the command gets one `shared` argument."""
 
@@ -158,6 +174,12 @@ def readable(words: Sequence[str]) -> list[str]:
 
 
 moved_option = click.option("--data", metavar="PATH", help="Where the training data is now, if it moved.")
+threads_option = click.option(
+    "--threads", type=Threads(), metavar="auto|N", help="Processor threads; auto takes what is fastest now."
+)
+same_threads_option = click.option(
+    "--threads", type=Threads(), metavar="auto|N", help="Processor threads; auto, as in training (the same last bits)."
+)
 personal_option = click.option(
     "--show-personal", is_flag=True, help="Show cells that look personal (masked otherwise)."
 )
@@ -195,6 +217,7 @@ def build_draft(source: str, shared: Shared, **flags: Any) -> "Draft":
     names = {
         "key": ("data", "id"), "time": ("data", "time"), "group": ("data", "group"), "test": ("data", "test"),
         "task": ("task",), "model": ("model",), "metric": ("evaluate", "metric"), "budget": ("train", "budget"),
+        "threads": ("train", "threads"),
     }  # fmt: skip
     for flag, where in names.items():
         if flags.get(flag) is not None:

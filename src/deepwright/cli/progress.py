@@ -186,6 +186,10 @@ class Progress:
         """A lasting line above the bar."""
         self._face.line(text)
 
+    def warn(self, text: str) -> None:
+        """A lasting line about what is wrong meanwhile."""
+        self._face.line(f"Warning: {text}")
+
     def run(self, run: "Run") -> None:
         """The run's place, warnings and decisions, before training starts."""
         model, counts = run.recipe.model, [int((run.parts == code).sum()) for code in (0, 1, 2)]

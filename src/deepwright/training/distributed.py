@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -70,6 +71,10 @@ class Ranks:
         shared[: len(data)] = torch.frombuffer(bytearray(data or b" "), dtype=torch.uint8)[: len(data)]
         dist.broadcast(shared, 0)
         return bytes(shared.tolist()).rstrip(b"\0").decode()
+
+    def same(self, value: Any) -> Any:
+        """Rank 0's word or number, everywhere, in the type that it has."""
+        return self.word(value) if isinstance(value, str) else type(value)(self.agree(float(value)))
 
 
 @contextmanager

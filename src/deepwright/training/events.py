@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 __all__ = [
-    "LIFE", "Chosen", "Completed", "Event", "Kept", "Planned", "Replanned", "Resumed", "RolledBack", "Saved", "Started", "Stepped",
+    "LIFE", "Chosen", "Completed", "Event", "Kept", "Planned", "Replanned", "Resumed", "Rethreaded", "RolledBack", "Saved", "Started", "Stepped",
     "Stopped", "Validated",
     "to_dict",
 ]  # fmt: skip
@@ -34,7 +34,11 @@ class Resumed:
 
 @dataclass(frozen=True)
 class Planned:
-    """The budget is turned into steps, by a probe where it is wall-clock time. Every later life obeys the `choices`."""
+    """The budget is turned into steps; every later life of the run obeys the `choices`.
+
+    Args:
+        step_seconds: what the probe measured; 0 where there was none.
+    """
 
     step: int
     total: int
@@ -50,6 +54,15 @@ class Replanned:
     step: int
     fraction: float
     total: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Rethreaded:
+    """From `step` on, another number of threads computes: to try it, to stay with it, or back again."""
+
+    step: int
+    threads: int
     seconds: float
 
 
@@ -167,7 +180,7 @@ class Completed:
 
 
 Event = (
-    Started | Resumed | Planned | Replanned | Stepped | Validated | RolledBack | Chosen | Saved | Stopped | Kept | Completed
+    Started | Resumed | Planned | Replanned | Rethreaded | Stepped | Validated | RolledBack | Chosen | Saved | Stopped | Kept | Completed
 )  # fmt: skip
 LIFE = ("resumed", "saved")  # names of events that tell of processes and the clock, not of what is learnt
 

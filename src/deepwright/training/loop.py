@@ -26,31 +26,17 @@ from deepwright.training.distributed import Ranks
 from deepwright.training.events import Chosen, Event, Replanned, RolledBack, Saved, Started, Stepped, Stopped, Validated
 from deepwright.training.frozen import frozen_statistics
 from deepwright.training.health import RATE, Health, all_finite, causes
+from deepwright.training.judging import Validation
 from deepwright.training.pace import Pace, Segment
 from deepwright.training.settings import Train
 from deepwright.training.step import PlayerStep
 from deepwright.training.stopping import interrupts
+from deepwright.training.threads import Threads
 
-__all__ = ["Trainer", "Validation"]
+__all__ = ["Trainer"]
 
 SAVE_SHARE = 50  # times its own cost lie between two checkpoints: at most 2 % of the training go into them
 Reason = Literal["budget", "early stopping", "interrupted", "deadline"]
-
-
-@dataclass(frozen=True)
-class Validation:
-    """How to judge the network on validation rows: `answer()` gives figures, `primary` is the one that decides.
-
-    `seconds(rows)`: what one `answer()` takes, from answering some of the rows.
-    """
-
-    answer: Callable[[], Mapping[str, float]]
-    seconds: Callable[[int], float]
-    primary: str
-    better: Literal["higher", "lower"]
-
-    def improves(self, value: float, best: float | None) -> bool:
-        return best is None or not math.isfinite(best) or (value > best if self.better == "higher" else value < best)
 
 
 @dataclass
@@ -61,6 +47,7 @@ class Trainer:
         network: on its device already. objective: bound to it. feed: the training rows.
         settings: complete (optimiser and schedule named). pace: planned, or to be loaded by `resume`.
         choices: what was measured or decided at the start; stored with every checkpoint and obeyed on resume.
+        threads: how many compute, where that may change or be followed.
     """
 
     network: Network
@@ -73,6 +60,7 @@ class Trainer:
     ranks: Ranks = field(default_factory=Ranks)
     choices: dict[str, Any] = field(default_factory=dict)
     step: int = 0
+    threads: Threads | None = None
 
     def __post_init__(self) -> None:
         self.players = [
@@ -104,8 +92,9 @@ class Trainer:
         self.pace.start(self.step)
         with interrupts() as asked:
             while (reason := self._over(asked.is_set)) is None:
+                began = self.pace.clock()
                 self.advance()
-                yield from self._after_step()
+                yield from self._after_step(self.pace.clock() - began)
         if reason == "deadline" and self._sums:
             yield from self._look(deep=True)  # it may have come between two looks
         if reason == "interrupted" or self._saved_step != self.step:
@@ -163,7 +152,8 @@ class Trainer:
         factor = (lambda _: 1.0) if schedule is None else schedule.factor
         return factor(fraction) if average is None else average.rate(factor, fraction)
 
-    def _after_step(self) -> Iterator[Event]:
+    def _after_step(self, seconds: float) -> Iterator[Event]:
+        """Args: seconds: what the step took."""
         step, due = self.step, self._validation_due()
         if step == 1:
             self.health.begin(self._losses(self._means()))
@@ -172,6 +162,8 @@ class Trainer:
         segment = self._replan() if self.ranks.count == 1 else self._agreed_replan()
         if segment is not None:
             yield Replanned(segment.step, segment.fraction, segment.total, self.pace.clock())
+        if self.threads is not None:
+            yield from self.threads.changes(step, seconds)
         if self._save_due():
             yield from self._save()
 
@@ -233,6 +225,11 @@ class Trainer:
         if total >= 0 and segment is None:
             segment = self.pace.follow(self.step, total)
         return segment
+
+    @property
+    def mean_loss(self) -> float:
+        """Since the last report of steps; of several players the first one's."""
+        return next(iter(self._losses(self._means()).values()), math.nan)
 
     def _means(self) -> dict[str, float]:
         """The losses and logs of the steps since the last look, on average."""
@@ -369,7 +366,8 @@ class Trainer:
         state, healthy, best = self._state(), self._healthy, self.best_value
         groups = {"best": self.best or {}, "sums": self._sums, "healthy": healthy.tensors}
         values = {
-            **state.values, "pace": self.pace.state(), "choices": self.choices, "bad": self._bad,
+            **state.values, "pace": self.pace.state(), "choices": self.choices,
+            "threads": None if self.threads is None else self.threads.count, "bad": self._bad,
             "best_value": best if best is not None and math.isfinite(best) else None,  # else there is nothing to beat
             "summed": self._summed, "health": self.health.state(), "rate": self.rate,
             "gone_back": self._gone_back, "healthy": {"step": healthy.step, **healthy.values},

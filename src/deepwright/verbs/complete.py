@@ -7,6 +7,7 @@ from deepwright.core.files import refuse_existing, write_json
 from deepwright.core.report import Report
 from deepwright.training.events import Completed
 from deepwright.training.journal import Journal
+from deepwright.training.threads import computing
 from deepwright.verbs.evaluate import Evaluate
 from deepwright.verbs.learning import learning_report
 from deepwright.verbs.report import write_report
@@ -19,7 +20,8 @@ __all__ = ["complete", "store"]
 
 def complete(run: "Run") -> tuple[Report, Path]:
     """Evaluate on the test rows (where there is a target), store it, write report.html, note that all is done."""
-    report = learning_report(run) if run.task is None else Evaluate()(run)
+    with computing(run.recipe.train.threads):
+        report = learning_report(run) if run.task is None else Evaluate()(run)
     run.save_report(report)
     page = write_report(run)
     journal = Journal(run.folder)

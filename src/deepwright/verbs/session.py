@@ -20,26 +20,32 @@ from deepwright.draw import Draw
 from deepwright.run import Run
 from deepwright.training.checkpoint import Checkpoints
 from deepwright.training.distributed import Ranks
-from deepwright.training.events import Event, Kept, Planned, Resumed, Stopped
+from deepwright.training.events import Event, Kept, Resumed, Stopped
 from deepwright.training.journal import Journal
 from deepwright.training.loop import Trainer
 from deepwright.training.pace import Pace, Segment
 from deepwright.training.step import native_half
-from deepwright.verbs.probe import Probed, probe, threads_by_work
+from deepwright.training.threads import computing
+from deepwright.verbs.planning import decide
+from deepwright.verbs.thread_choice import Wish, threads_of
 from deepwright.verbs.validation import answers_and_truth, validation
 
-__all__ = ["Session", "Watch", "obey"]
+__all__ = ["Session", "Watch"]
+
+Changes = tuple[tuple[int, int], ...]  # of threads: step, number
 
 MANY = 100.0  # epochs: what is probed is the full cost of a step
 
 
 @dataclass
 class Watch:
-    """Who looks on: `event` gets the loop's events, `tell` what is being done, `run` the run as soon as it has a folder."""
+    """Who looks on: `event` gets the loop's events, `tell` what is being done, `run` the run as soon as it has a folder,
+    `warn` what goes wrong meanwhile."""
 
     event: Callable[[Event], None] = lambda event: None
     tell: Callable[[str], None] = lambda text: None
     run: Callable[[Run], None] = lambda run: None
+    warn: Callable[[str], None] = lambda text: None
 
 
 class Session:
@@ -60,41 +66,49 @@ class Session:
         self.watch.tell("building the network")
         network = self._fresh()
         pace = self._pace(lambda: process_seconds() - began)
-        network, choices = self._plan(network, pace)
-        return self._train(self._trainer(network, pace, choices))
+        with computing(None):
+            network, choices = self._plan(network, pace)
+            return self._train(self._trainer(network, pace, choices))
 
     def _fresh(self, warm: bool = True) -> Network:
-        """A network of the recipe, on its device, with start values from the seed and (warm) the training rows."""
-        torch.manual_seed(derive(self.run.recipe.seed, "weights"))
-        network = self.run.fresh_network()
-        if warm:
-            self._warm(network)
+        """A network of the recipe, on its device, with start values from the seed and (warm) the training rows.
+
+        By one thread, so that they are the same in every life.
+        """
+        with computing(1):
+            torch.manual_seed(derive(self.run.recipe.seed, "weights"))
+            network = self.run.fresh_network()
+            if warm:
+                self._warm(network)
         return network.to(self.device)
 
-    def go_on(self) -> Run:
-        """From the newest whole checkpoint; where there is none, from the first step with what was decided then."""
+    def go_on(self, wish: Wish = None) -> Run:
+        """From the newest whole checkpoint; where there is none, from the first step with what was decided then.
+
+        Args:
+            wish: another number of threads from here on.
+        """
         self.run.task = self.run.training_task()
         events = self.journal.read()
         checkpoints = self._checkpoints()
         checkpoint = checkpoints.latest(len(events))
         broken = tuple(checkpoints.broken)
         if checkpoint is None:
-            return self._from_the_plan(events, broken)
-        replans = self._cut(events, checkpoint.values["lines"])
+            return self._from_the_plan(events, broken, wish)
+        replans, changes = self._cut(events, checkpoint.values["lines"])
         offset = float(checkpoint.values["pace"]["seconds"]) - process_seconds()
         network = self._fresh(warm=False)
         pace = self._pace(lambda: process_seconds() + offset, replans)
         trainer = self._trainer(network, pace, checkpoint.values["choices"])
         with fitting(self.run.folder):
             trainer.resume(checkpoint)
-        obey(trainer.choices)
         self._tell(Resumed(checkpoint.step, pace.total, pace.clock(), broken))
-        return self._train(trainer)
+        return self._train(trainer, checkpoint.values["threads"], changes, wish)
 
-    def _from_the_plan(self, events: Sequence[Mapping[str, Any]], broken: tuple[str, ...]) -> Run:
+    def _from_the_plan(self, events: Sequence[Mapping[str, Any]], broken: tuple[str, ...], wish: Wish) -> Run:
         """From the first step, as planned then: measuring again would choose otherwise."""
         lines = next((line for line, event in enumerate(events, 1) if event["event"] == "planned"), 0)
-        replans = self._cut(events, lines)
+        replans, changes = self._cut(events, lines)
         if not lines:
             if broken:
                 self._tell(Resumed(0, 0, process_seconds(), broken))
@@ -105,9 +119,9 @@ class Session:
         pace = self._pace(lambda: process_seconds() + offset, replans)
         pace.segments = [Segment(0, 0.0, planned["total"])]
         pace.start(0)
-        obey(planned["choices"])
+        self._settle(planned["choices"])
         self._tell(Resumed(0, pace.total, pace.clock(), broken))
-        return self._train(self._trainer(network, pace, planned["choices"]))
+        return self._train(self._trainer(network, pace, planned["choices"]), None, changes, wish)
 
     def _checkpoints(self) -> Checkpoints:
         """Those of the run; each one makes sure first that the events before it are on the disk."""
@@ -125,15 +139,12 @@ class Session:
         return Pace(self.settings.budget, per_epoch, clock, most=most, recorded=recorded)
 
     def _warm(self, network: Network) -> None:
-        """Data-dependent start values, from training rows; by one thread, so that they are the same in every life."""
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)
+        """Data-dependent start values, from training rows."""
         task, rows = self.run.task, self.prepared["train"]
         targets = self.packed.take(rows[: min(len(rows), 50_000)]).targets
         bias: Mapping[str, Any] = {} if task is None else task.bias(targets)
         order = Draw(self.run.recipe.seed).at("warm").permutation(len(rows))
         network.warm(lambda: self.packed.batches(rows[order], 2048), bias)
-        torch.set_num_threads(threads)
 
     def _trainer(self, network: Network, pace: Pace, choices: Mapping[str, Any], alone: bool = False) -> Trainer:
         """A trainer of a network.
@@ -168,51 +179,32 @@ class Session:
         return rows[chosen.sort().values]
 
     def _plan(self, network: Network, pace: Pace) -> tuple[Network, dict[str, Any]]:
-        """Turn a wall-clock budget into steps, choose the network's size, threads and precision, and record it all."""
-        timed = self.settings.budget.unit == "seconds"
-        network, choices = self._measured(network, pace) if timed else (network, self._counted(network, pace))
-        obey(choices)
-        return network, choices
-
-    def _measured(self, network: Network, pace: Pace) -> tuple[Network, dict[str, Any]]:
-        """By a probe."""
-        budget = self.settings.budget
+        """Turn the budget into steps, choose the network's size, threads and precision, and record it all."""
         self.watch.tell("measuring the pace")
-        probed = self._probe(network)
-        left = max(0.0, budget.amount - pace.clock()) / probed.step_seconds / pace.steps_per_epoch
-        if self._resize(self.ranks.agree(left)):
-            network = self._fresh()
-            probed = self._probe(network)
+        at_hand = [network]
+
+        def resized(epochs: float) -> bool:
+            if not self._resize(epochs):
+                return False
+            at_hand[0] = self._fresh()
+            return True
+
+        half = network.half and native_half(self.device.type)
         rows = len(self.prepared["validation"])
-        measured = probed.choices(budget.amount, rows, self.settings.validations, self.settings.longest)
-        choices = {name: self._agreed(value) for name, value in measured.items()}
-        pace.plan(probed.step_seconds, choices["reserve"] + choices["validations"] * choices["validation_seconds"])
-        pace.segments = [Segment(0, 0.0, int(self.ranks.agree(float(pace.total))))]
-        choices["epochs"] = pace.total / pace.steps_per_epoch
-        self._tell(Planned(0, pace.total, pace.clock(), probed.step_seconds, choices))
-        return network, choices
+        copies = lambda precision: self._copy(at_hand[0], precision)  # noqa: E731
+        choices, planned = decide(self.settings, half, rows, pace, self.ranks, copies, resized)
+        self._tell(planned)
+        self._settle(choices)
+        return at_hand[0], choices
 
-    def _counted(self, network: Network, pace: Pace) -> dict[str, Any]:
-        """By counting, for budgets in steps or epochs: the same every time."""
-        given = self.settings.precision
-        pace.plan()
-        epochs = max(1, int(pace.total / pace.steps_per_epoch))
-        precision = given if given != "auto" else "bfloat16" if self._half(network) else "float32"
-        choices: dict[str, Any] = {
-            "precision": precision, "validations": min(self.settings.validations, epochs), "epochs": epochs,
-        }  # fmt: skip
-        choices["threads"] = threads_by_work(self._trainer(network, pace, choices, alone=True))
-        self._tell(Planned(0, pace.total, pace.clock(), 0.0, choices))
-        return choices
-
-    def _half(self, network: Network) -> bool:
-        return network.half and native_half(self.device.type)
-
-    def _probe(self, network: Network) -> Probed:
-        given = self.settings.precision
-        both = ("float32", "bfloat16") if self._half(network) else ("float32",)
-        precisions = (given,) if given != "auto" else both
-        return probe(lambda precision: self._copy(network, precision), precisions, self.settings.budget.amount)
+    def _settle(self, choices: Mapping[str, Any]) -> None:
+        """Write what was chosen into the recipe: then the same recipe file gives the same bytes."""
+        chosen = {name: choices[name] for name in ("threads", "precision")}
+        train = self.run.recipe.train.model_copy(update=chosen)
+        if train != self.run.recipe.train:
+            self.run.recipe = self.run.recipe.model_copy(update={"train": train})
+            if self.ranks.rank == 0:
+                self.run.save_recipe()
 
     def _resize(self, epochs: float) -> bool:
         """Write the size that suits the budget into the recipe; whether it is another than was probed."""
@@ -229,10 +221,6 @@ class Session:
             self.watch.tell(f"the budget affords {epochs:.1f} epochs of the usual network: a smaller one learns more")
         return after != before
 
-    def _agreed(self, value: Any) -> Any:
-        """The first rank's measurement, everywhere."""
-        return self.ranks.word(value) if isinstance(value, str) else type(value)(self.ranks.agree(float(value)))
-
     def _copy(self, network: Network, precision: str) -> Trainer:
         pace = Pace(self.settings.budget, 1.0, lambda: 0.0)
         pace.segments = [Segment(0, 0.0, 1_000_000)]
@@ -244,15 +232,24 @@ class Session:
         self.journal.append(event)
         self.watch.event(event)
 
-    def _cut(self, events: Sequence[Mapping[str, Any]], lines: int) -> tuple[Segment, ...]:
-        """Keep the first lines of the journal. The re-plans among the rest will be followed again."""
+    def _cut(self, events: Sequence[Mapping[str, Any]], lines: int) -> tuple[tuple[Segment, ...], Changes]:
+        """Keep the first lines of the journal. Re-plans and changes of threads among the rest will be followed again."""
         self.ranks.agree(0.0)  # all have read it
         if self.ranks.rank == 0:
             self.journal.keep(events[:lines])
-        later = (event for event in events[lines:] if event["event"] == "replanned")
-        return tuple(Segment(event["step"], event["fraction"], event["total"]) for event in later)
+        later = events[lines:]
+        plans = (Segment(e["step"], e["fraction"], e["total"]) for e in later if e["event"] == "replanned")
+        return tuple(plans), tuple((e["step"], e["threads"]) for e in later if e["event"] == "rethreaded")
 
-    def _train(self, trainer: Trainer) -> Run:
+    def _train(self, trainer: Trainer, count: int | None = None, changes: Changes = (), wish: Wish = None) -> Run:
+        """All steps, and the weights to keep. For the number of threads see `threads_of`."""
+        with computing(None):
+            copy = lambda: self._copy(trainer.network, trainer.choices["precision"])  # noqa: E731
+            folder = self.run.folder
+            trainer.threads = threads_of(trainer, copy, self._tell, self.watch.warn, folder, count, changes, wish)
+            return self._trained(trainer)
+
+    def _trained(self, trainer: Trainer) -> Run:
         reason = "budget"
         try:
             for event in _finite(trainer.run()):
@@ -297,11 +294,6 @@ class Session:
             if self.ranks.rank == 0:
                 self.run.save_task(learnt)
         self._tell(Kept(trainer.step, trainer.pace.clock()))
-
-
-def obey(choices: Mapping[str, Any]) -> None:
-    """Compute with as many threads as was decided: sums depend on it."""
-    torch.set_num_threads(int(choices["threads"]))
 
 
 @contextmanager

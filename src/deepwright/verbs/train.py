@@ -18,7 +18,8 @@ from deepwright.run import Run, new_folder
 from deepwright.training.distributed import Ranks, joined
 from deepwright.training.journal import Journal
 from deepwright.verbs.environment import environment, pick_device
-from deepwright.verbs.session import Session, Watch, obey
+from deepwright.verbs.session import Session, Watch
+from deepwright.verbs.thread_choice import Wish
 from deepwright.verbs.validation import metric_names
 
 __all__ = ["Watch", "check_fit", "resume", "train"]
@@ -120,12 +121,14 @@ def _whole_or_gone(folder: Path) -> Iterator[None]:
 
 
 def resume(
-    folder: Path, source: Any = None, watch: Watch | None = None, command: str = "", then: Then | None = None
-) -> Run:
+    folder: Path, source: Any = None, watch: Watch | None = None, command: str = "", then: Then | None = None,
+    threads: Wish = None,
+) -> Run:  # fmt: skip
     """Go on with an interrupted run from its last checkpoint, bit for bit as if it had never stopped.
 
     Args:
         then: as for `train`; where only that is missing, it is all that is done.
+        threads: another number from here on (other last bits then); "auto" measures which is fastest now.
 
     Raises:
         RunError: it is finished, another process has it, or its data moved or changed.
@@ -150,11 +153,9 @@ def resume(
         run = run.moved(source)
         data = run.training_data()
         held.enter_context(_resumable(run))
-        if trained:
-            obey(next(event for event in events if event["event"] == "planned")["choices"])
-        else:
+        if not trained:
             watch.tell("encoding")
-            run = Session(run, run.pack(data.table), pick_device(), watch, ranks).go_on()
+            run = Session(run, run.pack(data.table), pick_device(), watch, ranks).go_on(threads)
         if then is not None and ranks.rank == 0:
             then(run)
         return run

@@ -14,7 +14,7 @@ from deepwright.core.errors import RecipeError
 from deepwright.data.pack import Packed
 from deepwright.fields import Fields
 from deepwright.metrics.families import RowMetric
-from deepwright.training.loop import Validation
+from deepwright.training.judging import Validation
 
 __all__ = ["figures", "known_rows", "metric", "metric_names", "validation"]
 

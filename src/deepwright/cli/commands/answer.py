@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from deepwright.cli.options import Shared, as_json, emit, moved_option, personal_option, shared
+from deepwright.cli.options import Shared, as_json, emit, moved_option, personal_option, same_threads_option, shared
 
 __all__ = ["COMMANDS"]
 
@@ -14,18 +14,20 @@ __all__ = ["COMMANDS"]
 @click.argument("source", required=False)
 @moved_option
 @click.option("--no-baselines", is_flag=True, help="Do not train the baselines again.")
+@same_threads_option
 @personal_option
 @shared
-def evaluate(run: str, source: str | None, data: str | None, no_baselines: bool, show_personal: bool, shared: Shared) -> None:  # fmt: skip
+def evaluate(run: str, source: str | None, data: str | None, no_baselines: bool, threads: Any, show_personal: bool, shared: Shared) -> None:  # fmt: skip
     """Figures with 95 % intervals beside baselines, on the stored test rows or on new data."""
     shared.free(shared.path)
     from deepwright.doctor import personal_cells
     from deepwright.run import Run
+    from deepwright.training.threads import as_trained, computing
     from deepwright.verbs.complete import store
     from deepwright.verbs.evaluate import Evaluate
 
     loaded = Run.load(run).moved(data)
-    with personal_cells(show_personal):
+    with personal_cells(show_personal), computing(as_trained(loaded.recipe.train.threads, threads)):
         report = Evaluate(on=source, baselines=not no_baselines)(loaded)
     store(loaded, report, own=source is None, out=shared.path, force=shared.force)
     shared.show(report)
@@ -36,8 +38,9 @@ def evaluate(run: str, source: str | None, data: str | None, no_baselines: bool,
 @click.argument("source")
 @click.option("--with-inputs", is_flag=True, help="The inputs before the answers (with --id: as the examples hold them).")  # fmt: skip
 @click.option("--csv", "form", type=click.Choice(["plain", "excel"]), default="plain", help="excel: BOM, semicolons, decimal commas.")  # fmt: skip
+@same_threads_option
 @shared
-def predict(run: str, source: str, with_inputs: bool, form: str, shared: Shared) -> None:
+def predict(run: str, source: str, with_inputs: bool, form: str, threads: Any, shared: Shared) -> None:
     """Answers for new rows, one row an example, in the order of first appearance.
 
     The columns are TARGET_predicted and, for classes, TARGET_probability_LABEL; with an id it comes first. Without
@@ -49,9 +52,12 @@ def predict(run: str, source: str, with_inputs: bool, form: str, shared: Shared)
         check_place(shared.path, form)
         shared.free(shared.path)
     from deepwright.run import Run
+    from deepwright.training.threads import as_trained, computing
     from deepwright.verbs.predict import predict as work
 
-    frame = work(Run.load(run), source, with_inputs, lambda text: shared.say(f"Warning: {text}"))
+    loaded = Run.load(run)
+    with computing(as_trained(loaded.recipe.train.threads, threads)):
+        frame = work(loaded, source, with_inputs, lambda text: shared.say(f"Warning: {text}"))
     if shared.path is not None:
         write_frame(frame, shared.path, form)
         shared.say(f"{frame.height} answers in {shared.path}.")

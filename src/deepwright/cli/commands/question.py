@@ -18,6 +18,7 @@ def _ask(kind: str, run: str, shared: Shared, source: str | None = None, data: s
     from deepwright import registries
     from deepwright.doctor import personal_cells
     from deepwright.run import Run
+    from deepwright.training.threads import as_trained, computing
     from deepwright.verbs.complete import store
 
     given = {name: value for name, value in settings.items() if value is not None}
@@ -28,7 +29,7 @@ def _ask(kind: str, run: str, shared: Shared, source: str | None = None, data: s
     loaded = Run.load(run).moved(data)
     verb: Any = _verb(registries.verbs.get(kind), given)
     verb.check(loaded)
-    with personal_cells(show_personal):
+    with personal_cells(show_personal), computing(as_trained(loaded.recipe.train.threads, None)):
         report = verb(loaded)
     store(loaded, report, own=source is None, out=None if kind == "generate" else shared.path, force=shared.force)
     shared.show(report)

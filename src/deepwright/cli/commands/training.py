@@ -8,7 +8,17 @@ from typing import Any
 
 import click
 
-from deepwright.cli.options import Shared, as_json, build_draft, data_options, emit, moved_option, readable, shared
+from deepwright.cli.options import (
+    Shared,
+    as_json,
+    build_draft,
+    data_options,
+    emit,
+    moved_option,
+    readable,
+    shared,
+    threads_option,
+)  # fmt: skip
 from deepwright.core.errors import Interrupted
 
 __all__ = ["COMMANDS"]
@@ -20,6 +30,7 @@ __all__ = ["COMMANDS"]
 @click.option("--model", metavar="KIND", help="mlp, cnn, fusion …; chosen by the inputs otherwise.")
 @click.option("--budget", metavar="AMOUNT", help="60s, 5min, 20epochs, 2000steps (default 5min).")
 @click.option("--metric", metavar="NAME", help="The figure that decides.")
+@threads_option
 @shared
 def train(source: str, shared: Shared, **flags: Any) -> None:
     """Train a network on a table, a folder of pictures, or a recipe; evaluate it and write a report.
@@ -38,12 +49,16 @@ def train(source: str, shared: Shared, **flags: Any) -> None:
 @click.command()
 @click.argument("run")
 @moved_option
+@threads_option
 @shared
-def resume(run: str, data: str | None, shared: Shared) -> None:
-    """Go on with an interrupted training, bit for bit."""
+def resume(run: str, data: str | None, threads: Any, shared: Shared) -> None:
+    """Go on with an interrupted training, bit for bit (unless --threads changes the number of threads)."""
     from deepwright.verbs.train import resume as work
 
-    _work(shared, lambda watch, then: work(Path(run), source=data, watch=watch, command=_command(), then=then))
+    _work(
+        shared,
+        lambda watch, then: work(Path(run), source=data, watch=watch, command=_command(), then=then, threads=threads),
+    )
 
 
 def _usual_budget(model: Any) -> str:
@@ -80,7 +95,7 @@ def _work(shared: Shared, work: Any) -> None:
 
     with Progress(shared.quiet or follower) as progress:
         try:
-            run = work(Watch(progress.event, progress.tell, told), then)
+            run = work(Watch(progress.event, progress.tell, told, progress.warn), then)
         except KeyboardInterrupt as error:
             raise Interrupted(_how_to_go_on(known)) from error
     if follower:

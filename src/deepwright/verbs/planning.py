@@ -1,0 +1,72 @@
+"""Planning: a budget becomes steps, and what is fastest now is chosen: threads and precision. All of it goes into the run."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+from deepwright.training.distributed import Ranks
+from deepwright.training.events import Planned
+from deepwright.training.loop import Trainer
+from deepwright.training.pace import Pace, Segment
+from deepwright.training.settings import Train
+from deepwright.training.threads import counts
+from deepwright.verbs.probe import FEW_STEPS, SECONDS, SHARE, Probed, probe, threads_by_work
+
+__all__ = ["decide"]
+
+Copies = Callable[[str], Trainer]
+
+
+def decide(
+    settings: Train, half: bool, rows: int, pace: Pace, ranks: Ranks, copies: Copies, resized: Callable[[float], bool]
+) -> tuple[dict[str, Any], Planned]:
+    """The choices that every later life of the run obeys, and the event that tells of the plan; `pace` is planned.
+
+    Args:
+        half: the network and the device suit bfloat16. rows: to validate on.
+        copies: for a precision, a trainer that shares nothing with the real one.
+        resized: told how many epochs a wall-clock budget affords, may change the network; then its copies are others.
+    """
+    given = settings.precision
+    precisions = (given,) if given != "auto" else ("float32", "bfloat16") if half else ("float32",)
+    numbers = counts() if settings.threads is None else (settings.threads,)
+    if pace.timed:
+        probed, choices = _timed(settings, rows, pace, ranks, resized, partial(probe, copies, precisions, numbers))
+        step_seconds = probed.step_seconds
+    else:
+        choices, step_seconds = _counted(settings, precisions, numbers, pace, copies)
+        choices |= {name: ranks.same(choices[name]) for name in ("threads", "precision")}
+    choices["threads_given"] = settings.threads is not None
+    return choices, Planned(0, pace.total, pace.clock(), step_seconds, choices)
+
+
+def _timed(
+    settings: Train, rows: int, pace: Pace, ranks: Ranks, resized: Any, probe: Any
+) -> tuple[Probed, dict[str, Any]]:
+    """A wall-clock budget: what is fastest now; the steps that fit into what is left."""
+    amount = settings.budget.amount
+    seconds = min(SECONDS, SHARE * amount)
+    probed: Probed = probe(seconds, judge=True)
+    left = max(0.0, amount - pace.clock()) / probed.step_seconds / pace.steps_per_epoch
+    if resized(ranks.agree(left)):
+        probed = probe(seconds, judge=True)
+    measured = probed.choices(amount, rows, settings.validations, settings.longest)
+    choices = {name: ranks.same(value) for name, value in measured.items()}
+    pace.plan(probed.step_seconds, choices["reserve"] + choices["validations"] * choices["validation_seconds"])
+    pace.segments = [Segment(0, 0.0, int(ranks.agree(float(pace.total))))]
+    choices["epochs"] = pace.total / pace.steps_per_epoch
+    return probed, choices
+
+
+def _counted(
+    settings: Train, precisions: Sequence[str], numbers: Sequence[int], pace: Pace, copies: Copies
+) -> tuple[dict[str, Any], float]:
+    """Steps or epochs: the number of threads that the work suggests, so that most runs agree, unless it is slow now."""
+    pace.plan()
+    epochs = max(1, int(pace.total / pace.steps_per_epoch))
+    choices: dict[str, Any] = {"validations": min(settings.validations, epochs), "epochs": epochs}
+    usual = numbers[0] if len(numbers) == 1 else threads_by_work(copies("float32"))
+    if len(numbers) * len(precisions) == 1 or pace.total < FEW_STEPS:
+        return {**choices, "threads": usual, "precision": precisions[0]}, 0.0
+    probed = probe(copies, precisions, numbers, SECONDS, usual)
+    return {**choices, "threads": probed.threads, "precision": probed.precision}, probed.step_seconds
