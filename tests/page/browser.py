@@ -105,6 +105,10 @@ class Browser:
             self._receive(end)
         self.run("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(1))))")
 
+    def print_media(self) -> None:
+        """Lay the open page out as for paper."""
+        self._send("Emulation.setEmulatedMedia", media="print")
+
     def run(self, script: str) -> Any:
         """The value of a script run in the page (a promise is waited for)."""
         answer = self._send("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)

@@ -158,3 +158,13 @@ def test_a_fragment_follows_the_notebook(browser, tmp_path):
         assert browser.run("getComputedStyle(document.querySelector('.dw')).backgroundColor") == shade
         assert browser.run("getComputedStyle(document.getElementById('p')).fontFamily") == '"Times New Roman"'
         assert browser.complaints() == []
+
+
+def test_nothing_of_a_usual_width_is_cut_off_on_paper(browser, sample):
+    browser.open(sample, 640)
+    browser.print_media()
+    outside = browser.run("""
+        [...document.querySelectorAll('.dw table, .dw svg')].filter(one => one.getBoundingClientRect().right > 640)
+            .filter(one => !one.rows || one.rows[0].cells.length < 13).map(one => one.closest('.card').textContent)
+    """)
+    assert outside == []
