@@ -6,6 +6,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Protocol
 
+from deepwright.core.wording import number
 from deepwright.training.events import (
     Chosen,
     Event,
@@ -208,10 +209,10 @@ class Progress:
             self._total = max(1, event.total)
         elif isinstance(event, Validated):
             name, value = next(iter(event.figures.items()))
-            self._figure = "" if value is None else f"validation {name} {value:.4g}"
+            self._figure = "" if value is None else f"validation {name} {number(value)}"
             self._best = self._figure if event.better else self._best
         elif isinstance(event, Stepped):
-            words = f"step {event.step} of {self._total}, loss {event.loss:.4g}"
+            words = f"step {event.step} of {self._total}, loss {number(event.loss)}"
             words += (f", {self._figure}" if self._figure else "") + f", {duration(event.eta_seconds)} left"
             self._face.show("training", event.step / self._total, words)
         elif isinstance(event, RolledBack):
