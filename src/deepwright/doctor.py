@@ -69,7 +69,7 @@ def examine(prepared: Prepared) -> list[Finding]:
         own = feature.findings(column)
         if looks_personal(name, column.head(1000)):
             own = [masked(finding) for finding in own]
-            text = f"'{name}' looks personal: its cells are masked in reports. To leave it out of training: --ignore {name}"
+            text = f"'{name}' looks personal: its cells are masked in reports. To leave it out of training: --ignore '{name}'"
             own.append(Finding("note", "personal", text, name))
         found += own
     found += _leaks(prepared) + _duplicates(prepared) + _few(prepared)

@@ -4,6 +4,7 @@ recipe.yaml features.json task.json split.safetensors weights.safetensors checkp
 report.html environment.json
 """
 
+import html
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -316,8 +317,10 @@ class Run:
         return write_report(self)
 
     def _repr_html_(self) -> str:
-        reports = self.reports()
-        return reports[-1]._repr_html_() if reports else f"<p>{self!r}</p>"
+        """How good it is, for a notebook; else what was asked of it last."""
+        reports = {report.verb: report for report in self.reports()}
+        shown = reports.get("evaluate") or next(reversed(reports.values()), None)
+        return f"<p>{html.escape(repr(self))}</p>" if shown is None else shown._repr_html_()
 
 
 def _fitted(registry: Registry, stored: Mapping[str, Any]) -> Any:

@@ -61,7 +61,9 @@ def test_an_array_is_columns(tmp_path: Path) -> None:
 
 def test_reports_and_runs_show_themselves_in_a_notebook(run: dw.Run, table: Path) -> None:
     assert run._repr_html_().startswith('<div class="dw')
-    assert "rmse" in run._repr_html_()
+    assert "RMSE of the network" in run._repr_html_()
+    dw.explain(run, rows=4)
+    assert "RMSE of the network" in run._repr_html_()  # how good it is, whatever was asked last
     report = dw.inspect(table, target="y")
     assert isinstance(report, dw.Report)
     assert "flats.csv" in report._repr_html_()
