@@ -84,7 +84,7 @@ def _curves(events: list[dict[str, Any]], checked: list[dict[str, Any]]) -> list
         label = named(name) if name in registries.metrics.kinds else name.replace("_", " ")
         points = [(e["step"], e["figures"][name]) for e in checked]
         kept = next((e["step"] for e in reversed(checked) if e["better"]), None)
-        told = "" if kept is None else f"The weights of step {number(kept)} are kept: the best on validation rows."
+        told = "" if kept is None else f"Best on validation rows at step {number(kept)}."
         blocks += _line(f"Validation {label}", f"Validation {label} over training", label, points, told)
     for name in steps[0]["logs"]:
         if not name.endswith("_loss"):
