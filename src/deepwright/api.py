@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from deepwright.cli.progress import Progress
 from deepwright.core.clock import process_seconds
@@ -16,7 +16,12 @@ from deepwright.verbs import train as training
 from deepwright.verbs.complete import complete
 from deepwright.verbs.inspect import inspect as look
 
-__all__ = ["attack", "evaluate", "explain", "generate", "inspect", "load", "predict", "report", "resume", "train"]
+if TYPE_CHECKING:
+    from deepwright.verbs.tune.tune import Tuned
+
+__all__ = [
+    "attack", "evaluate", "explain", "generate", "inspect", "load", "predict", "report", "resume", "train", "tune",
+]  # fmt: skip
 
 
 def train(
@@ -56,6 +61,45 @@ def train(
         )
 
 
+def tune(
+    data: Any = None, target: str | Sequence[str] | None = None, *, space: Mapping[str, Any] | None = None, trials: int = 50,
+    budget: str = "20min", jobs: int | None = None, threads: int = 1, search: Any = "tpe", prune: Any = "halving",
+    storage: str | None = None, default_first: bool = True, task: Any = None, model: Any = None,
+    recipe: Recipe | str | Path | Mapping[str, Any] | None = None, test: Any = None, seed: int | None = None,
+    out: str | Path = "runs", settings: Mapping[str, Any] | None = None, quiet: bool = False, **flags: Any,
+) -> "Tuned":  # fmt: skip
+    """Find better settings: many short trainings side by side, the best one trained again and compared.
+
+    Args:
+        space: dotted recipe keys and what to try for them: {"train.optimizer.lr": {"log": [1e-4, 1e-1]},
+            "train.batch": [32, 64]}; None takes the spaces in the recipe, or what the model offers.
+        budget: wall-clock time of everything. jobs: trainings at a time. search, prune: a kind, or its settings.
+        storage: Optuna storage URL that several machines share. default_first: try the default recipe first.
+        recipe, settings, flags and the others: as in `train`.
+
+    Returns:
+        The winner's run, the report and the tune's folder (`.run`, `.report`, `.folder`, `.best`).
+
+    Raises:
+        RecipeError, DataError: in sentences, before any work. Interrupted: go on with `resume(folder)`.
+    """
+    from deepwright.verbs.tune.settings import TuneWatch, settled
+    from deepwright.verbs.tune.tune import tune as work
+
+    draft = _draft(data, target, None, task, model, recipe, test, seed, settings, flags)
+    for name, one in (space or {}).items():
+        written = {"choice": list(one)} if isinstance(one, list | tuple) else one
+        draft.put(split_path(name), plain(written), "the call")
+    given = {"trials": trials, "budget": budget, "jobs": jobs, "threads": threads, "search": _plain(search),
+             "prune": _plain(prune), "storage": storage, "default_first": default_first}  # fmt: skip
+    chosen = settled(given)
+    frames = None if _is_path(data) else data
+    tests = None if test is None or _is_path(test) else test
+    with Progress(quiet) as progress:
+        watch = TuneWatch(progress.tell, progress.line, progress.standing)
+        return work(draft, chosen, frames, tests, Path(out), watch, process_seconds(), "deepwright.tune")
+
+
 def _watch(progress: Progress, started: list[Run]) -> training.Watch:
     def begin(run: Run) -> None:
         started.append(run)
@@ -87,17 +131,25 @@ def _kept(work: Callable[[], Run], progress: Progress, started: list[Run]) -> Ru
 
 def resume(
     folder: str | Path, data: Any = None, *, threads: int | Literal["auto"] | None = None, quiet: bool = False
-) -> Run:
-    """Go on with an interrupted training, bit for bit; `data` where the source moved or was in memory.
+) -> "Run | Tuned":
+    """Go on with an interrupted training, bit for bit, or with a tune; `data` where the source moved or was in memory.
 
     Another number of `threads` gives other last bits from here on.
 
-    After another interrupt: the best network so far.
+    After another interrupt of a training: the best network so far.
 
     Raises:
         RunError: it is finished, or its data is gone or changed.
     """
+    from deepwright.verbs.tune.folder import is_tune
+
     with Progress(quiet) as progress:
+        if is_tune(Path(folder)):
+            from deepwright.verbs.tune.settings import TuneWatch
+            from deepwright.verbs.tune.tune import resume_tune
+
+            looking = TuneWatch(progress.tell, progress.line, progress.standing)
+            return resume_tune(Path(folder), data, looking, "deepwright.resume", threads)
         started: list[Run] = []
         watch, then = _watch(progress, started), _completing(progress)
         return _kept(

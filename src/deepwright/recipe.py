@@ -1,5 +1,6 @@
 """Recipe: the frozen document that names everything but the data's content. What is left out is found out and written back."""
 
+import copy
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
@@ -25,11 +26,12 @@ from deepwright.core.errors import RecipeError
 from deepwright.core.registry import Registry, load_plugins
 from deepwright.data.sources import detect
 from deepwright.draft import Draft, describe, unknown_key
+from deepwright.ranges import TUNED, find, name_of, without
 from deepwright.training.settings import Train
 
 load_plugins()  # kinds of other packages, before any recipe is read
 
-__all__ = ["EXAMPLE", "Data", "Evaluate", "Recipe"]
+__all__ = ["EXAMPLE", "KINDED", "Data", "Evaluate", "Recipe", "plain", "problems_of", "tidy"]
 
 
 def _many(value: Any) -> Any:
@@ -108,7 +110,13 @@ class Recipe(Config):
     def from_draft(cls, draft: Draft) -> "Recipe":
         """Raises RecipeError: all problems at once. Parts that name no kind yet are left for later."""
         tidy(draft)
-        problems: list[str] = []
+        ranges = [one for one in find(draft, cls) if one.path[0] in TUNED]
+        problems = [
+            f"{draft.place(one.path)}: {name_of(one.path)}"
+            + (f": {one.problem}" if one.problem else " is a space; use deepwright tune, or give it one value.")
+            for one in ranges
+        ]
+        draft = without(draft, [one.path for one in ranges]) if ranges else draft
         recipe = None
         try:
             recipe = cls.model_validate(_without_kindless(draft.value))
@@ -129,6 +137,15 @@ class Recipe(Config):
     def yaml(self) -> str:
         """The recipe as it is written into a run."""
         return yaml.safe_dump(plain(self.model_dump()), sort_keys=False, allow_unicode=True, width=120)
+
+
+def problems_of(draft: Draft) -> list[str]:
+    """The sentences about a draft; none where it is in order."""
+    try:
+        Recipe.from_draft(Draft(copy.deepcopy(draft.value), dict(draft.places)))
+    except RecipeError as error:
+        return error.problems
+    return []
 
 
 def plain(value: Any) -> Any:
@@ -163,7 +180,7 @@ def tidy(draft: Draft) -> None:
         draft.value["features"] = {str(n) if type(n) is int else n: settings for n, settings in columns.items()}
 
 
-_OPEN: dict[tuple[str, ...], Registry] = {
+KINDED: dict[tuple[str, ...], Registry] = {
     ("task",): registries.tasks, ("model",): registries.models, ("objective",): registries.objectives,
     ("train", "optimizer"): registries.optimizers, ("train", "schedule"): registries.schedules,
     ("train", "average"): registries.averages,
@@ -173,7 +190,7 @@ _OPEN: dict[tuple[str, ...], Registry] = {
 def _unknown_to_all(draft: Draft) -> Iterator[str]:
     """Keys of parts without a kind that no kind has: `model: {widht: 256}`."""
     columns = draft.get("features")
-    parts = dict(_OPEN)
+    parts = dict(KINDED)
     parts |= {("features", name): registries.features for name in (columns if isinstance(columns, dict) else ())}
     for path, registry in parts.items():
         part = draft.get(*path)
@@ -185,7 +202,7 @@ def _unknown_to_all(draft: Draft) -> Iterator[str]:
 def _without_kindless(value: Mapping[str, Any]) -> dict[str, Any]:
     """The mapping without parts whose kind is still to be inferred (`task: {loss: focal}`)."""
     kept = dict(value)
-    for first, *rest in _OPEN:
+    for first, *rest in KINDED:
         part = kept.get(first)
         if not rest and isinstance(part, dict) and "kind" not in part:
             kept.pop(first)
@@ -218,8 +235,8 @@ features:                     # only where the guess is to be overruled
   mileage: {kind: number, missing: [999999]}
 model:
   kind: mlp                   # mlp, cnn, fusion
-  width: 256
-  dropout: 0.1
+  width: 256                  # or a space, for deepwright tune: [128, 256, 512], {int: [64, 512]}
+  dropout: 0.1                # or {float: [0, 0.5]}, {log: [1e-3, 0.5]}
 train:
   budget: 5min                # or 60s, 20epochs, 2000steps
   optimizer: {kind: adamw, lr: 0.002}

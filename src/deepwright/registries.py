@@ -10,7 +10,9 @@ __all__ = [
     "modifiers",
     "objectives",
     "optimizers",
+    "prunings",
     "schedules",
+    "searches",
     "sources",
     "splits",
     "tasks",
@@ -28,4 +30,6 @@ modifiers = Registry("modifier")
 optimizers = Registry("optimizer")
 schedules = Registry("schedule")
 averages = Registry("average")
+searches = Registry("search")
+prunings = Registry("pruning")
 verbs = Registry("verb")

@@ -84,6 +84,8 @@ def no_run(folder: Path) -> str:
         near = [path.name for path in folder.parent.iterdir() if path.is_dir()] if folder.parent.is_dir() else []
         hint = did_you_mean(folder.name, near) if near else "Train one with: deepwright train DATA"
         return f"There is no run {folder}. {hint}"
+    if (folder / "tune.json").exists():
+        return f"{folder} is a tune, not a run; its report names the run of the winner."
     inner = sorted(path.name for path in folder.iterdir() if (path / "recipe.yaml").exists()) if folder.is_dir() else []
     if (folder / "features.json").exists() or (folder / "task.json").exists():
         return f"{folder} is no run: the process that made it ended before training began. Train again, and delete it."

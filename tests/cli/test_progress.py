@@ -12,6 +12,7 @@ import pytest
 from deepwright.cli import progress as module
 from deepwright.cli.progress import Progress, duration
 from deepwright.training.events import Planned, Stepped, Stopped, Validated
+from deepwright.verbs.tune.settings import Standing
 
 
 class Terminal(io.StringIO):
@@ -28,6 +29,18 @@ def told(progress: Progress) -> None:
     progress.event(Stepped(50, 200, 5.0, 0.7, 75.0))
     progress.event(Validated(50, 200, 5.0, {"rmse": 3.25}, True))
     progress.event(Stepped(100, 200, 10.0, 0.5, 50.0))
+
+
+def test_how_far_a_tune_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "EVERY", 0.01)
+    stream = io.StringIO()
+    with Progress(stream=stream) as progress:
+        progress.standing(Standing("trials", 7, 4, 1, 2, 50, 0.25, "rmse", (0.4125, 3), 380.0))
+        lines = lines_of(stream, "tri")
+    assert (
+        " 25% of 50 trials: 7 done, 4 given up, 1 failed, 2 running; best rmse 0.4125 (trial 3); at most 6:20 min left"
+        in lines
+    )
 
 
 def lines_of(stream: io.StringIO, wanted: str) -> list[str]:

@@ -22,6 +22,11 @@ SURFACE = {
     "inspect": ("SOURCE", DATA | {"--overfit", "--show-personal"}),
     "train": ("SOURCE", DATA | {"--budget", "--metric", "--threads"}),
     "resume": ("RUN", {"--data", "--threads"}),
+    "tune": (
+        "SOURCE",
+        DATA
+        | {"--metric", "--space*", "--trials", "--budget", "--jobs", "--threads", "--search", "--prune", "--storage"},
+    ),
     "evaluate": ("RUN [SOURCE]", {"--data", "--no-baselines", "--show-personal", "--threads"}),
     "predict": ("RUN SOURCE", {"--with-inputs", "--csv", "--threads"}),
     "report": ("RUN", {"--no-rows"}),
@@ -209,6 +214,8 @@ def test_kinds_names_every_noun(cli: Cli) -> None:
     assert {"number", "category", "date", "flag", "image"} <= set(data["features"])
     assert {"classify", "regress", "tag"} <= set(data["tasks"])
     assert {"mlp", "cnn", "fusion"} <= set(data["models"])
+    assert {"grid", "random", "tpe", "cmaes"} <= set(data["searches"])
+    assert {"none", "halving", "hyperband", "median"} <= set(data["prunings"])
 
 
 def test_set_takes_quoted_names(cli: Cli, here: Path) -> None:

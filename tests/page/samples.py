@@ -6,9 +6,9 @@ import random
 import struct
 import zlib
 
-from deepwright.core.report import Block, Chart, Grid, Headline, Pictures, Report, Series, Text
+from deepwright.core.report import Block, Chart, Grid, Headline, Pictures, Report, Scale, Series, Text
 
-__all__ = ["classification", "everything", "picture", "regression"]
+__all__ = ["classification", "everything", "picture", "regression", "tuning"]
 
 HOSTILE = "<script>alert(1)</script> \"'>&\n\u202eabc\x1b[31m"
 
@@ -337,6 +337,8 @@ def everything() -> Report:
             ),
         ),
         Chart("Empty", "Nothing.", "line"),
+        tuning(),
+        tuning(3, 5),
         Chart(
             HOSTILE,
             HOSTILE,
@@ -355,3 +357,26 @@ def everything() -> Report:
         Pictures("No pictures", (), (), ()),
     )
     return Report("inspect", "Everything odd at once", {"version": 1}, blocks)
+
+
+def tuning(axes: int = 8, lines: int = 30) -> Chart:
+    """Settings of trials over upright axes of every form."""
+    rng = random.Random(4)
+    scales = (
+        Scale("lr", log=True), Scale("batch", ("32", "64", "128")), Scale("a name that is rather long"), Scale("depth"),
+        Scale("activation", ("relu", "gelu", "a long label")), Scale("constant"), Scale("weight_decay", log=True), Scale("loss"),
+    )[:axes]  # fmt: skip
+    rows = tuple(
+        (
+            10 ** rng.uniform(-5, -1), float(rng.randint(0, 2)), rng.gauss(0, 1e6), float(rng.randint(1, 6)),
+            float(rng.randint(0, 2)), 7.0, 10 ** rng.uniform(-4, 0), rng.uniform(0.1, 0.9),
+        )[:axes]
+        for _ in range(lines)
+    )  # fmt: skip
+    first = max(1, lines // 4)
+    groups = ("best", *["best quarter"] * (first - 1), *["others"] * (lines - first))[:lines]
+    names = tuple(f"trial {k}" for k in range(lines))
+    return Chart(
+        "Settings of the trials", "Good trials have small rates.", "parallel", matrix=rows, y_names=names, y_label="trial",
+        scales=scales, groups=groups,
+    )  # fmt: skip

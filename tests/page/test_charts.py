@@ -17,6 +17,7 @@ from deepwright.page.colours import HEAT_LEVELS, SERIES, THEMES, contrast, heat
 from deepwright.page.heat import compact
 from deepwright.page.marks import FONT, dash
 from deepwright.page.markup import text_width
+from deepwright.page.parallel import shown_on
 from tests.page.samples import HOSTILE, classification, everything, regression
 
 NAN, HUGE = float("nan"), 1.7e308
@@ -107,8 +108,9 @@ def test_the_page_shows_every_number_of_every_chart(report):
             for value in (*one.y, *one.low, *one.high):
                 assert bare(show(value)) in cells
         for row in chart.matrix:
-            for value in row:
-                assert bare(show(value)) in cells
+            for place, value in enumerate(row):
+                shown = shown_on(chart.scales[place], value) if chart.scales else value
+                assert bare(show(shown)) in cells
 
 
 def test_missing_values_break_a_line():

@@ -22,6 +22,7 @@ from deepwright.training.events import (
 
 if TYPE_CHECKING:
     from deepwright.run import Run
+    from deepwright.verbs.tune.settings import Standing
 
 __all__ = ["Progress", "duration"]
 
@@ -200,6 +201,15 @@ class Progress:
         for finding in run.findings:
             if finding.severity == "warning" or finding.code in _TOLD:
                 self.line(f"{'Warning' if finding.severity == 'warning' else 'Note'}: {finding.text}")
+
+    def standing(self, now: "Standing") -> None:
+        """How far a tune is."""
+        ended = ", ".join(f"{count} {word}" for count, word in (
+            (now.done, "done"), (now.pruned, "given up"), (now.failed, "failed"), (now.running, "running")
+        ) if count)  # fmt: skip
+        best = "" if now.best is None else f"; best {now.primary} {now.best[0]:.4g} (trial {now.best[1]})"
+        words = f"of {now.total} trials: {ended or 'none yet'}{best}; at most {duration(now.seconds_left)} left"
+        self._face.show("tuning", now.share, words)
 
     def event(self, event: Event) -> None:
         """One event of the loop."""

@@ -71,6 +71,10 @@ class ModelSettings(Protocol):
         """The settings for a wall-clock budget that affords `epochs` of this network: smaller where that learns more."""
         ...
 
+    def space(self, rows: int) -> dict[str, Any]:
+        """What `tune` chooses from unless the person says otherwise: dotted recipe key → a range as in a recipe."""
+        ...
+
     def build(self, features: Mapping[str, FittedFeature], heads: Mapping[str, int], rows: int) -> Network:
         """A network with fresh weights (drawn from torch's default generator, seeded by the caller).
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-__all__ = ["Block", "Chart", "Grid", "Headline", "Pictures", "Report", "Series", "Text"]
+__all__ = ["Block", "Chart", "Grid", "Headline", "Pictures", "Report", "Scale", "Series", "Text"]
 
 Cell = str | float | int | None
 
@@ -55,18 +55,29 @@ class Series:
 
 
 @dataclass(frozen=True)
+class Scale:
+    """One upright axis of a chart of form "parallel": a number, on a logarithmic scale or not, or one of `labels`."""
+
+    name: str
+    labels: tuple[str, ...] = ()
+    log: bool = False
+
+
+@dataclass(frozen=True)
 class Chart:
     """A plot as data. `alt` is one sentence that tells what it shows to someone who cannot see it.
 
     Args:
-        form: line, step, scatter, bar (x are categories), band (line with interval), or heat (`matrix` of counts
-            with `x_names`, `y_names`).
+        form: line, step, scatter, bar (x are categories), band (line with interval), heat (`matrix` of counts with
+            `x_names`, `y_names`), or parallel (a row of `matrix` is a line over `scales`, named in `y_names`; where a
+            scale has labels, the number is the place of one).
         diagonal: draw the line y = x (calibration, ROC chance, predicted against true).
+        groups: of the lines of a parallel chart; the groups that come first are drawn boldest.
     """
 
     title: str
     alt: str
-    form: Literal["line", "step", "scatter", "bar", "band", "heat"]
+    form: Literal["line", "step", "scatter", "bar", "band", "heat", "parallel"]
     series: tuple[Series, ...] = ()
     x_label: str = ""
     y_label: str = ""
@@ -75,6 +86,8 @@ class Chart:
     y_names: tuple[str, ...] = ()
     diagonal: bool = False
     log_x: bool = False
+    scales: tuple[Scale, ...] = ()
+    groups: tuple[str, ...] = ()
     note: str = ""
     block: str = "chart"
 
@@ -142,4 +155,6 @@ def _block(stored: Mapping[str, Any]) -> Block:
     parts = {key: _tuples(value) for key, value in stored.items()}
     if parts["block"] == "chart":
         parts["series"] = tuple(Series(**{k: _tuples(v) for k, v in one.items()}) for one in stored["series"])
+        scales = stored.get("scales", ())
+        parts["scales"] = tuple(Scale(**{k: _tuples(v) for k, v in one.items()}) for one in scales)
     return _BLOCKS[parts["block"]](**parts)

@@ -18,7 +18,7 @@ from deepwright.models.layers.trunk import Classic, Residual, seen
 from deepwright.registries import models
 from deepwright.spaces import Box, Space
 
-__all__ = ["CNN", "CNNNetwork"]
+__all__ = ["CNN", "SCALES", "CNNNetwork"]
 
 SCALES = (1.0, 0.75, 0.5)
 COST = 1.6  # a network of s times the channels takes about s**1.6 of the time a step
@@ -71,6 +71,13 @@ class CNN(Config):
         return {
             "batch": batch, "optimizer": {"kind": "muon", "lr": 0.04, "adam_lr": 4e-3, "weight_decay": 0.05}, "average": {"kind": "ema", "decay": 0.995}, "clip": None,
             "schedule": {"kind": "one_cycle", "warmup": 0.2}, "early_stopping": None, "longest": 100,
+        }  # fmt: skip
+
+    def space(self, rows: int) -> dict[str, Any]:
+        """What `tune` chooses from, unless the person says otherwise: recipe key → range."""
+        batch = self.recommended(rows)["batch"]
+        return {
+            "model.scale": list(SCALES), "model.blocks": [1, 2], "model.dropout": {"float": [0.0, 0.4]}, "objective.mixup": {"float": [0.0, 0.4]}, "train.batch": [batch // 2, batch, batch * 2],
         }  # fmt: skip
 
     def build(self, features: Mapping[str, FittedFeature], heads: Mapping[str, int], rows: int) -> "CNNNetwork":

@@ -12,7 +12,7 @@ from deepwright.core.config import OFF, Config
 from deepwright.core.errors import Refused
 from deepwright.draw import Draw
 from deepwright.fields import Batch, Field, Fields
-from deepwright.models.cnn import CNN
+from deepwright.models.cnn import CNN, SCALES
 from deepwright.models.inputs import Embed, is_grid, is_vector
 from deepwright.models.layers.dropout import dropout
 from deepwright.models.layers.numeric import PiecewiseLinear
@@ -60,6 +60,14 @@ class Fusion(Config):
 
     def sized(self, epochs: float) -> "Fusion":
         return self.model_copy(update={"picture": self.picture.sized(epochs)})
+
+    def space(self, rows: int) -> dict[str, Any]:
+        """What `tune` chooses from, unless the person says otherwise: recipe key → range."""
+        batch = self.recommended(rows)["batch"]
+        return {
+            "model.picture.scale": list(SCALES), "model.picture.blocks": [1, 2], "model.width": [128, 256, 512], "model.depth": {"int": [1, 3]},
+            "model.dropout": {"float": [0.0, 0.4]}, "train.batch": [batch // 2, batch, batch * 2],
+        }  # fmt: skip
 
     def build(self, features: Mapping[str, FittedFeature], heads: Mapping[str, int], rows: int) -> "FusionNetwork":
         if not features:

@@ -83,6 +83,13 @@ class GAN(Config):
     def sized(self, epochs: float) -> "GAN":
         return self
 
+    def space(self, rows: int) -> dict[str, Any]:
+        """What `tune` chooses from, unless the person says otherwise: recipe key → range."""
+        return {
+            "model.latent": [32, 64, 128], "model.width": [8, 16, 24], "objective.shift": {"float": [0.0, 0.2]},
+            "train.batch": [32, 64, 128],
+        }  # fmt: skip
+
     def build(self, features: Mapping[str, FittedFeature], heads: Mapping[str, int], rows: int) -> "GANNetwork":
         if heads:
             raise Refused("The model 'gan' creates and answers nothing: train it without a target.")

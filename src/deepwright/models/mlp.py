@@ -74,6 +74,14 @@ class MLP(Config):
     def sized(self, epochs: float) -> "MLP":
         return self
 
+    def space(self, rows: int) -> dict[str, Any]:
+        """What `tune` chooses from, unless the person says otherwise: recipe key → range."""
+        batch = self.recommended(rows)["batch"]
+        return {
+            "model.width": [128, 256, 512], "model.depth": {"int": [1, 4]}, "model.dropout": {"float": [0.0, 0.5]},
+            "model.activation": ["relu", "gelu"], "train.batch": [batch // 2, batch, batch * 2],
+        }  # fmt: skip
+
     def build(self, features: Mapping[str, FittedFeature], heads: Mapping[str, int], rows: int) -> "MLPNetwork":
         if not features:
             raise Refused("An mlp needs at least one input column.")

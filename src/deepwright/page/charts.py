@@ -5,6 +5,7 @@ from deepwright.page.bars import draw_bars
 from deepwright.page.cells import show
 from deepwright.page.heat import WIDE, draw_heat
 from deepwright.page.lines import draw_lines
+from deepwright.page.parallel import FEW, draw_parallel, shown_on
 
 __all__ = ["data_table", "draw", "is_empty", "keeps_size"]
 
@@ -15,6 +16,7 @@ _DRAW = {
     "band": draw_lines,
     "bar": draw_bars,
     "heat": draw_heat,
+    "parallel": draw_parallel,
 }
 
 
@@ -25,13 +27,15 @@ def draw(chart: Chart) -> tuple[str, str]:
 
 def is_empty(chart: Chart) -> bool:
     """Whether there is nothing to draw."""
-    if chart.form == "heat":
+    if chart.form in ("heat", "parallel"):
         return not any(chart.matrix)
     return not any(min(len(one.x), len(one.y)) for one in chart.series)
 
 
 def keeps_size(chart: Chart) -> bool:
     """Whether the drawing is too wide to be shrunk to a phone, and is scrolled instead."""
+    if chart.form == "parallel":
+        return len(chart.scales) > FEW
     return chart.form == "heat" and max((len(row) for row in chart.matrix), default=0) > WIDE
 
 
@@ -42,6 +46,8 @@ def data_table(chart: Chart) -> tuple[tuple[str, ...], list[tuple[Cell, ...]]]:
     """
     if chart.form == "heat":
         return _matrix_table(chart)
+    if chart.form == "parallel":
+        return _lines_table(chart)
     if chart.series and all(one.x == chart.series[0].x for one in chart.series):
         return _side_by_side(chart)
     bounds = any(one.low or one.high for one in chart.series)
@@ -77,3 +83,13 @@ def _matrix_table(chart: Chart) -> tuple[tuple[str, ...], list[tuple[Cell, ...]]
     heads = [chart.x_names[c] if c < len(chart.x_names) else str(c + 1) for c in range(columns)]
     rows = [(chart.y_names[r] if r < len(chart.y_names) else show(r + 1), *row) for r, row in enumerate(chart.matrix)]
     return (corner, *heads), rows
+
+
+def _lines_table(chart: Chart) -> tuple[tuple[str, ...], list[tuple[Cell, ...]]]:
+    heads = (chart.y_label or "line", *(scale.name for scale in chart.scales), "group")
+    rows: list[tuple[Cell, ...]] = []
+    for place, row in enumerate(chart.matrix):
+        name = chart.y_names[place] if place < len(chart.y_names) else show(place + 1)
+        group = chart.groups[place] if place < len(chart.groups) else None
+        rows.append((name, *(shown_on(scale, value) for scale, value in zip(chart.scales, row, strict=False)), group))
+    return heads, rows

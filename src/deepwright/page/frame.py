@@ -50,8 +50,14 @@ def svg(chart: Chart, height: float, *parts: str, width: float = WIDTH) -> str:
     )
 
 
-def names_below(names: Sequence[str], places: Sequence[float], y: float, left: float = 0.0) -> Names:
-    """Labels at the places along y: level where they fit; numbers thinned out; else turned, cut and thinned out."""
+def names_below(
+    names: Sequence[str], places: Sequence[float], y: float, left: float = 0.0, width: float = WIDTH
+) -> Names:
+    """Labels at the places along y: level where they fit; numbers thinned out; else turned, cut and thinned out.
+
+    Args:
+        left: where the drawing's plot begins. width: of the whole drawing.
+    """
     if not names:
         return Names("", 0.0, 0.0)
     slot = places[1] - places[0] if len(places) > 1 else WIDTH
@@ -59,7 +65,7 @@ def names_below(names: Sequence[str], places: Sequence[float], y: float, left: f
     every = math.ceil((max(widths) + 8) / slot)
     if every <= 1 or all(_numeric(name) for name in names):
         drawn = [
-            label(names[k], min(places[k], WIDTH - widths[k] / 2), y + 14, anchor="middle")
+            label(names[k], min(places[k], width - widths[k] / 2), y + 14, anchor="middle")
             for k in range(0, len(names), max(every, 1))
         ]
         return Names("".join(drawn), 18.0, max(0.0, widths[0] / 2 - (places[0] - left)))

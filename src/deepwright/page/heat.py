@@ -37,7 +37,7 @@ def draw_heat(chart: Chart) -> tuple[str, str]:
             title = f"{chart.y_label or 'row'} {y_names[r]}, {chart.x_label or 'column'} {x_names[c]}: {show(value)}"
             parts.append(_cell(value, _most(chart), (left + c * wide, y, wide, tall), title))
     bottom = top + rows * tall
-    below = names_below(x_names, [left + (c + 0.5) * wide for c in range(columns)], bottom, left)
+    below = names_below(x_names, [left + (c + 0.5) * wide for c in range(columns)], bottom, left, width)
     height = bottom + below.height + 4
     parts.append(below.drawn)
     if chart.x_label:

@@ -4,6 +4,7 @@ models.suite(Tree)                                   # on the sets of inputs in 
 models.suite(Tree, {"mine": (features, batch)})      # on your own
 """
 
+import copy
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,9 +18,11 @@ from torch import Tensor
 import deepwright.features  # noqa: F401  registers the kinds
 from deepwright import registries
 from deepwright.contracts import FittedFeature, Network, Suits
-from deepwright.core.errors import Refused
+from deepwright.core.errors import RecipeError, Refused
+from deepwright.draft import Draft, split_path
 from deepwright.draw import Draw
 from deepwright.fields import Batch, Field
+from deepwright.ranges import TUNED, read
 from deepwright.recipe import Recipe
 from deepwright.spaces import Box
 from deepwright.testing import samples
@@ -27,6 +30,7 @@ from deepwright.testing.fields import expect
 from deepwright.testing.settings import check_sentence, check_settings, variants
 from deepwright.training.frozen import frozen_statistics
 from deepwright.training.settings import Train
+from deepwright.verbs.tune.points import param_of
 
 __all__ = ["CHECKS", "HEADS", "SETS", "Case", "cases", "fitted_columns", "inputs", "suite"]
 
@@ -158,6 +162,7 @@ def check_kind(kind: type[Any]) -> None:
         objective = {"kind": kind.objective}
         recipe = Recipe.model_validate({"model": kind(), "objective": objective, "train": kind().recommended(rows)})
         expect(recipe.model == kind(), f"{kind.__name__} does not survive a recipe.")
+        check_space(kind, rows)
     for epochs in (0.0, 0.1, 3.0, 1e6):
         sized = kind().sized(epochs)
         expect(isinstance(sized, kind), f"{kind.__name__}.sized must give a {kind.__name__}.")
@@ -168,6 +173,28 @@ def check_kind(kind: type[Any]) -> None:
         check_sentence(error)
         return
     raise AssertionError(f"{kind.__name__} is built without any input; it must be Refused in a sentence.")
+
+
+def check_space(kind: type[Any], rows: int) -> None:
+    """What it offers to be tuned can be a recipe: both ends of each range and between them, with its own settings inside."""
+    objective = registries.objectives.get(kind.objective)()
+    whole = {
+        "model": kind().sized(1e6).model_dump(),
+        "objective": objective.model_dump(),
+        "train": kind().recommended(rows),
+    }
+    for name, written in kind().space(rows).items():
+        path, one = split_path(name), read(written, (name,))
+        expect(path[0] in TUNED, f"{kind.__name__}.space: '{name}' is none of {', '.join(TUNED)}.")
+        draft = Draft(copy.deepcopy(whole))
+        own = draft.get(*path)
+        expect(param_of(one, own) is not None, f"{kind.__name__}.space: its own '{name}', {own}, is not in the range.")
+        for value in one.ends():
+            draft.put(path, value, name)
+            try:
+                Recipe.from_draft(draft)
+            except RecipeError as error:
+                raise AssertionError(f"{kind.__name__}.space: {error}") from error
 
 
 def inputs_become_z(case: Case) -> None:

@@ -111,6 +111,13 @@ class Optimizer(Config):
         made.register_step_pre_hook(_prepare)
         return made
 
+    def space(self) -> dict[str, Any]:
+        """What `tune` chooses from around these settings: rates from a fifth to five times, the decay further."""
+        rates = {name: getattr(self, name) for name in type(self).model_fields if name.endswith("lr")}
+        found = {name: {"log": [value / 5, value * 5]} for name, value in rates.items()}
+        decay = self.weight_decay
+        return found | ({"weight_decay": {"log": [decay / 20, min(1.0, decay * 5)]}} if 0 < decay < 1 else {})
+
     def _build(self, groups: Groups) -> torch.optim.Optimizer:
         raise NotImplementedError
 

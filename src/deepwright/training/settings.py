@@ -38,7 +38,9 @@ class Train(Config):
         optimizer, schedule: None takes what the model recommends.
         l1: factor of the sum of absolute weights, added to the loss.
         l2: decoupled weight decay; None leaves it to the optimiser's own default.
-        validations: how often the validation rows are answered over the whole budget (at most once an epoch).
+        validations: how often the validation rows are answered over the whole budget, at most once an epoch unless
+            `inside_epochs`. validation_rows: at most so many of them are asked, always the same ones; None for all that a
+            wall-clock budget affords.
         longest: epochs at most under a wall-clock budget; None for no limit.
         checkpoint_seconds: time between two checkpoints; costly ones come less often.
         precision: "auto" is bf16 where the device has it natively, it is faster, and the loss stays the same.
@@ -58,6 +60,8 @@ class Train(Config):
     l2: float | None = Field(default=None, ge=0.0)
     longest: int | None = Field(default=None, ge=1)
     validations: int = Field(default=40, ge=1)
+    inside_epochs: bool = False
+    validation_rows: int | None = Field(default=None, ge=1)
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     threads: Annotated[int | None, BeforeValidator(_number_or_auto)] = Field(default=None, ge=1, le=1024)
     checkpoint_seconds: float = Field(default=30.0, gt=0.0)

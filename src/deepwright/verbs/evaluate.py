@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
+from pydantic import Field as Setting
 from torch import Tensor
 
 from deepwright import registries
@@ -29,7 +30,7 @@ from deepwright.verbs.worst import worst
 if TYPE_CHECKING:
     from deepwright.run import Run
 
-__all__ = ["Answered", "Evaluate"]
+__all__ = ["Answered", "Evaluate", "answer_rows"]
 
 ALLOWANCE = 0.2  # of a wall-clock budget
 SECONDS = 60.0  # otherwise
@@ -59,11 +60,13 @@ class Evaluate(Config):
     Args:
         on: data to evaluate on; None takes the run's own test rows (validation rows where there are none).
         baselines: learn the baselines again and compare.
+        seconds: the baselines may take; None: a fifth of a wall-clock budget, otherwise a minute.
     """
 
     kind: Literal["evaluate"] = "evaluate"
     on: Any = None
     baselines: bool = True
+    seconds: float | None = Setting(default=None, gt=0.0)
 
     def check(self, run: "Run") -> None:
         """Raises Refused: the run has no target."""
@@ -117,6 +120,7 @@ class Evaluate(Config):
             return constant
         budget = run.recipe.train.budget
         seconds = max(5.0, ALLOWANCE * budget.amount) if budget.unit == "seconds" else SECONDS
+        seconds = seconds if self.seconds is None else self.seconds
         train = np.flatnonzero(run.parts == PARTS["train"])
         return baselines(run.features, run.task, (data.table, train), (answered.table, answered.rows), answered.targets,
                          seconds, run.recipe.seed)  # fmt: skip

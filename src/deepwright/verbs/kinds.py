@@ -3,7 +3,8 @@
 import deepwright.verbs.attack
 import deepwright.verbs.evaluate
 import deepwright.verbs.explain
-import deepwright.verbs.generate  # noqa: F401
+import deepwright.verbs.generate
+import deepwright.verbs.tune  # noqa: F401
 from deepwright import recipe, registries
 from deepwright.core.report import Grid, Report
 
@@ -20,6 +21,8 @@ NOUNS = (
     "optimizers",
     "schedules",
     "averages",
+    "searches",
+    "prunings",
     "verbs",
 )
 

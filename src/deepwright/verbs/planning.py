@@ -64,7 +64,10 @@ def _counted(
     """Steps or epochs: the number of threads that the work suggests, so that most runs agree, unless it is slow now."""
     pace.plan()
     epochs = max(1, int(pace.total / pace.steps_per_epoch))
-    choices: dict[str, Any] = {"validations": min(settings.validations, epochs), "epochs": epochs}
+    looks = settings.validations if settings.inside_epochs else min(settings.validations, epochs)
+    choices: dict[str, Any] = {"validations": looks, "epochs": epochs}
+    if settings.validation_rows is not None:
+        choices["validation_rows"] = settings.validation_rows
     usual = numbers[0] if len(numbers) == 1 else threads_by_work(copies("float32"))
     if len(numbers) * len(precisions) == 1 or pace.total < FEW_STEPS:
         return {**choices, "threads": usual, "precision": precisions[0]}, 0.0

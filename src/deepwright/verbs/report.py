@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["write_report"]
 
-_ORDER = ("evaluate", "explain", "attack", "generate", "train")
+_ORDER = ("evaluate", "explain", "attack", "generate", "tune", "train")
 
 
 def write_report(run: "Run", path: Path | None = None, rows: bool = True) -> Path:

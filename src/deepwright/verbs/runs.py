@@ -8,12 +8,13 @@ from deepwright.core.report import Grid, Report, Text
 from deepwright.core.wording import interval
 from deepwright.run import Run
 from deepwright.verbs.figures import named
+from deepwright.verbs.tune.folder import TuneFolder, is_tune
 
 __all__ = ["runs"]
 
 
 def runs(folder: Path) -> Report:
-    """Each run with its target, model, state and figure; damaged ones are listed as such.
+    """Each run with its target, model, state and figure, and each tune with its winner; damaged ones are listed as such.
 
     Raises:
         RunError: there is no such folder.
@@ -22,12 +23,14 @@ def runs(folder: Path) -> Report:
         raise RunError(f"There is no folder {folder}. Runs are written to 'runs' unless --out says otherwise.")
     rows, data = [], []
     for path in sorted(folder.iterdir(), key=_order):
-        if not (path / "recipe.yaml").exists():
+        if not (path / "recipe.yaml").exists() and not is_tune(path):
             continue
         try:
-            run = Run.load(path)
-            figure = _figure(path)
-            row = (path.name, ", ".join(run.recipe.target) or "–", run.recipe.model.kind, run.state, figure)
+            if is_tune(path):
+                row = _tune(path)
+            else:
+                run = Run.load(path)
+                row = (path.name, ", ".join(run.recipe.target) or "–", run.recipe.model.kind, run.state, _figure(path))
         except InputError as error:
             row = (path.name, "–", "–", "damaged", str(error))
         rows.append(row)
@@ -36,6 +39,16 @@ def runs(folder: Path) -> Report:
         return Report("runs", "Runs", {"version": 1, "runs": []}, (Text(f"There are no runs in {folder}."),))
     grid = Grid(f"Runs in {folder}", ("run", "target", "model", "state", "figure"), tuple(rows))
     return Report("runs", "Runs", {"version": 1, "runs": data}, (grid,))
+
+
+def _tune(path: Path) -> tuple[str, str, str, str, str]:
+    """A tune among the runs: what was searched, how far it is, and where its winner lies."""
+    record = TuneFolder.load(path).record
+    target = record["draft"].get("target") or []
+    state = "finished" if record["stage"] == "finished" else "unfinished"
+    winner = record.get("winner")
+    told = "–" if winner is None else f"winner: {Path(winner['run']).name}"
+    return path.name, ", ".join([target] if isinstance(target, str) else target) or "–", "tune", state, told
 
 
 def _order(path: Path) -> tuple[str, int]:

@@ -27,6 +27,7 @@ from deepwright.training.pace import Pace, Segment
 from deepwright.training.step import native_half
 from deepwright.training.threads import computing
 from deepwright.verbs.planning import decide
+from deepwright.verbs.probe import SECONDS, Probed, probe
 from deepwright.verbs.thread_choice import Wish, threads_of
 from deepwright.verbs.validation import answers_and_truth, validation
 
@@ -131,6 +132,15 @@ class Session:
             return {"lines": self.journal.lines}
 
         return Checkpoints(self.run.folder / "checkpoints", before=before)
+
+    def cost(self) -> Probed:
+        """What a step and a validation cost with the recipe's number of threads, on copies; nothing is written."""
+        network, given = self._fresh(), self.settings.precision
+        both = ("float32", "bfloat16") if network.half and native_half(self.device.type) else ("float32",)
+        precisions = (given,) if given != "auto" else both
+        with computing(None):
+            threads = (self.settings.threads or 1,)
+            return probe(lambda wanted: self._copy(network, wanted), precisions, threads, SECONDS, judge=True)
 
     def _pace(self, clock: Callable[[], float], recorded: tuple[Segment, ...] = ()) -> Pace:
         rows = len(self.prepared["train"])

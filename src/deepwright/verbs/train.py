@@ -22,7 +22,7 @@ from deepwright.verbs.session import Session, Watch
 from deepwright.verbs.thread_choice import Wish
 from deepwright.verbs.validation import metric_names
 
-__all__ = ["Watch", "check_fit", "resume", "train"]
+__all__ = ["Watch", "check_fit", "ready", "resume", "train"]
 
 
 Then = Callable[[Run], object]
@@ -45,15 +45,7 @@ def train(
     """
     watch = watch or Watch()
     began = process_seconds() if began is None else began
-    prepared = prepare(draft, source, test, watch.tell)
-    watch.tell("looking for trouble")
-    prepared.findings += examine(prepared)
-    errors = _errors(prepared.findings)
-    if prepared.recipe.data.strict:
-        errors += [f.text for f in prepared.findings if f.code in ("bad-values", "bad-target", "unreadable", "ragged")]
-    if errors:
-        raise DataError("\n".join(errors))
-    check_fit(prepared)
+    prepared = ready(draft, source, test, watch)
     with ExitStack() as held:
         ranks = held.enter_context(joined())
         run = _new_run(prepared, out, command, ranks, held)
@@ -64,6 +56,25 @@ def train(
         if then is not None and ranks.rank == 0:
             then(run)
         return run
+
+
+def ready(draft: Draft, source: Any = None, test: Any = None, watch: Watch | None = None) -> Prepared:
+    """Prepared data that nothing speaks against training on.
+
+    Raises:
+        RecipeError, DataError, Refused: in sentences.
+    """
+    watch = watch or Watch()
+    prepared = prepare(draft, source, test, watch.tell)
+    watch.tell("looking for trouble")
+    prepared.findings += examine(prepared)
+    errors = _errors(prepared.findings)
+    if prepared.recipe.data.strict:
+        errors += [f.text for f in prepared.findings if f.code in ("bad-values", "bad-target", "unreadable", "ragged")]
+    if errors:
+        raise DataError("\n".join(errors))
+    check_fit(prepared)
+    return prepared
 
 
 def _errors(findings: Sequence[Finding]) -> list[str]:

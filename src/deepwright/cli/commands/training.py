@@ -21,7 +21,7 @@ from deepwright.cli.options import (
 )  # fmt: skip
 from deepwright.core.errors import Interrupted
 
-__all__ = ["COMMANDS"]
+__all__ = ["COMMANDS", "command_line", "short"]
 
 
 @click.command(short_help="Make a network from a table, pictures, or a recipe.")
@@ -43,7 +43,7 @@ def train(source: str, shared: Shared, **flags: Any) -> None:
     from deepwright.verbs.train import train as work
 
     out = Path(shared.out or "runs")
-    _work(shared, lambda watch, then: work(draft, out=out, watch=watch, began=0.0, command=_command(), then=then))
+    _work(shared, lambda watch, then: work(draft, out=out, watch=watch, began=0.0, command=command_line(), then=then))
 
 
 @click.command()
@@ -52,12 +52,24 @@ def train(source: str, shared: Shared, **flags: Any) -> None:
 @threads_option
 @shared
 def resume(run: str, data: str | None, threads: Any, shared: Shared) -> None:
-    """Go on with an interrupted training, bit for bit (unless --threads changes the number of threads)."""
+    """Go on with an interrupted training, bit for bit (unless --threads changes the number of threads).
+
+    Or with an interrupted tune: finished trials are kept, running ones are run again.
+    """
+    from deepwright.verbs.tune.folder import is_tune
+
+    if is_tune(Path(run)):
+        from deepwright.cli.commands.tuning import go_on
+
+        go_on(Path(run), data, threads, shared)
+        return
     from deepwright.verbs.train import resume as work
 
     _work(
         shared,
-        lambda watch, then: work(Path(run), source=data, watch=watch, command=_command(), then=then, threads=threads),
+        lambda watch, then: work(
+            Path(run), source=data, watch=watch, command=command_line(), then=then, threads=threads
+        ),
     )
 
 
@@ -71,7 +83,8 @@ def _usual_budget(model: Any) -> str:
     return getattr(models.get(kind), "budget", "5min") if kind in models else "5min"
 
 
-def _command() -> str:
+def command_line() -> str:
+    """What was typed, as it can be typed again."""
     return shlex.join(["deepwright", *readable(sys.argv[1:])])
 
 
@@ -104,7 +117,7 @@ def _work(shared: Shared, work: Any) -> None:
     if shared.json:
         emit(as_json({**report.data, "folder": str(run.folder), "report": str(page)}))
         return
-    shared.show(_short(report))
+    shared.show(short(report))
     if not shared.quiet:
         emit(f"\nRun:    {run.folder}\nReport: {page}\n")
         if run.task is not None:
@@ -121,7 +134,7 @@ def _how_to_go_on(known: list[Any]) -> str:
     return f"Stopped; what was saved is kept. Go on with: deepwright resume {folder}"
 
 
-def _short(report: Any) -> Any:
+def short(report: Any) -> Any:
     """What fits on a screen: headlines, sentences and the first table; the page has the rest."""
     from dataclasses import replace
 

@@ -1,0 +1,87 @@
+"""tune."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from deepwright.cli.commands.training import command_line, short
+from deepwright.cli.options import Shared, Whole, as_json, build_draft, data_options, emit, shared
+from deepwright.core.errors import Interrupted
+
+__all__ = ["COMMANDS", "go_on"]
+
+
+@click.command()
+@click.argument("source")
+@data_options
+@click.option("--model", metavar="KIND", help="mlp, cnn, fusion …; chosen by the inputs otherwise.")
+@click.option("--metric", metavar="NAME", help="The figure that decides (default: the loss).")
+@click.option("--space", "spaces", multiple=True, metavar="KEY=SPACE", help="What to try: train.optimizer.lr=log:1e-4..1e-1, model.depth=int:1..6, train.batch=32,64; repeatable.")  # fmt: skip
+@click.option("--trials", type=Whole(min=1), help="Trials at most (default 50).")
+@click.option("--budget", metavar="TIME", help="Of everything, the report included (default 20min).")
+@click.option("--jobs", type=Whole(min=1), help="Trainings at a time (default: one a core).")
+@click.option("--threads", type=Whole(min=1), help="Threads of each job (default 1).")
+@click.option("--search", metavar="KIND", help="tpe, random, grid, cmaes (default tpe).")
+@click.option("--prune", metavar="KIND", help="halving, hyperband, median, none (default halving).")
+@click.option("--storage", metavar="URL", help="Optuna storage that several machines share.")
+@shared
+def tune(source: str, shared: Shared, spaces: tuple[str, ...], trials: int | None, budget: str | None, jobs: int | None,
+         threads: int | None, search: str | None, prune: str | None, storage: str | None, **flags: Any) -> None:  # fmt: skip
+    """Find better settings: many short trainings side by side, the best one trained again and compared.
+
+    Spaces stand in the recipe where a value would, or come from --space; without any, the model offers its own.
+    --out is the folder of runs: it gets the tune's folder and the winner's run.
+    """
+    from deepwright.ranges import assign
+
+    draft = build_draft(source, shared, **flags)
+    for one in spaces:
+        assign(draft, one)
+    from deepwright.verbs.tune.plan import division
+    from deepwright.verbs.tune.settings import settled
+
+    given = {"trials": trials, "budget": budget, "jobs": jobs, "threads": threads, "search": search, "prune": prune,
+             "storage": storage}  # fmt: skip
+    known = {name: value for name, value in given.items() if value is not None}
+    settings = settled(known, {name: f"--{name}" for name in known})
+    shared.say(f"Budget: {settings.budget} in all (--budget): {division(settings.budget.amount)}.")
+    from deepwright.verbs.tune.tune import tune as work
+
+    out = Path(shared.out or "runs")
+    _work(shared, lambda watch: work(draft, settings, out=out, watch=watch, began=0.0, command=command_line()))
+
+
+def go_on(folder: Path, data: str | None, threads: Any, shared: Shared) -> None:
+    """Resume a tune."""
+    from deepwright.verbs.tune.tune import resume_tune
+
+    _work(shared, lambda watch: resume_tune(folder, data, watch, command_line(), threads))
+
+
+def _work(shared: Shared, work: Any) -> None:
+    """Tune with progress, then report and say what to do next."""
+    from deepwright.cli.progress import Progress
+    from deepwright.verbs.tune.folder import is_tune
+    from deepwright.verbs.tune.settings import TuneWatch
+
+    folders: list[Path] = []
+    with Progress(shared.quiet) as progress:
+        try:
+            tuned = work(TuneWatch(progress.tell, progress.line, progress.standing, folders.append))
+        except KeyboardInterrupt as error:
+            text = "Stopped before the first trial; nothing was lost."
+            if folders and is_tune(folders[0]):
+                text = f"Stopped; finished trials are kept. Go on with: deepwright resume {folders[0]}"
+            raise Interrupted(text) from error
+    if shared.json:
+        emit(as_json(tuned.report.data))
+        return
+    shared.show(short(tuned.report))
+    if not shared.quiet:
+        emit(f"\nRun:    {tuned.run.folder}\nTune:   {tuned.folder}\nReport: {tuned.folder / 'report.html'}\n")
+        if tuned.run.task is not None:
+            emit(f"Next:   deepwright predict {tuned.run.folder} NEW_DATA -o answers.csv\n")
+
+
+COMMANDS = (tune,)
