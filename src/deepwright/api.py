@@ -96,7 +96,7 @@ def tune(
     frames = None if _is_path(data) else data
     tests = None if test is None or _is_path(test) else test
     with Progress(quiet) as progress:
-        watch = TuneWatch(progress.tell, progress.line, progress.standing)
+        watch = TuneWatch(progress.tell, progress.line, progress.findings, progress.standing)
         return work(draft, chosen, frames, tests, Path(out), watch, process_seconds(), "deepwright.tune")
 
 
@@ -148,7 +148,7 @@ def resume(
             from deepwright.verbs.tune.settings import TuneWatch
             from deepwright.verbs.tune.tune import resume_tune
 
-            looking = TuneWatch(progress.tell, progress.line, progress.standing)
+            looking = TuneWatch(progress.tell, progress.line, progress.findings, progress.standing)
             return resume_tune(Path(folder), data, looking, "deepwright.resume", threads)
         started: list[Run] = []
         watch, then = _watch(progress, started), _completing(progress)

@@ -21,6 +21,9 @@ from deepwright.training.events import (
 )  # fmt: skip
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from deepwright.contracts import Finding
     from deepwright.run import Run
     from deepwright.verbs.tune.settings import Standing
 
@@ -198,7 +201,11 @@ class Progress:
         inputs = f"{len(run.features)} {'input' if len(run.features) == 1 else 'inputs'}"
         rows = f"{counts[0]} training, {counts[1]} validation, {counts[2]} test rows"
         self.line(f"Run {run.folder}: {model.kind} on {inputs}; {rows}.")
-        for finding in run.findings:
+        self.findings(run.findings)
+
+    def findings(self, findings: "Sequence[Finding]") -> None:
+        """Warnings about the data, and decisions that are worth a line."""
+        for finding in findings:
             if finding.severity == "warning" or finding.code in _TOLD:
                 self.line(f"{'Warning' if finding.severity == 'warning' else 'Note'}: {finding.text}")
 

@@ -55,3 +55,7 @@ def test_the_last_trainings_are_planned_for_the_most_costly_settings() -> None:
 def test_a_budget_the_person_has_fixed_is_kept(given: Budget, steps: int) -> None:
     plan = planned([CHEAP], replace(ROOM, given=given))
     assert (plan.budget, plan.steps) == (given, steps)
+
+
+def test_looks_the_person_has_fixed_are_kept() -> None:
+    assert planned([CHEAP], replace(ROOM, looks=5)).looks == 5

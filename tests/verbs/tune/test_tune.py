@@ -79,8 +79,11 @@ def test_a_tune_leaves_a_winner_a_report_and_an_ordinary_run(cli: Cli, here: Pat
     assert "finished" in cli("runs").out
     cli("resume", "runs/flats-tune-1").refused("is finished; its winner is", "deepwright tune", "spaces.yaml")
     cli("predict", "runs/flats-tune-1", "flats.csv").refused("is a tune, not a run")
-    again = cli("tune", "runs/flats-tune-1/spaces.yaml", "--trials", 1, "--jobs", 1, "--quiet")
-    assert (again.code, again.out, again.err) == (0, "", "")
+    again = cli("tune", "runs/flats-tune-1/spaces.yaml", "--trials", 1, "--jobs", 1, "--json", "--quiet")
+    assert (again.code, again.err) == (0, "")
+    assert json.loads(again.out)["trials"][0] == {**told["trials"][0], "seconds": pytest.approx(0, abs=1e9)}, (
+        "the same plan"
+    )
 
 
 def test_the_same_seed_and_one_job_try_the_same_and_a_kill_changes_nothing(here: Path) -> None:
@@ -115,6 +118,38 @@ def _safe(folder: Path) -> list[Any]:
         return points(folder)
     except sqlite3.Error:
         return []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals differ there")
+def test_ctrl_c_keeps_finished_trials(here: Path) -> None:
+    words = [
+        sys.executable,
+        "-m",
+        "deepwright",
+        "tune",
+        "flats.csv",
+        "--target",
+        "y",
+        "--ignore",
+        "teuer",
+        "--jobs",
+        "2",
+        *SMALL,
+    ]
+    child = subprocess.Popen(
+        words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
+    )
+    folder = Path("runs/flats-tune-1")
+    while child.poll() is None and not ((folder / "trials.db").exists() and len(_safe(folder)) >= 2):
+        time.sleep(0.02)
+    child.send_signal(signal.SIGINT)
+    out, err = child.communicate(timeout=120)
+    assert (child.returncode, out) == (130, "")
+    assert "of 50 trials; they are kept." in err
+    assert f"Go on with: deepwright resume {folder}" in err
+    assert "Traceback" not in err
+    assert len(points(folder)) >= 2
+    assert not list(folder.glob("lock-*.json"))
 
 
 def test_python_tunes_frames_and_searches_settings_of_task_and_features(here: Path) -> None:

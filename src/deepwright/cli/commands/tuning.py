@@ -68,7 +68,7 @@ def _work(shared: Shared, work: Any) -> None:
     folders: list[Path] = []
     with Progress(shared.quiet) as progress:
         try:
-            tuned = work(TuneWatch(progress.tell, progress.line, progress.standing, folders.append))
+            tuned = work(TuneWatch(progress.tell, progress.line, progress.findings, progress.standing, folders.append))
         except KeyboardInterrupt as error:
             text = "Stopped before the first trial; nothing was lost."
             if folders and is_tune(folders[0]):

@@ -36,7 +36,7 @@ __all__ = ["Finale", "Tuned"]
 
 LAST_WORDS = 2.0  # seconds for the page after the baselines
 LIVES = 3  # of a training whose process dies: each goes on from the last checkpoint
-LEAST = 5.0  # seconds for a last training, whatever is left
+LEAST = 2.0  # seconds for a last training, whatever is left
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,8 @@ class Finale:
                 word = jobs.next(0.25)
                 if word is not None and word[0] in busy:
                     self._heard(*word, busy, waiting, lives, done)
-                self._watch.tell(f"training the winner and the default recipe: {sum(done.values()) / len(places):.0%}")
+                share = 100 * sum(done.values()) / len(places)
+                self._watch.tell(f"training the winner and the default recipe: {share:.0f} %")
 
     def _order(self, place: int, folder: Path, after: int) -> Path:
         budget = self._search.settings.budget.amount
@@ -201,6 +202,7 @@ class Finale:
             network, best.number, others, figure, self._folder.record["better"],
             lambda mean: restated(mean, base.packed, train),
         )  # fmt: skip
+        network.to("cpu")
         if mixed.kept:
             run.save_weights(network)
             write_json(run.folder / "soup.json", {"format": 1, **mixed.to_dict()})

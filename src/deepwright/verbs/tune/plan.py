@@ -97,7 +97,7 @@ class Room:
     Args:
         left: seconds of the whole `budget` that are left. share: of a full trial's work that trials take on average.
         per_epoch: steps an epoch. longest: epochs at most. rows: for validation.
-        given: a trial's own budget, if the person has fixed one in steps or epochs.
+        given: a trial's own budget, if the person has fixed one in steps or epochs. looks: the same for the looks.
     """
 
     left: float
@@ -109,6 +109,7 @@ class Room:
     longest: int | None
     rows: int
     given: Budget | None = None
+    looks: int | None = None
 
     def steps(self, mean: Cost, high: Cost, looks: int) -> int:
         """Steps a trial may take, with so many looks."""
@@ -128,6 +129,8 @@ def planned(costs: list[Cost], room: Room) -> Plan:
         costs: of the default recipe, then of others of the space; their looks are at all rows.
     """
     mean, high = mean_of(costs), Cost(*(max(getattr(cost, name) for cost in costs) for name in MEASURED))
+    if room.looks is not None:
+        return _plan(room, mean, high, room.steps(mean, high, room.looks), room.looks, room.rows)
     for looks in LOOKS:
         steps = room.steps(mean, high, looks)
         if looks <= steps and looks * mean.look <= LOOKING * mean.trial(steps, looks):

@@ -1,10 +1,10 @@
 """Settings of a tune, and who looks on while it runs."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field as Setting
 from pydantic import ValidationError
@@ -16,6 +16,9 @@ from deepwright.registries import prunings, searches
 from deepwright.training.budget import Budget
 from deepwright.verbs.tune.prunings import Halving
 from deepwright.verbs.tune.searches import TPE
+
+if TYPE_CHECKING:
+    from deepwright.contracts import Finding
 
 __all__ = ["Standing", "Tune", "TuneWatch", "settled"]
 
@@ -94,9 +97,11 @@ class Standing:
 
 @dataclass
 class TuneWatch:
-    """Who looks on: what is being done, lasting lines, how far it is, and the folder as soon as there is one."""
+    """Who looks on: what is being done, lasting lines, what was found in the data, how far it is, and the folder as soon as
+    there is one."""
 
     tell: Callable[[str], None] = lambda text: None
     line: Callable[[str], None] = lambda text: None
+    findings: Callable[["Sequence[Finding]"], None] = lambda findings: None
     standing: Callable[[Standing], None] = lambda standing: None
     folder: Callable[[Path], None] = lambda folder: None

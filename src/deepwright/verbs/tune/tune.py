@@ -19,7 +19,7 @@ from deepwright.core.lock import locked
 from deepwright.data.split import PARTS
 from deepwright.draft import Draft
 from deepwright.preparation import Data, Prepared
-from deepwright.ranges import Range, read, take
+from deepwright.ranges import Range, name_of, read, take
 from deepwright.recipe import Recipe, plain, problems_of, tidy
 from deepwright.run import Run, new_folder
 from deepwright.verbs.environment import environment, pick_device
@@ -79,6 +79,8 @@ def tune(
     name = Path(prepared.data.table.origin.split(".")[0] or "run").name
     folder = TuneFolder(new_folder(out, f"{name}-tune"), {})
     watch.folder(folder.path)
+    watch.line(_subject(folder.path, prepared, ranges))
+    watch.findings(prepared.findings)
     surroundings = environment(prepared.data.table, prepared.task, prepared.recipe.seed, pick_device(), command)
     with _held(folder.path, settings, command) as jobs:
         watch.tell("writing the data where all trials can read them")
@@ -91,7 +93,6 @@ def tune(
             out=str(out), owner=secrets.token_hex(8), seed=full.seed, in_memory=source is not None and full.data.source is None,
             study=_study_name(name, own, ranges, settings, surroundings), plan=None, stage="trials", seconds=0.0,
         )  # fmt: skip
-        _write_spaces(folder, own, ranges, full)
         if own.has("train", "budget") and full.train.budget.unit == "seconds":
             watch.line(
                 f"train.budget {full.train.budget} is not used: all trials get the same number of steps instead."
@@ -177,6 +178,7 @@ def _searched(
         ground.space = _planned_space(ground.space, plan)
         if settings.default_first and settings.search.starts_anywhere:
             study.start = ground.space.start(ground.recipe(None))
+        _write_spaces(folder, ground.space)
         folder.keep(plan=plan.to_dict(), starts=study.start is not None, search_from=clock())
         search = Search(settings, ground, study, plan, jobs, watch, clock)
         watch.line(_division(search, clock()))
@@ -202,7 +204,8 @@ def _plan(settings: Tune, ground: Ground, jobs: Jobs, clock: Callable[[], float]
     def made() -> Plan:
         measured = costs(jobs, ground, run.recipe.seed, budget)
         room = Room(budget - clock(), budget, trials, len(jobs), settings.prune.share, per_epoch, train.longest,
-                    min(train.validation_rows or judged, judged), given)  # fmt: skip
+                    min(train.validation_rows or judged, judged), given,
+                    train.validations if train.inside_epochs else None)  # fmt: skip
         return planned(measured, room)
 
     plan = made()
@@ -285,12 +288,25 @@ def _study_name(
     return f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 
-def _write_spaces(folder: TuneFolder, draft: Draft, ranges: Mapping[tuple[str, ...], Range], full: Recipe) -> None:
-    """spaces.yaml: what was searched, as a recipe for another tune."""
-    whole = _copy(draft)
+def _write_spaces(folder: TuneFolder, space: Space) -> None:
+    """spaces.yaml: what was searched, as a recipe; with the plan in it, another tune of it tries the same."""
+    full = Run.load(folder.base("0")).recipe
+    whole = _copy(space.draft)
     source = plain(full.data.model_dump()).get("source")
     if source is not None:
         whole.put(("data", "source"), source, "the tune")
-    for path, one in ranges.items():
+    whole.put(("seed",), full.seed, "the tune")
+    usual = {path: value for path, value in space.usual.items() if not whole.has(*path)}
+    for path, value in {**usual, **space.fixed}.items():
+        whole.put(path, value, "the tune")
+    for path, one in space.paths.items():
         whole.put(path, one.written(), "the tune")
     write_text(folder.path / "spaces.yaml", yaml.safe_dump(plain(whole.value), sort_keys=False, allow_unicode=True))
+
+
+def _subject(folder: Path, prepared: Prepared, ranges: Mapping[tuple[str, ...], Range]) -> str:
+    """What is tuned, before anything is trained."""
+    counts = ", ".join(f"{len(prepared.rows(part))} {name}" for part, name in
+                       (("train", "training"), ("validation", "validation"), ("test", "test")))  # fmt: skip
+    names = ", ".join(name_of(path) for path in ranges)
+    return f"Tune {folder}: {prepared.recipe.model.kind}; {counts} rows; chosen are {names}."
