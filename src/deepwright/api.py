@@ -37,7 +37,7 @@ def train(
         recipe: a recipe, its file, or a mapping; other arguments win over it.
         threads: of the processor; "auto" (the default) takes what is fastest now.
         settings: dotted recipe keys and values, as `--set` takes them: {"train.batch": 64}.
-        flags: id, time, group, ignore, strict, metric, as on the command line.
+        flags: id, time, group, ignore, strict, metric, track, as on the command line.
 
     Returns:
         The run. After an interrupt: the best network so far; go on with `resume(run.folder)`.
@@ -237,7 +237,7 @@ def _draft(
         ("data", "test"): str(test) if test is not None and _is_path(test) else None,
         ("target",): [target] if isinstance(target, str) else None if target is None else list(target),
         ("train", "budget"): budget, ("task",): _plain(task), ("model",): _plain(model), ("seed",): seed,
-        ("evaluate", "metric"): flags.pop("metric", None),
+        ("evaluate", "metric"): flags.pop("metric", None), ("track",): plain(flags.pop("track", None)),
     }  # fmt: skip
     given |= {("data", name): plain(value) for name, value in flags.items()}
     for path, value in given.items():

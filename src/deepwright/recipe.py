@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BeforeValidator, ValidationError
+from pydantic import AfterValidator, BeforeValidator, ValidationError
 from pydantic import Field as Setting
+from pydantic_core import PydanticCustomError
 
 import deepwright.data.sources
 import deepwright.data.split
@@ -17,6 +18,7 @@ import deepwright.metrics
 import deepwright.models
 import deepwright.objectives
 import deepwright.tasks
+import deepwright.tracking
 import deepwright.training.averages
 import deepwright.training.optimizers
 import deepwright.training.schedules  # noqa: F401  the kinds a recipe may name
@@ -45,6 +47,18 @@ def _many(value: Any) -> Any:
         if isinstance(name, bool | float | date):
             raise ValueError(f"expected names of columns; YAML reads one of them as {name!r}: put it in quotes")
     return tuple(str(name) if isinstance(name, int) else name for name in names)
+
+
+def _listed(value: Any) -> Any:
+    """One or several kinds; `none` for none."""
+    return () if value in (None, "none") else (value,) if isinstance(value, str | Mapping) else value
+
+
+def _once(trackers: tuple[Any, ...]) -> tuple[Any, ...]:
+    twice = sorted({one.kind for one in trackers if sum(other.kind == one.kind for other in trackers) > 1})
+    if twice:
+        raise PydanticCustomError("twice", "'{kind}' is named twice; once is enough", {"kind": twice[0]})
+    return trackers
 
 
 Names = Annotated[tuple[str, ...], BeforeValidator(_many)]
@@ -84,6 +98,7 @@ class Recipe(Config):
 
     Args:
         target: the columns to be learnt. features: what each input column is.
+        track: other places that are told how the training goes: tensorboard, mlflow, wandb.
     """
 
     format: Literal[1] = 1
@@ -95,6 +110,9 @@ class Recipe(Config):
     objective: Annotated[Any, registries.objectives] | None = None
     train: Train = Train()
     evaluate: Evaluate = Evaluate()
+    track: Annotated[
+        tuple[Annotated[Any, registries.trackers], ...], BeforeValidator(_listed), AfterValidator(_once)
+    ] = ()
     seed: int = Setting(0, ge=0)
 
     @classmethod
@@ -243,5 +261,6 @@ train:
   schedule: {kind: cosine, warmup: 0.02}
 evaluate:
   metric: rmse
+# track: [tensorboard]        # or mlflow, wandb: told how it goes, beside events.jsonl
 seed: 0
 """

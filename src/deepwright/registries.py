@@ -16,6 +16,7 @@ __all__ = [
     "sources",
     "splits",
     "tasks",
+    "trackers",
     "verbs",
 ]
 
@@ -32,4 +33,5 @@ schedules = Registry("schedule")
 averages = Registry("average")
 searches = Registry("search")
 prunings = Registry("pruning")
+trackers = Registry("tracker")
 verbs = Registry("verb")

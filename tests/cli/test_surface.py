@@ -20,7 +20,7 @@ SHARED = {"-o/--out", "--seed", "--json", "--quiet", "--debug", "--force", "-h/-
 DATA = {"--target*", "--task", "--model", "--id", "--time", "--group", "--test", "--ignore*", "--strict", "--set*"}
 SURFACE = {
     "inspect": ("SOURCE", DATA | {"--overfit", "--show-personal"}),
-    "train": ("SOURCE", DATA | {"--budget", "--metric", "--threads"}),
+    "train": ("SOURCE", DATA | {"--budget", "--metric", "--threads", "--track*"}),
     "resume": ("RUN", {"--data", "--threads"}),
     "tune": (
         "SOURCE",

@@ -226,6 +226,8 @@ def build_draft(source: str, shared: Shared, **flags: Any) -> "Draft":
         draft.put(("target",), list(flags["targets"]), "--target")
     if flags.get("ignore"):
         draft.put(("data", "ignore"), list(flags["ignore"]), "--ignore")
+    if flags.get("track"):
+        draft.put(("track",), list(flags["track"]), "--track")
     if flags.get("strict"):
         draft.put(("data", "strict"), True, "--strict")
     if shared.seed is not None:

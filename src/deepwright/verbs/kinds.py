@@ -23,6 +23,7 @@ NOUNS = (
     "averages",
     "searches",
     "prunings",
+    "trackers",
     "verbs",
 )
 

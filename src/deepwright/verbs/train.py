@@ -20,6 +20,7 @@ from deepwright.training.journal import Journal
 from deepwright.verbs.environment import environment, pick_device
 from deepwright.verbs.session import Session, Watch
 from deepwright.verbs.thread_choice import Wish
+from deepwright.verbs.tracked import tell_completed, tracked
 from deepwright.verbs.validation import metric_names
 
 __all__ = ["Watch", "check_fit", "ready", "resume", "train"]
@@ -52,9 +53,11 @@ def train(
         watch = watch if ranks.rank == 0 else Watch()
         watch.run(run)
         held.enter_context(_resumable(run))
+        watch, tracking = held.enter_context(tracked(run, watch, ranks))
         run = Session(run, prepared.packed, pick_device(), watch, ranks).start(began)
         if then is not None and ranks.rank == 0:
             then(run)
+            tell_completed(run, tracking)
         return run
 
 
@@ -91,9 +94,11 @@ def check_fit(prepared: Prepared) -> None:
     """Whether model, objective, metric and data belong together, before anything is written.
 
     Raises:
-        Refused, RecipeError: they do not.
+        Refused, RecipeError: they do not. MissingExtra: a tracker's library is not installed.
     """
     recipe, task = prepared.recipe, prepared.task
+    for tracker in recipe.track:
+        tracker.check()
     if task is not None:
         metric_names(task, recipe.evaluate.metric)
     heads = {} if task is None else task.heads
@@ -146,6 +151,8 @@ def resume(
     """
     watch = watch or Watch()
     run = Run.load(folder)
+    for tracker in run.recipe.track:
+        tracker.check()
     with ExitStack() as held:
         ranks = held.enter_context(joined())
         watch = watch if ranks.rank == 0 else Watch()
@@ -164,11 +171,13 @@ def resume(
         run = run.moved(source)
         data = run.training_data()
         held.enter_context(_resumable(run))
+        watch, tracking = held.enter_context(tracked(run, watch, ranks))
         if not trained:
             watch.tell("encoding")
             run = Session(run, run.pack(data.table), pick_device(), watch, ranks).go_on(threads)
         if then is not None and ranks.rank == 0:
             then(run)
+            tell_completed(run, tracking)
         return run
 
 

@@ -30,6 +30,7 @@ __all__ = ["COMMANDS", "command_line", "short"]
 @click.option("--model", metavar="KIND", help="mlp, cnn, fusion …; chosen by the inputs otherwise.")
 @click.option("--budget", metavar="AMOUNT", help="60s, 5min, 20epochs, 2000steps (default 5min).")
 @click.option("--metric", metavar="NAME", help="The figure that decides.")
+@click.option("--track", metavar="KIND", multiple=True, help="Also tell tensorboard, mlflow or wandb how it goes (repeatable).")  # fmt: skip
 @threads_option
 @shared
 def train(source: str, shared: Shared, **flags: Any) -> None:
