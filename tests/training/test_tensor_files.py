@@ -57,10 +57,11 @@ def test_a_disk_that_takes_a_part_only(tmp_path, monkeypatch):
     write_tensors(tmp_path / "a.safetensors", {"a": torch.ones(2)})
     old = (tmp_path / "a.safetensors").read_bytes()
 
-    def full(file, data):
+    def full(part, tensors, values):
+        part.write_bytes(old[:20])
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr("deepwright.training.tensor_files._all", full)
+    monkeypatch.setattr("deepwright.training.tensor_files._write", full)
     with pytest.raises(DiskError, match="disk is full"):
         write_tensors(tmp_path / "a.safetensors", {"a": torch.zeros(2)})
     assert (tmp_path / "a.safetensors").read_bytes() == old

@@ -43,15 +43,15 @@ def _write(part: Path, tensors: Mapping[str, Tensor], values: Mapping[str, Any] 
     header = _header(names, tensors, values)
     place = header.index(_KEY) + len(_KEY)
     digest = hashlib.sha256(header)
-    with open(part, "rb+", buffering=0) as file:
-        _all(file, header)
+    with open(part, "rb+") as file:
+        file.write(header)
         for name in names:
             plain = tensors[name].detach().to("cpu").contiguous().reshape(-1)
             data = memoryview(plain.view(torch.uint8).numpy()).cast("B") if plain.numel() else memoryview(b"")
             digest.update(data)
-            _all(file, data)
+            file.write(data)
         file.seek(place)
-        _all(file, digest.hexdigest().encode())
+        file.write(digest.hexdigest().encode())
 
 
 def _header(names: list[str], tensors: Mapping[str, Tensor], values: Mapping[str, Any] | None) -> bytes:
@@ -69,12 +69,6 @@ def _header(names: list[str], tensors: Mapping[str, Tensor], values: Mapping[str
     text = json.dumps(entries, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
     return len(text).to_bytes(8, "little") + text
-
-
-def _all(file: Any, data: bytes | memoryview) -> None:
-    """A full disk may take a part before it refuses the rest."""
-    while data:
-        data = data[file.write(data) :]
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

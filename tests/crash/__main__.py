@@ -1,0 +1,128 @@
+"""The long crash test: kills every family again and again and counts how often the same bits come out.
+
+    python -m tests.crash --kills 200 [--family mlp] [--fresh]
+
+Half of the kills come at any time, half at a call to the disk, in the middle of a write where it is one; resumed trainings
+are killed again. Settings of the objective take turns. Finished kills are kept under tests/crash/.cache, by the hash of
+the sources, so that a run that was stopped goes on.
+"""
+
+import argparse
+import json
+import random
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks.harness import ROOT, files_hash, print_machine
+
+from deepwright.cli.progress import duration
+from tests.crash.families import Family, families
+from tests.crash.lives import Reference, killed, reference
+from tests.crash.server import Server
+
+CACHE = Path(__file__).parent / ".cache"
+
+
+class Kept:
+    """Results by name, one line each in a file; those of other sources are not looked at."""
+
+    def __init__(self, fresh: bool):
+        self._path = CACHE / f"{files_hash(ROOT / 'src', Path(__file__).parent)}.jsonl"
+        if fresh:
+            self._path.unlink(missing_ok=True)
+        self._known: dict[str, list[str]] = {}
+        for line in self._path.read_text(encoding="utf-8").splitlines() if self._path.exists() else ():
+            try:
+                name, differing = json.loads(line)
+            except ValueError:
+                continue  # cut short when this was stopped
+            self._known[name] = differing
+
+    def get(self, name: str, work: Callable[[], list[str]]) -> list[str]:
+        """What differed, from the file or found out now."""
+        if name not in self._known:
+            self._known[name] = work()
+            CACHE.mkdir(exist_ok=True)
+            with open(self._path, "a", encoding="utf-8") as file:
+                file.write(json.dumps([name, self._known[name]]) + "\n")
+        return self._known[name]
+
+    def has(self, name: str) -> bool:
+        return name in self._known
+
+
+class Bench:
+    """A fork server, scratch folders and the reference trainings of a family."""
+
+    def __init__(self, server: Server, family: Family, scratch: Path):
+        self.server, self.family, self._scratch = server, family, scratch
+        self._references: dict[str, Reference] = {}
+
+    def reference(self, option: str) -> Reference:
+        if option not in self._references:
+            folder = self._scratch / f"whole-{len(self._references)}"
+            self._references[option] = reference(self.server, self.family, option, folder)
+        return self._references[option]
+
+    def kill(self, number: int) -> list[str]:
+        """Kill number so and so: always the same one, but for the time that passes."""
+        chance = random.Random(f"{self.family.name} {number}")
+        option = self.family.options[number // 2 % len(self.family.options)]
+        folder = self._scratch / "kill"
+        try:
+            known = self.reference(option)
+            return killed(self.server, self.family, option, folder, known, chance, at_call=number % 2 == 1)[1]
+        except AssertionError as error:
+            return [str(error)]
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def count(bench: Bench, kills: int, kept: Kept) -> bool:
+    """Do the kills that are not done yet, telling how far it is; whether all came to the same."""
+    names = [f"{bench.family.name} kill {number}" for number in range(kills)]
+    began, new = time.monotonic(), 0
+    left = sum(not kept.has(name) for name in names)
+    bad = 0
+    for number, name in enumerate(names):
+        if not kept.has(name):
+            new += 1
+        differing = kept.get(name, lambda number=number: bench.kill(number))
+        if differing:
+            bad += 1
+            print(f"\n{name} differs:\n  " + "\n  ".join(differing[:10]), flush=True)
+        taken = time.monotonic() - began
+        eta = taken / max(1, new) * (left - new)
+        told = f"\r{bench.family.name}: {number + 1} of {kills} kills, {bad} differ, {duration(eta)} left    "
+        print(told, end="", file=sys.stderr, flush=True)
+    print(file=sys.stderr)
+    taken = duration(time.monotonic() - began)
+    print(f"{bench.family.name}: {kills - bad} of {kills} bit-identical ({new} kills in {taken})", flush=True)
+    return bad == 0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--kills", type=int, default=200, help="for each family")
+    parser.add_argument("--family", help="only those in whose name (model-objective) this word is")
+    parser.add_argument("--fresh", action="store_true", help="do again what was done before")
+    given = parser.parse_args()
+    chosen = [family for family in families() if given.family is None or given.family in family.name]
+    if not chosen:
+        names = ", ".join(family.name for family in families())
+        print(f"There is no family '{given.family}'. Known: {names}.", file=sys.stderr)
+        return 2
+    print_machine()
+    kept, good = Kept(given.fresh), True
+    for family in chosen:
+        with Server() as server, tempfile.TemporaryDirectory(prefix="deepwright-crash-") as scratch:
+            good &= count(Bench(server, family, Path(scratch)), given.kills, kept)
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
