@@ -18,7 +18,7 @@ from tests.matrix.cells import Cell
 __all__ = ["Family", "families", "family", "pairs", "why_not"]
 
 SETTINGS: dict[str, Any] = {
-    "train.budget": "12steps", "train.batch": 16, "train.checkpoint_seconds": 1e-9, "train.ema": 0.9,
+    "train.budget": "10steps", "train.batch": 16, "train.checkpoint_seconds": 1e-9, "train.ema": 0.9,
     "train.early_stopping": {"patience": 4},
 }  # fmt: skip
 

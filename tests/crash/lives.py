@@ -26,6 +26,8 @@ MOST = 4  # kills in a row of one run
 class Reference:
     """An uninterrupted training: what came out, how long it took, which calls changed the disk."""
 
+    family: Family
+    option: str
     outcome: Mapping[str, Any]
     seconds: float
     calls: list[list[Any]]
@@ -60,21 +62,15 @@ def reference(server: Server, family: Family, option: str, folder: Path) -> Refe
     """Train once without any harm."""
     family.write(folder, option)
     (folder / "runs").mkdir()
-    lived = server.run(["train", "recipe.yaml"], folder)
-    assert lived.code == 0, lived.err
-    first = outcome(folder)
-    shutil.rmtree(folder / "runs")
-    (folder / "runs").mkdir()
     plan = Plan(str(folder / "runs"), record=str(folder / "calls"))
-    again = server.run(["train", "recipe.yaml"], folder, plan=plan)  # everything is imported now: the true duration
-    assert again.code == 0, again.err
-    assert not differences(outcome(folder), first), "the same training twice is not the same"
-    calls = [json.loads(line) for line in (folder / "calls").read_text().splitlines()]
-    return Reference(first, again.seconds, calls)
+    lived = server.run(["train", "recipe.yaml"], folder, plan=plan)
+    assert lived.code == 0, lived.err
+    calls = [json.loads(line) for line in (folder / "calls").read_text(encoding="utf-8").splitlines()]
+    return Reference(family, option, outcome(folder), lived.seconds, calls)
 
 
 def killed(
-    server: Server, family: Family, option: str, folder: Path, known: Reference, chance: random.Random, at_call: bool
+    server: Server, known: Reference, folder: Path, chance: random.Random, at_call: bool
 ) -> tuple[int, list[str]]:
     """Kill a training, resume it, perhaps kill that too, and so on to the end.
 
@@ -84,7 +80,7 @@ def killed(
     Returns:
         How often it was killed, and what differs from the uninterrupted training.
     """
-    family.write(folder, option)
+    known.family.write(folder, known.option)
     (folder / "runs").mkdir()
     kills = 0
     while kills < MOST and (words := next_words(folder)) is not None and (kills == 0 or chance.random() < 0.4):

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.crash.disk import CHANGES, Plan
-from tests.crash.families import Family, family
-from tests.crash.lives import Reference, differences, end, next_words, outcome, reference
+from tests.crash.lives import Reference, differences, end, next_words, outcome
 from tests.crash.server import Server
 
 SENTENCES = {
@@ -17,23 +16,11 @@ SENTENCES = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def mlp() -> Family:
-    known = family("mlp", "supervised")
-    assert known is not None
-    return known
-
-
-@pytest.fixture(scope="module")
-def whole(crash_server: Server, mlp: Family, tmp_path_factory: pytest.TempPathFactory) -> Reference:
-    return reference(crash_server, mlp, mlp.options[0], tmp_path_factory.mktemp("mlp") / "whole")
-
-
 def refused(
-    server: Server, mlp: Family, folder: Path, number: int, plan: Plan | None, largest: int | None = None
+    server: Server, mlp: Reference, folder: Path, number: int, plan: Plan | None, largest: int | None = None
 ) -> bool:
     """Train on a disk that refuses; whether it did. What is left must be what a crash may leave."""
-    mlp.write(folder, mlp.options[0])
+    mlp.family.write(folder, mlp.option)
     (folder / "runs").mkdir()
     lived = server.run(["train", "recipe.yaml"], folder, plan=plan, largest=largest)
     if lived.code == 0:
@@ -47,37 +34,33 @@ def refused(
     return True
 
 
-def gone_on(server: Server, mlp: Family, whole: Reference, folder: Path, refuse: int, number: int) -> None:
+def gone_on(server: Server, mlp: Reference, folder: Path, refuse: int, number: int) -> None:
     """Train on a disk that refuses from a call on; with room again, come to the same."""
     plan = Plan(str(folder / "runs"), refuse=refuse, number=number)
     told = refused(server, mlp, folder, number, plan)
     end(server, folder)
-    assert not differences(outcome(folder), whole.outcome), f"{errno.errorcode[number]} from call {refuse} on"
-    hit = any(call[0] in CHANGES[number] for call in whole.calls[refuse:])
+    assert not differences(outcome(folder), mlp.outcome), f"{errno.errorcode[number]} from call {refuse} on"
+    hit = any(call[0] in CHANGES[number] for call in mlp.calls[refuse:])
     assert told or not hit, f"{errno.errorcode[number]} from call {refuse} on went unnoticed"
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EIO])
-def test_from_some_call_on_the_disk_refuses(
-    crash_server: Server, mlp: Family, whole: Reference, tmp_path: Path, number: int
-) -> None:
+def test_from_some_call_on_the_disk_refuses(crash_server: Server, mlp: Reference, tmp_path: Path, number: int) -> None:
     chance = random.Random(number)
-    gone_on(crash_server, mlp, whole, tmp_path / "any", chance.randrange(len(whole.calls)), number)
+    gone_on(crash_server, mlp, tmp_path / "any", chance.randrange(len(mlp.calls)), number)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EIO])
-def test_from_every_call_on_the_disk_refuses(
-    crash_server: Server, mlp: Family, whole: Reference, tmp_path: Path, number: int
-) -> None:
-    for refuse, call in enumerate(whole.calls):
+def test_from_every_call_on_the_disk_refuses(crash_server: Server, mlp: Reference, tmp_path: Path, number: int) -> None:
+    for refuse, call in enumerate(mlp.calls):
         if call[0] in CHANGES[number]:
-            gone_on(crash_server, mlp, whole, tmp_path / str(refuse), refuse, number)
+            gone_on(crash_server, mlp, tmp_path / str(refuse), refuse, number)
 
 
-def test_files_may_not_grow(crash_server: Server, mlp: Family, whole: Reference, tmp_path: Path) -> None:
+def test_files_may_not_grow(crash_server: Server, mlp: Reference, tmp_path: Path) -> None:
     """The limit of the system itself (RLIMIT_FSIZE): the first checkpoint does not fit."""
     assert refused(crash_server, mlp, tmp_path, errno.EFBIG, None, largest=20_000)
     assert next_words(tmp_path) is not None
     end(crash_server, tmp_path)
-    assert not differences(outcome(tmp_path), whole.outcome)
+    assert not differences(outcome(tmp_path), mlp.outcome)

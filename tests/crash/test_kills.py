@@ -21,12 +21,10 @@ def test_killed_and_resumed(crash_server: Server, tmp_path: Path, model: str, ob
         assert isinstance(reason, InputError)
         check_sentence(reason)
         return
-    option = found.options[0]
-    known = reference(crash_server, found, option, tmp_path / "whole")
+    known = reference(crash_server, found, found.options[0], tmp_path / "whole")
     chance = random.Random(f"{model} {objective}")
     for number in range(2):
-        folder = tmp_path / str(number)
-        _, differing = killed(crash_server, found, option, folder, known, chance, at_call=number % 2 == 1)
+        _, differing = killed(crash_server, known, tmp_path / str(number), chance, at_call=number % 2 == 1)
         assert not differing, "\n".join(differing)
 
 
