@@ -25,7 +25,7 @@ class Terminal(io.StringIO):
 def told(progress: Progress) -> None:
     progress.tell("reading")
     progress.line("Run runs/cars-1: mlp on 3 inputs.")
-    progress.event(Planned(0, 200, 0.0, 0.01))
+    progress.event(Planned(0, 200, 0.0, 0.0))
     progress.event(Stepped(50, 200, 5.0, 0.7, 75.0))
     progress.event(Validated(50, 200, 5.0, {"rmse": 3.25}, True))
     progress.event(Stepped(100, 200, 10.0, 0.5, 50.0))
@@ -128,7 +128,7 @@ def test_a_notebook_gets_one_live_bar(monkeypatch: pytest.MonkeyPatch, capsys: p
     monkeypatch.setitem(sys.modules, "IPython", shell)
     monkeypatch.setitem(sys.modules, "IPython.display", display)
     with Progress() as progress:
-        progress.event(Planned(0, 200, 0.0, 0.01))
+        progress.event(Planned(0, 200, 0.0, 0.0))
         progress.event(Stepped(200, 200, 5.0, 0.7, 0.0))
         progress.line("Trained.")
     assert capsys.readouterr() == ("Trained.\n", "")
@@ -139,3 +139,20 @@ def test_a_notebook_gets_one_live_bar(monkeypatch: pytest.MonkeyPatch, capsys: p
 
 def test_durations_in_words() -> None:
     assert [duration(s) for s in (0, 42.4, 200, 7300)] == ["0 s", "42 s", "3:20 min", "2:01 h"]
+
+
+def test_the_plan_says_when_the_weights_are_ready_and_the_range_of_the_end_is_shown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module.time, "time", lambda: 1_000_000.0)
+    choices = {"threads": 2, "validations": 4, "validation_seconds": 300.0}
+    ready = module.time.strftime("%H:%M", module.time.localtime(1_000_000.0 + 2400 + 1200))
+    stream = io.StringIO()
+    with Progress(stream=stream) as progress:
+        progress.event(Planned(0, 200_000, 0.0, 0.012, choices))
+        progress.event(Validated(100_000, 200_000, 9.0, {"rmse": 3.25}, True, 5.0, (3.0, 3.2, 9)))
+        progress.event(Stepped(100_000, 200_000, 5.0, 0.5, 50.0))
+        assert progress._face._newest.endswith("validation rmse 3.25, at the end 3 to 3.2 (from 9), 50 s left")
+    assert stream.getvalue().splitlines() == [
+        f"Plan: 200,000 steps, 12 ms each with 2 threads; the weights are ready at about {ready}."
+    ]

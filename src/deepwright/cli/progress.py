@@ -6,7 +6,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Protocol
 
-from deepwright.core.wording import number
+from deepwright.core.wording import number, plural
 from deepwright.training.events import (
     Chosen,
     Event,
@@ -50,6 +50,11 @@ def duration(seconds: float) -> str:
     if whole < 100:
         return f"{whole} s"
     return f"{whole // 60}:{whole % 60:02d} min" if whole < 6000 else f"{whole // 3600}:{whole % 3600 // 60:02d} h"
+
+
+def _range(low: float, high: float, known: int) -> str:
+    ends = " to ".join(dict.fromkeys((number(low), number(high))))
+    return f"{ends} (from {known})"
 
 
 class _Face(Protocol):
@@ -173,7 +178,7 @@ class Progress:
     def __init__(self, quiet: bool = False, stream: Any = None):
         self._quiet, self._stream = quiet, stream
         self._face: _Face = _Silent()
-        self._total, self._figure, self._best = 1, "", ""
+        self._total, self._figure, self._best, self._end = 1, "", "", ""
 
     def __enter__(self) -> "Progress":
         self._face = _face(self._quiet, self._stream)
@@ -224,13 +229,16 @@ class Progress:
             self._resume(event)
         elif isinstance(event, Started | Planned | Replanned):
             self._total = max(1, event.total)
+            if isinstance(event, Planned) and event.step_seconds:
+                self._plan(event)
         elif isinstance(event, Validated):
             name, value = next(iter(event.figures.items()))
             self._figure = "" if value is None else f"validation {name} {number(value)}"
             self._best = self._figure if event.better else self._best
+            self._end = "" if event.expected is None else f", at the end {_range(*event.expected)}"
         elif isinstance(event, Stepped):
             words = f"step {event.step} of {self._total}, loss {number(event.loss)}"
-            words += (f", {self._figure}" if self._figure else "") + f", {duration(event.eta_seconds)} left"
+            words += (f", {self._figure}{self._end}" if self._figure else "") + f", {duration(event.eta_seconds)} left"
             self._face.show("training", event.step / self._total, words)
         elif isinstance(event, RolledBack):
             self.line(f"Warning: {event.text}")
@@ -238,6 +246,14 @@ class Progress:
             self.line(event.text)
         elif isinstance(event, Stopped):
             self._finish(event)
+
+    def _plan(self, event: Planned) -> None:
+        choices = event.choices
+        judging = choices.get("validations", 0) * choices.get("validation_seconds", 0.0)
+        end = time.strftime("%H:%M", time.localtime(time.time() + event.total * event.step_seconds + judging))
+        with_ = f" with {plural(choices['threads'], 'thread')}" if "threads" in choices else ""
+        pace = f"{number(1000 * event.step_seconds)} ms each"
+        self.line(f"Plan: {plural(event.total, 'step')}, {pace}{with_}; the weights are ready at about {end}.")
 
     def _resume(self, event: Resumed) -> None:
         self._total = max(1, event.total)

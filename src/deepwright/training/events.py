@@ -85,7 +85,12 @@ class Stepped:
 
 @dataclass(frozen=True)
 class Validated:
-    """The validation rows were answered. `better`: best so far."""
+    """The validation rows were answered.
+
+    Args:
+        better: best so far.
+        expected: the first figure at the end of the budget: low, high, from so many validations; None while little is known.
+    """
 
     step: int
     total: int
@@ -93,6 +98,7 @@ class Validated:
     figures: Mapping[str, float]
     better: bool
     epoch: float = 0.0
+    expected: tuple[float, float, int] | None = None
 
 
 @dataclass(frozen=True)

@@ -278,7 +278,8 @@ class Trainer:
             kept = self._live or self.network.state_dict()
             self.best = copied(kept)
         epoch = self.step / self.feed.steps_per_epoch
-        return Validated(self.step, self.pace.total, self.pace.clock(), figures, better, epoch)
+        expected = self.validation.expected(self.pace.fraction(self.step), figures)
+        return Validated(self.step, self.pace.total, self.pace.clock(), figures, better, epoch, expected)
 
     @property
     def _live(self) -> Mapping[str, Tensor] | None:
@@ -291,6 +292,11 @@ class Trainer:
         with frozen_statistics(self.network), torch.inference_mode():
             figures = dict(self.validation.answer())
         return {**figures, self.validation.primary: self.ranks.agree(figures[self.validation.primary])}
+
+    @property
+    def _curve(self) -> list[tuple[float, float]]:
+        """Of the figure that is forecast, so far."""
+        return self.validation.forecast.points if self.validation and self.validation.forecast else []
 
     def _stop_early(self) -> bool:
         stopping = self.settings.early_stopping
@@ -369,7 +375,7 @@ class Trainer:
             **state.values, "pace": self.pace.state(), "choices": self.choices,
             "threads": None if self.threads is None else self.threads.count, "bad": self._bad,
             "best_value": best if best is not None and math.isfinite(best) else None,  # else there is nothing to beat
-            "summed": self._summed, "health": self.health.state(), "rate": self.rate,
+            "curve": self._curve, "summed": self._summed, "health": self.health.state(), "rate": self.rate,
             "gone_back": self._gone_back, "healthy": {"step": healthy.step, **healthy.values},
         }  # fmt: skip
         return Checkpoint(self.step, {**state.tensors, **paths(groups)}, values)
@@ -384,6 +390,7 @@ class Trainer:
         self.health.load(values["health"])
         self.rate, self._gone_back = values["rate"], values["gone_back"]
         self._healthy = Checkpoint(values["healthy"]["step"], checkpoint.under("healthy"), values["healthy"])
+        self._curve[:] = [(fraction, value) for fraction, value in values["curve"]]
         self.choices = dict(values["choices"])
         self.pace.load(values["pace"])
         self.step = self._saved_step = checkpoint.step

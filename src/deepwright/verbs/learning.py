@@ -30,7 +30,8 @@ def learning_report(run: "Run") -> Report:
     data: dict[str, Any] = {
         "version": 1, "run": run.name, "parameters": parameters, "steps": stopped["step"] if stopped else 0,
         "seconds": stopped["seconds"] if stopped else None, "reason": stopped["reason"] if stopped else None,
-        "best": best[-1] if best else None, "rolled_back": backs, "chosen": chosen, "findings": [vars(finding) for finding in run.findings],
+        "best": best[-1] if best else None, "rolled_back": backs, "chosen": chosen,
+        "expected": expected_end(checked), "findings": [vars(finding) for finding in run.findings],
     }  # fmt: skip
     blocks: list[Block] = []
     if stopped:
@@ -52,6 +53,7 @@ def learning_report(run: "Run") -> Report:
         for event in backs
     ]
     blocks += _curves(events, checked)
+    blocks += _foretold(checked, stopped)
     blocks += data_blocks(run)
     return Report("train", "How it was trained", data, tuple(blocks))
 
@@ -68,6 +70,37 @@ def duration(seconds: float) -> str:
     )
 
 
+def expected_end(checked: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """The newest forecast of the first figure at the end of the budget, and how many validations it is from."""
+    event = next((event for event in reversed(checked) if event.get("expected")), None)
+    if event is None:
+        return None
+    low, high, known = event["expected"]
+    return {
+        "figure": next(iter(event["figures"])),
+        "low": low,
+        "high": high,
+        "step": event["step"],
+        "validations": known,
+    }
+
+
+def _foretold(checked: list[dict[str, Any]], stopped: dict[str, Any] | None) -> list[Block]:
+    """What was expected of the end: half-way where it was reached, otherwise the newest."""
+    ended = stopped is not None and stopped["reason"] in ("budget", "deadline")
+    told = expected_end([e for e in checked if not ended or 2 * e["step"] <= e["total"]])
+    if told is None:
+        return []
+    range_ = f"{number(told['low'])} to {number(told['high'])} (from {plural(told['validations'], 'validation')})"
+    label = _label(told["figure"])
+    when = f"At step {number(told['step'])} a validation {label} of {range_} was expected at the end of the budget."
+    return [Text(when if ended else f"At the end of the budget a validation {label} of {range_} is expected.")]
+
+
+def _label(name: str) -> str:
+    return named(name) if name in registries.metrics.kinds else name.replace("_", " ")
+
+
 def _curves(events: list[dict[str, Any]], checked: list[dict[str, Any]]) -> list[Block]:
     steps = [event for event in events if event["event"] == "stepped"]
     if len(steps) < 2:
@@ -81,7 +114,7 @@ def _curves(events: list[dict[str, Any]], checked: list[dict[str, Any]]) -> list
     blocks: list[Block] = [Chart("Learning curve", alt, "line", tuple(series), "step", "loss", note=note)]
     if checked:
         name = next(iter(checked[0]["figures"]))
-        label = named(name) if name in registries.metrics.kinds else name.replace("_", " ")
+        label = _label(name)
         points = [(e["step"], e["figures"][name]) for e in checked]
         kept = next((e["step"] for e in reversed(checked) if e["better"]), None)
         told = "" if kept is None else f"Best on validation rows at step {number(kept)}."

@@ -14,6 +14,7 @@ from deepwright.core.errors import RecipeError
 from deepwright.data.pack import Packed
 from deepwright.fields import Fields
 from deepwright.metrics.families import RowMetric
+from deepwright.training.forecast import Forecast
 from deepwright.training.judging import Validation
 
 __all__ = ["figures", "known_rows", "metric", "metric_names", "validation"]
@@ -110,9 +111,10 @@ def validation(
     """
     names = metric_names(task, chosen)
     answers = _Answers(network, task, packed, rows, names, device, precision)
+    shown = Forecast(names[0], metric(names[0]).better)
     if chosen is None:
-        return Validation(answers, answers.seconds, "loss", "lower")
-    return Validation(answers, answers.seconds, chosen, metric(chosen).better)
+        return Validation(answers, answers.seconds, "loss", "lower", shown)
+    return Validation(answers, answers.seconds, chosen, metric(chosen).better, shown)
 
 
 def answers_and_truth(
