@@ -154,10 +154,11 @@ def _shown(value: float | None) -> str:
 
 @dataclass(frozen=True)
 class Saved:
-    """A checkpoint is safe on the disk."""
+    """A checkpoint is safe on the disk; to write it took `took` seconds."""
 
     step: int
     seconds: float
+    took: float = 0.0
 
 
 @dataclass(frozen=True)

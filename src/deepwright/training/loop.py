@@ -340,7 +340,7 @@ class Trainer:
         self._save_cost = self._saved_at - began
         self.pace.set_aside(self._save_cost)
         if self._saved_step == self.step:
-            yield Saved(self.step, self._saved_at)
+            yield Saved(self.step, self._saved_at, self._save_cost)
 
     def _state(self) -> Checkpoint:
         """What steps change, as it is now: weights, optimisers, averages, the objective's own."""
