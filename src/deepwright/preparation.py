@@ -15,6 +15,7 @@ from deepwright.contracts import Finding, FittedFeature, FittedTask
 from deepwright.core.errors import DataError, RecipeError
 from deepwright.data.cells import blank_to_null, decimal_sign
 from deepwright.data.chain import Chain
+from deepwright.data.decimals import with_sign
 from deepwright.data.examples import Examples, plan_examples
 from deepwright.data.pack import Packed, pack
 from deepwright.data.sources import open_source
@@ -68,7 +69,7 @@ def open_data(
     """The data a recipe names (or `source` in its place) and the source's settings, with what was found out about it."""
     settings, table = open_source(recipe.data.source if source is None else source)
     test = recipe.data.test if test is None else test
-    second = None if test is None else open_source(test)[1]
+    second = None if test is None else with_sign(open_source(test)[1], table.decisions.get("decimal", "."))
     if recipe.data.id is not None:
         with decimal_sign(table.decisions.get("decimal")):
             examples = examples or plan_examples(table, recipe.data.id, recipe.target)

@@ -22,6 +22,7 @@ from deepwright.core.errors import RunError
 from deepwright.core.files import read_json, write_json, write_text
 from deepwright.core.registry import Registry
 from deepwright.core.report import Report
+from deepwright.data.decimals import with_sign
 from deepwright.data.examples import Examples
 from deepwright.data.pack import Packed, pack
 from deepwright.data.sameness import check_same
@@ -235,7 +236,7 @@ class Run:
                     f"The data this run was trained on is gone: {path}. Give its new place with --data, or data to evaluate on."
                 )
         self.data = open_data(self.recipe, examples=self.examples)[0]
-        changed = [path for path, digest in digests(self.data.table).items() if known.get(path, digest) != digest]
+        changed = [path for path, digest in digests(self.data.table).items() if known.get(path) != digest]
         if changed or self.data.table.height != len(self.parts):
             where = changed[0] if changed else self.data.table.origin
             self.data = None
@@ -250,7 +251,7 @@ class Run:
         Raises:
             DataError: an input column is missing.
         """
-        table = open_source(source)[1]
+        table = with_sign(open_source(source)[1], getattr(self.recipe.data.source, "decimal", "."))
         if self.examples is not None:
             table = self.examples.apply(table)
         require_columns(table, list(self.features), "an input of this run")

@@ -111,6 +111,9 @@ def test_data_that_moved_or_changed_is_told_and_can_be_given_anew(cli: Cli, here
     cli("evaluate", run).refused("The data this run was trained on is gone", "flats.csv", "--data")
     again = json.loads(cli("evaluate", run, "--data", "moved.csv", "--json", "--no-baselines").out)
     assert again["metrics"] == before["metrics"]
+    flats().sort("y").write_csv("flats.csv")  # as many rows, but in another order: others would be tested
+    cli("evaluate", run).refused("has changed", "flats.csv", "--data")
+    cli("evaluate", run, "--data", "flats.csv").refused("in another order")
     flats(100).write_csv("flats.csv")
     cli("evaluate", run).refused("has changed", "flats.csv", "--data")
     cli("evaluate", run, "--data", "flats.csv").refused("flats.csv has 100 rows, but this run was trained on 120.")
@@ -118,6 +121,9 @@ def test_data_that_moved_or_changed_is_told_and_can_be_given_anew(cli: Cli, here
     assert (json.loads(said.out)["split"], json.loads(said.out)["n"]) == ("new data", 100)
     assert json.loads(said.out)["baselines"].keys() == {"constant"}
     assert any("Only the constant baseline" in note for note in json.loads(said.out)["notes"])
+    assert not any("was trained on: figures" in note for note in json.loads(said.out)["notes"])
+    said = cli("evaluate", run, "moved.csv", "--json", "--no-baselines")
+    assert any("This is the data the run was trained on: figures" in note for note in json.loads(said.out)["notes"])
 
 
 def test_a_run_that_is_fine_says_nothing(number_run: Path) -> None:

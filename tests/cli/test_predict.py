@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from tests.cli.conftest import Cli, flats
+from tests.cli.conftest import BUDGET, Cli, flats
 
 
 def answers(path: Path | str) -> pl.DataFrame:
@@ -110,6 +110,28 @@ def test_cells_that_cannot_be_read_are_told(cli: Cli, here: Path, trained: dict[
     assert said.code == 0
     assert "Warning: 'größe' is taken as a number; 120 cells are not and count as missing: 'groß' (120×" in said.err
     assert "--set" not in said.err
+
+
+def test_numbers_written_in_another_country_are_the_same_numbers(cli: Cli, here: Path) -> None:
+    frame = flats().with_columns(preis=pl.col("y") / 7)
+    frame.write_csv("en.csv")
+    frame.write_csv("de.csv", separator=";", decimal_comma=True)
+    for train, other in (("en.csv", "de.csv"), ("de.csv", "en.csv")):
+        assert cli("train", train, "--target", "teuer", "--ignore", "y", *BUDGET, "--quiet").code == 0
+        run = Path("runs") / f"{train[:2]}-1"
+        cli("predict", run, train, "-o", "a.csv", "--force")
+        said = cli("predict", run, other, "-o", "b.csv", "--force")
+        assert "its numbers are read accordingly" in said.err
+        assert "count as missing" not in said.err
+        assert_frame_equal(answers("b.csv"), answers("a.csv"))
+
+
+def test_rows_that_get_no_answer_are_told(cli: Cli, here: Path, trained: dict[str, Path]) -> None:
+    """Whoever puts answers beside rows by their place has to know."""
+    Path("in.csv").write_text("größe,lage\n50,Stadt\n,\n70,Land\n", encoding="utf-8")
+    said = cli("predict", trained["number"], "in.csv", "-o", "a.csv")
+    assert "1 row without any filled cell was left out" in said.err
+    assert answers("a.csv").height == 2
 
 
 @pytest.mark.parametrize("content", ["", "größe,lage\n"])

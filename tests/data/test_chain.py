@@ -19,7 +19,7 @@ SECOND = FrameTable(
     pl.DataFrame({"c": ["7.5", "bad"], "d": [0, 0], "a": [4, 5]}), "test.csv", (Finding("note", "two", "second"),)
 )
 WHOLE = pl.DataFrame(
-    {"a": ["1", "2", "3", "4", "5"], "b": ["x", None, "z", None, None], "c": [1.5, 2.5, None, 7.5, None]}
+    {"a": ["1", "2", "3", "4", "5"], "b": ["x", None, "z", None, None], "c": ["1.5", "2.5", None, "7.5", "bad"]}
 )
 
 

@@ -44,7 +44,7 @@ def test_delimiters_are_found(tmp_path, where, sign):
     table = opened(tmp_path, "".join(f"{sign.join(row)}\n" for row in ["abc", "123", "456"]))
     assert isinstance(table, where)
     assert (table.columns, rows(table)) == (("a", "b", "c"), [("1", "2", "3"), ("4", "5", "6")])
-    assert table.decisions == {"delimiter": sign, "encoding": "utf-8", "header": True, "decimal": "."}
+    assert table.decisions == {"delimiter": sign, "encoding": "utf-8", "header": True, "decimal": None}
     assert ("format" in codes(table)) == (sign != ",")
 
 
@@ -60,12 +60,14 @@ def test_the_decimal_sign_of_the_file_is_found(tmp_path, where):
     table = opened(tmp_path, "a;b\n1,5;1.234\n22,75;567\n0,125;2.000\n")
     assert table.decisions["decimal"] == ","
     assert "numbers have a decimal comma" in next(f.text for f in table.findings if f.code == "format")
-    for text in (
-        "a;b\n1,234;1.5\n2,345;2.5\n3,456;2.5\n",
-        "a;b\n1,234;5\n2,345;6\n3,456;7\n",
-        'a,b\n"1,5",x\n"2,5",y\n"3,5",z\n',
+    for sign, text in (
+        (".", "a;b\n1,234;1.5\n2,345;2.5\n3,456;2.5\n"),
+        (".", "a,b\n1.5,x\n2.5,y\n3.5,z\n"),
+        (None, "a;b\n1,234;5\n2,345;6\n3,456;7\n"),
+        (None, 'a,b\n"1,5",x\n"2,5",y\n"3,5",z\n'),
+        (None, "a;b\n1,5;1.5\n2,5;2.5\n3,5;3.5\n"),
     ):
-        assert opened(tmp_path, text).decisions["decimal"] == "."
+        assert opened(tmp_path, text).decisions["decimal"] == sign
     assert opened(tmp_path, "a;b\n1.234;5\n", decimal=",").decisions["decimal"] == ","
 
 
@@ -275,7 +277,7 @@ def test_names_with_pattern_signs(tmp_path, where):
 def test_given_settings_win(tmp_path):
     table = opened(tmp_path, "a;b\n1;2\n", delimiter=",", header=False, encoding="cp1252")
     assert (table.columns, rows(table)) == (("x0",), [("a;b",), ("1;2",)])
-    assert table.decisions == {"delimiter": ",", "encoding": "cp1252", "header": False, "decimal": "."}
+    assert table.decisions == {"delimiter": ",", "encoding": "cp1252", "header": False, "decimal": None}
     again = CSV(path=str(tmp_path / "t.csv"), **table.decisions).open()
     assert rows(again) == rows(table)
 

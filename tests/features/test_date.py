@@ -113,6 +113,16 @@ def test_words_and_zeros_for_no_date_do_not_speak_against_dates() -> None:
     assert suits.score > 0.8
 
 
+def test_text_in_a_column_that_was_none_in_training_is_read_where_it_is_unmistakable() -> None:
+    feature = inferred(Date, column([date(2024, 1, 5), date(2024, 6, 7)]))
+    texts = column(["2024-01-05", "2024/01/05", "5 January 2024", "2024-01-05T00:00:00", "01/05/2024", None])
+    same = feature.encode(column([date(2024, 1, 5)])).values[0]
+    values = feature.encode(texts).values
+    assert all((values[k] == same).all() for k in range(4))
+    assert not values[4:].any()
+    assert codes(feature, texts) == {"bad-values": 1, "missing": 1}
+
+
 def test_years_that_mean_never_do_not_stretch_the_scale() -> None:
     cells = column([*DAYS, date(9999, 12, 31)])
     feature = inferred(Date, cells)

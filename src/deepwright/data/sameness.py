@@ -8,7 +8,7 @@ from deepwright.contracts import FittedTask
 from deepwright.core.errors import RunError
 from deepwright.data.table import Table
 
-__all__ = ["check_same", "target_hash"]
+__all__ = ["check_same", "is_same", "target_hash"]
 
 _ROUNDING = 0x80  # of float32 bits: what another machine computes may differ in the last ones
 
@@ -25,6 +25,11 @@ def target_hash(task: FittedTask, table: Table) -> str:
     return digest.hexdigest()
 
 
+def is_same(table: Table, rows: int, task: FittedTask | None, known: str | None) -> bool:
+    """Whether a table has `rows` rows whose targets have the hash `known`."""
+    return None not in (task, known) and table.height == rows and target_hash(task, table) == known  # type: ignore[arg-type]
+
+
 def check_same(table: Table, rows: int, task: FittedTask | None, known: str | None) -> None:
     """Whether a table can stand for the one of `rows` rows whose targets had the hash `known` (None: not known).
 
@@ -36,7 +41,7 @@ def check_same(table: Table, rows: int, task: FittedTask | None, known: str | No
             f"{table.origin} has {table.height} rows, but this run was trained on {rows}. "
             "Give the data it was trained on, or evaluate on new data."
         )
-    if known is not None and task is not None and target_hash(task, table) != known:
+    if known is not None and task is not None and not is_same(table, rows, task, known):
         raise RunError(
             f"{table.origin} holds other rows than this run was trained on, or the same ones in another order. "
             "Give the data as it was then, or evaluate on new data."

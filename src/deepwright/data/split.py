@@ -12,6 +12,7 @@ from deepwright.contracts import NEAR, Finding
 from deepwright.core.config import Config
 from deepwright.core.errors import DataError
 from deepwright.core.seeds import derive
+from deepwright.core.wording import plural
 from deepwright.data.cells import parse_numbers
 from deepwright.registries import splits
 
@@ -49,7 +50,8 @@ class _Split(Config):
         """
         if rows < 2 + (self.test > 0):
             asked = "training, validation and test" if self.test else "training and validation"
-            raise DataError(f"{rows} rows with a target are too few: {asked} need at least one each.")
+            are = "is" if rows == 1 else "are"
+            raise DataError(f"{plural(rows, 'row')} with a target {are} too few: {asked} need at least one each.")
         test = min(max(1, round(self.test * rows)), rows - 2) if self.test else 0
         validation = min(max(1, round(self.validation * rows)), MOST_VALIDATION, rows - test - 1)
         return validation, test

@@ -158,4 +158,4 @@ def require_columns(table: Table, columns: Sequence[str], role: str) -> None:
 
 def digests(table: Table) -> dict[str, str]:
     """Each file of a table with its SHA-256, to tell later whether the data is still the same."""
-    return {str(path): file_hash(path) for path in table.files[:1000] if path.is_file()}
+    return {str(path.resolve()): file_hash(path) for path in table.files[:1000] if path.is_file()}

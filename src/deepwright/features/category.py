@@ -174,9 +174,10 @@ class FittedCategory(FittedPlain):
             )
             found.append(Finding("note", "spellings", text, self.name, len(merged)))
         if self.left and len(column) and (self.ids(column) == OTHER).mean() > 0.01:
-            text = (
-                f"'{self.name}' has {self.left} labels in fewer than {self.settings.rare} rows; they share one place."
+            labels, they = (
+                ("label", "it shares a place with new ones") if self.left == 1 else ("labels", "they share one place")
             )
+            text = f"'{self.name}' has {self.left} {labels} in fewer than {self.settings.rare} rows; {they}."
             found.append(Finding("note", "rare", text, self.name, self.left))
         return found
 

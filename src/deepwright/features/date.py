@@ -57,12 +57,25 @@ def parse_dates(column: pl.Series, form: str) -> pl.Series:
         plain = column.dt.convert_time_zone("UTC").dt.replace_time_zone(None) if zone else column
         return _believable(plain.cast(pl.Datetime("us")))
     text = blank_to_null(column)
+    if not form:
+        return _unmistakable(text)
     if not any(part in form for part in ("%H", "%I")):
         whole = (text, form) if "%d" in form else ("1 " + text, f"%d {form}")
         moments = whole[0].str.to_date(whole[1], strict=False).cast(pl.Datetime("us"))
     else:
         moments = text.str.replace(_ZONE, "").str.to_datetime(form, strict=False, time_unit="us") - _ahead(text)
     return _believable(moments).alias(column.name)
+
+
+def _unmistakable(text: pl.Series) -> pl.Series:
+    """Texts of a column that was no text in training: each read in the forms that begin with the year or name the month."""
+    read = pl.Series(text.name, [None] * len(text), dtype=pl.Datetime("us"))
+    for time in _TIMES:
+        for day in (*_YEAR_FIRST[:3], *_WORDS):
+            if not read.null_count():
+                return read
+            read = read.fill_null(parse_dates(text, day + time))
+    return read
 
 
 def _ahead(text: pl.Series) -> pl.Series:

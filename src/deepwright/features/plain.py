@@ -82,7 +82,7 @@ class BadValues(Config):
         listed = [f"'{value[:40]}' ({count}×, first in row {row + 1})" for value, (count, row) in ordered[:8]]
         more = f" and {len(ordered) - 8} more" if len(ordered) > 8 else ""
         text = (
-            f"'{name}' is taken as a {noun}; {self.total} cells are not and count as missing: {', '.join(listed)}{more}."
+            f"'{name}' is taken as a {noun}; {'1 cell is not and counts' if self.total == 1 else f'{self.total} cells are not and count'} as missing: {', '.join(listed)}{more}."
             f" To treat it otherwise: {flag}"
         )
         first = min(row for _, row in self.counts.values())

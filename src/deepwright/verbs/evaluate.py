@@ -15,13 +15,14 @@ from deepwright.core.config import Config
 from deepwright.core.errors import DataError, Refused, RunError
 from deepwright.core.report import Report
 from deepwright.data.pack import pack
+from deepwright.data.sameness import is_same
 from deepwright.data.split import PARTS
 from deepwright.data.table import PIECE, Table, pieces, require_columns
 from deepwright.fields import Fields, concat_fields
 from deepwright.training.frozen import frozen_statistics
 from deepwright.verbs.baselines import Baselines, baselines
 from deepwright.verbs.figures import judge
-from deepwright.verbs.predict import wrong_cells
+from deepwright.verbs.predict import new_data_notes
 from deepwright.verbs.scores import Scores
 from deepwright.verbs.slices import slices
 from deepwright.verbs.validation import known_rows, metric_names
@@ -165,5 +166,7 @@ def _told(run: "Run", answered: Answered, split: str) -> list[str]:
         many = "1 row was" if answered.left == 1 else f"{answered.left} rows were"
         notes.append(f"{many} left out: the target is empty there, or one that was not in the training data.")
     if split == "new data":
-        notes += wrong_cells(run, answered.table.take(answered.rows[:PIECE], list(run.features)))
+        if is_same(answered.table, len(run.parts), run.task, run.environment["data"].get("targets")):
+            notes.append("This is the data the run was trained on: figures on rows it learnt from are too good.")
+        notes += new_data_notes(run, answered.table, next(answered.table.chunks(list(run.features), PIECE)))
     return notes

@@ -7,12 +7,15 @@ import polars as pl
 
 from deepwright.answering import answer_batch
 from deepwright.core.errors import DataError, Refused
+from deepwright.data.table import Table
 from deepwright.doctor import looks_personal, masked
 
 if TYPE_CHECKING:
     from deepwright.run import Run
 
-__all__ = ["predict", "wrong_cells"]
+__all__ = ["new_data_notes", "predict"]
+
+_READING = ("blank-rows", "decimal", "no-header", "preamble", "row-names")  # notes of a reader that matter for new data
 
 
 def predict(
@@ -35,7 +38,7 @@ def predict(
     parts = []
     for raw, batch in run.batches(table):
         if not parts:
-            for text in wrong_cells(run, raw):
+            for text in new_data_notes(run, table, raw):
                 tell(text)
         said = run.task.decode(answer_batch(run.network, run.task, batch))
         front = raw if with_inputs else raw.select([] if run.examples is None else [run.examples.id])
@@ -49,8 +52,9 @@ def predict(
     return pl.concat(parts)
 
 
-def wrong_cells(run: "Run", raw: pl.DataFrame) -> Iterator[str]:
-    """Cells that count as missing because they are not what they were in training."""
+def new_data_notes(run: "Run", table: Table, raw: pl.DataFrame) -> Iterator[str]:
+    """What a person has to know about new data: how rows were read, and cells that are not what they were in training."""
+    yield from (one.text for one in table.findings if one.severity == "warning" or one.code in _READING)
     for name, feature in run.features.items():
         for finding in feature.findings(raw[name]):
             if finding.code in ("bad-values", "unreadable"):

@@ -22,6 +22,7 @@ from deepwright.contracts import Finding
 from deepwright.core.config import Config
 from deepwright.core.errors import DataError, InputError
 from deepwright.core.files import place_errors
+from deepwright.core.wording import plural
 from deepwright.data.sources.dialect import Dialect, find_dialect, records
 from deepwright.data.sources.encoding import find_encoding
 from deepwright.data.sources.paths import LOOKED_AT, absolute_paths, path_changes
@@ -221,7 +222,8 @@ def _write(lines: Iterable[str], target: IO[str] | None, dialect: Dialect, quote
 def _findings(path: Path, dialect: Dialect, told: list[Finding], blank: int, rows: int) -> tuple[Finding, ...]:
     if not rows:
         raise DataError(f"{path.name} has no row with a filled cell.")
-    text = f"{blank} rows without any filled cell were left out."
+    verb = "was" if blank == 1 else "were"
+    text = f"{plural(blank, 'row')} without any filled cell {verb} left out."
     return tuple(chain(dialect.findings, told, [Finding("note", "blank-rows", text, count=blank)] if blank else []))
 
 

@@ -33,12 +33,12 @@ class Dialect:
         header: whether the first record (after `skip` records that are no part of the table) holds the names.
         simple: whether a plain reader that knows only the delimiter and double quotes gets everything right.
         padded: blanks before a quote or between cells mean nothing.
-        decimal: the sign that numbers have which could be read both ways ("1.234").
+        decimal: the sign that numbers have which could be read both ways ("1.234"); None where nothing tells.
     """
 
     encoding: str
     delimiter: str
-    decimal: str
+    decimal: str | None
     header: bool
     names: tuple[str, ...]
     skip: int
@@ -73,7 +73,8 @@ def find_dialect(
     decimal = find_decimal(rows, delimiter)
     findings = _told(delimiter, encoding, decimal, origin) + findings + _ragged(rows, len(names), whole)
     if skip:
-        passed = f"The first {skip} lines of {origin} are no part of the table and were passed over."
+        lines_ = f"The first line of {origin} is" if skip == 1 else f"The first {skip} lines of {origin} are"
+        passed = f"{lines_} no part of the table and {'was' if skip == 1 else 'were'} passed over."
         findings.append(Finding("note", "preamble", passed, count=skip))
     clean = every[: int(header) + 1] == lines[: int(header) + 1]  # no blank line before the first row
     simple = not padded and not skip and clean and len(rows[0]) == len(names) and "\n" in text and len(delimiter) == 1
@@ -136,13 +137,13 @@ def _rare_delimiter(text: str) -> str:
     return ","
 
 
-def find_decimal(rows: list[list[str]], delimiter: str) -> str:
-    """A comma where cells that can be read in one way only have decimal commas, and hardly any a point; else the point."""
-    if delimiter == ",":
-        return "."
+def find_decimal(rows: list[list[str]], delimiter: str) -> str | None:
+    """The decimal sign of (nearly) all cells that can be read in one way only; None where there are hardly any."""
     cells = list(islice((cell for row in rows for cell in row), _CELLS))
     commas, points = (sum(_sure(form.match(cell.strip())) for cell in cells) for form in (_COMMA, _POINT))
-    return "," if commas > 2 and commas > 20 * points else "."
+    if commas > 2 and commas > 20 * points and delimiter != ",":
+        return ","
+    return "." if points > 2 and points > 20 * commas else None
 
 
 def _sure(found: "re.Match[str] | None") -> bool:
@@ -227,7 +228,7 @@ def _names(first: list[str] | None, width: int, rows: list[list[str]], usual: in
     return names, findings
 
 
-def _told(delimiter: str, encoding: str, decimal: str, origin: str) -> list[Finding]:
+def _told(delimiter: str, encoding: str, decimal: str | None, origin: str) -> list[Finding]:
     told = []
     if delimiter != ",":
         told.append(f"cells are divided by {_DELIMITERS.get(delimiter, repr(delimiter))}")
@@ -247,8 +248,9 @@ def _ragged(rows: list[list[str]], width: int, whole: bool) -> list[Finding]:
     wrong = [k for k, row in enumerate(rows) if len(row) < width or any(cell.strip() for cell in row[width:])]
     if not wrong:
         return []
+    rows_, verb = ("row", "does") if len(wrong) == 1 and whole else ("rows", "do")
     text = (
-        f"{len(wrong)} {'' if whole else f'of the first {len(rows)} '}rows do not have {width} cells (the first is row "
+        f"{len(wrong)} {'' if whole else f'of the first {len(rows)} '}{rows_} {verb} not have {width} cells (the first is row "
         f"{wrong[0] + 1}): missing cells count as empty, cells too many are left out."
     )
     return [Finding("warning", "ragged", text, count=len(wrong), row=wrong[0])]

@@ -59,6 +59,7 @@ def as_frame(data: Any) -> pl.DataFrame:
 def _from_columns(data: Mapping[Any, Any]) -> pl.DataFrame:
     columns: dict[str, pl.Series] = {}
     for key, value in data.items():
+        value = np.asarray(value) if getattr(value, "ndim", 1) > 1 else value  # tensors of other libraries
         parts = array_columns(str(key), value, columns) if isinstance(value, np.ndarray) else {str(key): value}
         columns |= {name: _series(name, part) for name, part in parts.items()}
     heights = {len(column) for column in columns.values()}
