@@ -20,6 +20,7 @@ import deepwright.objectives
 import deepwright.tasks
 import deepwright.tracking
 import deepwright.training.averages
+import deepwright.training.muon
 import deepwright.training.optimizers
 import deepwright.training.schedules  # noqa: F401  the kinds a recipe may name
 from deepwright import registries

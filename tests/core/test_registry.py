@@ -11,6 +11,7 @@ import deepwright.metrics
 import deepwright.models
 import deepwright.objectives.supervised
 import deepwright.tasks
+import deepwright.training.muon
 import deepwright.training.optimizers
 import deepwright.training.schedules  # noqa: F401
 from deepwright import registries

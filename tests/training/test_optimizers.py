@@ -10,15 +10,14 @@ from torch import nn
 
 from deepwright.core.errors import DeepwrightError, RecipeError, RunError
 from deepwright.registries import optimizers
+from deepwright.training.muon import Muon, newton_schulz
 from deepwright.training.optimizers import (
     SGD,
     Adagrad,
     Adam,
     AdamW,
-    Muon,
     RMSprop,
     load_state_tensors,
-    newton_schulz,
     parameter_groups,
     state_tensors,
 )
@@ -284,7 +283,7 @@ def test_muons_rest_is_torchs_adamw_and_follows_the_schedule():
 
 
 def test_making_and_stepping_optimisers_loads_no_compiler():
-    code = "import sys, torch; from deepwright.training.optimizers import AdamW, Muon, parameter_groups as groups, take_step; "
+    code = "import sys, torch; from deepwright.training.muon import Muon; from deepwright.training.optimizers import AdamW, parameter_groups as groups, take_step; "
     code += "net = torch.nn.Sequential(torch.nn.Linear(3, 3), torch.nn.Linear(3, 3)); names = [n for n, _ in net.named_parameters()]; "
     code += "made = [kind().build(groups(net, names, None, {})) for kind in (AdamW, Muon)]; net(torch.ones(2, 3)).sum().backward(); "
     code += "[(take_step(one), one.zero_grad()) for one in made]; sys.exit('torch._dynamo' in sys.modules)"

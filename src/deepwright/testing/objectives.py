@@ -13,6 +13,7 @@ from torch import Tensor
 
 import deepwright.models
 import deepwright.tasks
+import deepwright.training.muon
 import deepwright.training.optimizers
 import deepwright.training.schedules  # noqa: F401  registers the kinds
 from deepwright import registries

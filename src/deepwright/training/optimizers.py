@@ -1,9 +1,8 @@
 """Optimisers: settings that build torch optimisers, groups of parameters, and their state as plain named tensors."""
 
 import inspect
-import math
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import torch
@@ -20,11 +19,14 @@ __all__ = [
     "Adagrad",
     "Adam",
     "AdamW",
-    "Muon",
-    "MuonWithAdamW",
+    "Beta",
+    "Decay",
+    "Groups",
+    "Optimizer",
     "RMSprop",
+    "Rate",
+    "fused",
     "load_state_tensors",
-    "newton_schulz",
     "parameter_groups",
     "state_tensors",
     "take_step",
@@ -146,7 +148,7 @@ def take_step(optimizer: torch.optim.Optimizer) -> None:
     inspect.unwrap(type(optimizer).step)(optimizer)
 
 
-def _fused(groups: Groups, *devices: str) -> bool | None:
+def fused(groups: Groups, *devices: str) -> bool | None:
     """True where the one-pass kernels exist, else None: torch's own choice."""
     parameters = [p for group in groups for p in group["params"]]
     return all(p.device.type in devices and p.is_floating_point() for p in parameters) or None
@@ -183,7 +185,7 @@ class SGD(Optimizer):
             momentum=self.momentum,
             nesterov=self.nesterov and self.momentum > 0,
             weight_decay=self.weight_decay,
-            fused=_fused(groups, "cpu", "cuda", "mps"),
+            fused=fused(groups, "cpu", "cuda", "mps"),
         )
 
 
@@ -196,9 +198,9 @@ class Adam(Optimizer):
     eps: Rate = 1e-8
 
     def _build(self, groups: Groups) -> torch.optim.Optimizer:
-        fused = _fused(groups, "cpu", "cuda", "mps")
+        one_pass = fused(groups, "cpu", "cuda", "mps")
         return torch.optim.Adam(
-            groups, lr=self.lr, betas=self.betas, eps=self.eps, weight_decay=self.weight_decay, fused=fused
+            groups, lr=self.lr, betas=self.betas, eps=self.eps, weight_decay=self.weight_decay, fused=one_pass
         )
 
 
@@ -212,9 +214,9 @@ class AdamW(Optimizer):
     weight_decay: Decay = 0.01
 
     def _build(self, groups: Groups) -> torch.optim.Optimizer:
-        fused = _fused(groups, "cpu", "cuda", "mps")
+        one_pass = fused(groups, "cpu", "cuda", "mps")
         return torch.optim.AdamW(
-            groups, lr=self.lr, betas=self.betas, eps=self.eps, weight_decay=self.weight_decay, fused=fused
+            groups, lr=self.lr, betas=self.betas, eps=self.eps, weight_decay=self.weight_decay, fused=one_pass
         )
 
 
@@ -250,108 +252,8 @@ class Adagrad(Optimizer):
 
     def _build(self, groups: Groups) -> torch.optim.Optimizer:
         return torch.optim.Adagrad(
-            groups, lr=self.lr, eps=self.eps, weight_decay=self.weight_decay, fused=_fused(groups, "cpu")
+            groups, lr=self.lr, eps=self.eps, weight_decay=self.weight_decay, fused=fused(groups, "cpu")
         )
-
-
-@optimizers.register
-class Muon(Optimizer):
-    """Momentum made orthogonal for hidden weights, AdamW for the rest.
-
-    Jordan et al. 2024 (kellerjordan.github.io/posts/muon). A convolution is the matrix of its flattened filters. Biases,
-    scales, embeddings, stacked weights of ensembles, the last weight and those of `edges` go to AdamW.
-
-    Args:
-        lr, momentum, nesterov: of the hidden weights. steps: of the Newton-Schulz iteration.
-        adam_lr, betas, eps: of the rest.
-        edges: parts of names ("heads" is a part of "heads.price.weight") that mark input and output layers.
-    """
-
-    kind: Literal["muon"] = "muon"
-    lr: Rate = 0.02
-    adam_lr: Rate = 1e-3
-    weight_decay: Decay = 0.01
-    momentum: Beta = 0.95
-    nesterov: bool = True
-    steps: int = Field(5, ge=1, lt=100)
-    betas: tuple[Beta, Beta] = (0.9, 0.999)
-    eps: Rate = 1e-8
-    edges: tuple[str, ...] = ("embedders", "heads", "tables")
-
-    def _build(self, groups: Groups) -> torch.optim.Optimizer:
-        parts = [part for group in groups for part in self._split(group)]
-        return MuonWithAdamW(parts, self)
-
-    def _split(self, group: dict[str, Any]) -> Groups:
-        """A group's part for Muon and its part for AdamW, those that are not empty."""
-        parts = []
-        for muon in (True, False):
-            members = [
-                (name, parameter)
-                for name, parameter in zip(group["names"], group["params"], strict=True)
-                if muon == (group["hidden"] and not set(name.split(".")) & set(self.edges))
-            ]
-            if members:
-                names, parameters = (list(part) for part in zip(*members, strict=True))
-                rate = (self.lr if muon else self.adam_lr) * group["factor"]
-                parts.append({**group, "names": names, "params": parameters, "lr": rate, "muon": muon})
-        return parts
-
-
-class MuonWithAdamW(torch.optim.Optimizer):
-    """One optimiser of two rules: groups with "muon" true are orthogonalised, the others go to torch's AdamW."""
-
-    def __init__(self, groups: Groups, settings: Muon):
-        self._settings = settings
-        super().__init__(groups, {"lr": settings.lr, "weight_decay": settings.weight_decay, "muon": False})
-        rest = [group for group in self.param_groups if not group["muon"]]
-        self._adamw = None
-        if rest:
-            fused = _fused(rest, "cpu", "cuda", "mps")
-            self._adamw = torch.optim.AdamW(rest, betas=settings.betas, eps=settings.eps, fused=fused)
-            self._adamw.state = self.state  # one state; the groups are the same dictionaries already
-
-    @torch.no_grad()
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        loss = None
-        if closure is not None:
-            with torch.enable_grad():
-                loss = closure()
-        for group in self.param_groups:
-            for parameter in group["params"] if group["muon"] else ():
-                if parameter.grad is not None:
-                    self._turn(parameter, group["lr"], group["weight_decay"])
-        if self._adamw is not None:
-            take_step(self._adamw)
-        return loss
-
-    def _turn(self, parameter: Tensor, lr: float, weight_decay: float) -> None:
-        momentum, state = self._settings.momentum, self.state[parameter]
-        if "momentum_buffer" not in state:
-            state["momentum_buffer"] = torch.zeros_like(parameter)
-        average = state["momentum_buffer"].lerp_(parameter.grad, 1 - momentum)
-        update = parameter.grad.lerp(average, momentum) if self._settings.nesterov else average
-        matrix = update.flatten(1)
-        turned = newton_schulz(matrix, self._settings.steps).to(parameter.dtype)
-        parameter.mul_(1 - lr * weight_decay)
-        parameter.add_(
-            turned.reshape(parameter.shape), alpha=-lr * math.sqrt(max(1.0, matrix.shape[0] / matrix.shape[1]))
-        )
-
-
-def newton_schulz(matrix: Tensor, steps: int) -> Tensor:
-    """Roughly U Vᵀ of a matrix U S Vᵀ, by the quintic iteration of Jordan (2024); singular values end near 0.7 to 1.2.
-
-    In bfloat16 where the device multiplies it fast, else in float32.
-    """
-    x = matrix.to(torch.bfloat16 if matrix.is_cuda else torch.float32)
-    tall = x.shape[0] > x.shape[1]
-    x = x.T if tall else x
-    x = x / x.norm().clamp(min=1e-7)
-    for _ in range(steps):
-        gram = x @ x.T
-        x = torch.addmm(x, torch.addmm(gram, gram, gram, beta=-4.7750, alpha=2.0315), x, beta=3.4445)
-    return x.T if tall else x
 
 
 def state_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
