@@ -122,14 +122,21 @@ class Run:
         """The trained network, in evaluation mode.
 
         Raises:
-            RunError: training has not come far enough to leave weights.
+            RunError: training has not come far enough to leave weights, or they fit another network.
         """
         path = self.folder / "weights.safetensors"
         if not path.exists():
             raise RunError(f"The run {self.folder} has no weights yet. Go on with: deepwright resume {self.folder}")
         network = self.fresh_network()
         with whole(path):
-            network.load_state_dict(read_tensors(path)[0])
+            tensors = read_tensors(path)[0]
+        try:
+            network.load_state_dict(tensors)
+        except RuntimeError as error:
+            raise RunError(
+                f"The weights of {self.folder} do not fit the network of its recipe: recipe.yaml was changed by hand, or "
+                f"another version made the run. Train again: deepwright train {self.folder}/recipe.yaml"
+            ) from error
         return network.eval()
 
     def fresh_network(self) -> Network:

@@ -75,7 +75,7 @@ def test_weights_of_another_network_are_told_so(
     cli: Cli, number_run: Path, trained: dict[str, Path], table: Path
 ) -> None:
     shutil.copy(trained["label"] / "weights.safetensors", number_run)
-    cli("predict", number_run, table).refused("is damaged", "weights.safetensors cannot be read")
+    cli("predict", number_run, table).refused("do not fit the network of its recipe", "Train again")
 
 
 def test_a_path_that_is_no_run(cli: Cli, here: Path, number_run: Path, table: Path) -> None:
