@@ -12,7 +12,7 @@ from deepwright.training.settings import Train
 from deepwright.training.threads import counts
 from deepwright.verbs.probe import FEW_STEPS, SECONDS, SHARE, Probed, probe, threads_by_work
 
-__all__ = ["decide"]
+__all__ = ["decide", "precisions_of"]
 
 Copies = Callable[[str], Trainer]
 
@@ -27,8 +27,7 @@ def decide(
         copies: for a precision, a trainer that shares nothing with the real one.
         resized: told how many epochs a wall-clock budget affords, may change the network; then its copies are others.
     """
-    given = settings.precision
-    precisions = (given,) if given != "auto" else ("float32", "bfloat16") if half else ("float32",)
+    precisions = precisions_of(settings, half)
     numbers = counts() if settings.threads is None else (settings.threads,)
     if pace.timed:
         probed, choices = _timed(settings, rows, pace, ranks, resized, partial(probe, copies, precisions, numbers))
@@ -38,6 +37,12 @@ def decide(
         choices |= {name: ranks.same(choices[name]) for name in ("threads", "precision")}
     choices["threads_given"] = settings.threads is not None
     return choices, Planned(0, pace.total, pace.clock(), step_seconds, choices)
+
+
+def precisions_of(settings: Train, half: bool) -> tuple[str, ...]:
+    """Those that may be chosen, float32 first."""
+    given = settings.precision
+    return (given,) if given != "auto" else ("float32", "bfloat16") if half else ("float32",)
 
 
 def _timed(

@@ -26,7 +26,7 @@ from deepwright.training.loop import Trainer
 from deepwright.training.pace import Pace, Segment
 from deepwright.training.step import native_half
 from deepwright.training.threads import computing
-from deepwright.verbs.planning import decide
+from deepwright.verbs.planning import decide, precisions_of
 from deepwright.verbs.probe import SECONDS, Probed, probe
 from deepwright.verbs.thread_choice import Wish, threads_of
 from deepwright.verbs.validation import answers_and_truth, validation
@@ -135,12 +135,14 @@ class Session:
 
     def cost(self) -> Probed:
         """What a step and a validation cost with the recipe's number of threads, on copies; nothing is written."""
-        network, given = self._fresh(), self.settings.precision
-        both = ("float32", "bfloat16") if network.half and native_half(self.device.type) else ("float32",)
-        precisions = (given,) if given != "auto" else both
+        network = self._fresh()
+        precisions, threads = precisions_of(self.settings, self._half(network)), (self.settings.threads or 1,)
         with computing(None):
-            threads = (self.settings.threads or 1,)
             return probe(lambda wanted: self._copy(network, wanted), precisions, threads, SECONDS, judge=True)
+
+    def _half(self, network: Network) -> bool:
+        """Whether bfloat16 may be tried."""
+        return network.half and native_half(self.device.type)
 
     def _pace(self, clock: Callable[[], float], recorded: tuple[Segment, ...] = ()) -> Pace:
         rows = len(self.prepared["train"])
@@ -151,7 +153,7 @@ class Session:
     def _warm(self, network: Network) -> None:
         """Data-dependent start values, from training rows."""
         task, rows = self.run.task, self.prepared["train"]
-        targets = self.packed.take(rows[: min(len(rows), 50_000)]).targets
+        targets = self.packed.targets(rows[: min(len(rows), 50_000)])
         bias: Mapping[str, Any] = {} if task is None else task.bias(targets)
         order = Draw(self.run.recipe.seed).at("warm").permutation(len(rows))
         network.warm(lambda: self.packed.batches(rows[order], 2048), bias)
@@ -199,10 +201,9 @@ class Session:
             at_hand[0] = self._fresh()
             return True
 
-        half = network.half and native_half(self.device.type)
         rows = len(self.prepared["validation"])
         copies = lambda precision: self._copy(at_hand[0], precision)  # noqa: E731
-        choices, planned = decide(self.settings, half, rows, pace, self.ranks, copies, resized)
+        choices, planned = decide(self.settings, self._half(network), rows, pace, self.ranks, copies, resized)
         self._tell(planned)
         self._settle(choices)
         return at_hand[0], choices
