@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from deepwright.contracts.features import FittedFeature
 from deepwright.contracts.told import Suits
+from deepwright.core.config import Config
 from deepwright.draw import Draw
 from deepwright.fields import Batch, Field, Fields
 from deepwright.spaces import Space
@@ -20,11 +21,16 @@ class Network(nn.Module):
     `members`: K networks in one; outputs are (B, K, D). `couples_rows`: a row's output depends on other rows in
     training (BatchNorm). `half`: bfloat16 forwards lose nothing that matters, so they are used where they are faster.
     `factors`: parameter-name prefix → learning-rate factor.
+
+    A network that creates may also offer `knobs`, the settings of sampling (a `Config`, without `kind`, whose defaults are
+    how it learnt), and `latent`, the shape of the numbers one creation is made from; None: it has none.
     """
 
     members: int = 1
     couples_rows: bool = False
     half: bool = False
+    knobs: type[Config] = Config
+    latent: tuple[int, ...] | None = None
 
     def __init__(self) -> None:
         super().__init__()
@@ -38,8 +44,27 @@ class Network(nn.Module):
         """`z` → one field a head, (B, D) or (B, K, D). Without a draw: deterministic (evaluation)."""
         raise NotImplementedError
 
-    def sample(self, n: int, draw: Draw, condition: Fields | None = None) -> dict[str, Field]:
-        """`n` creations as `z` fields; `draw` is keyed by creation. Generative networks only."""
+    def sample(
+        self, n: int, draw: Draw, condition: Fields | None = None, knobs: Config | None = None
+    ) -> dict[str, Field]:
+        """`n` creations as `z` fields; `draw` is keyed by creation. Generative networks only.
+
+        Args:
+            knobs: settings of the class `knobs`; None for their defaults.
+        """
+        raise NotImplementedError
+
+    def latents(self, n: int, draw: Draw) -> Tensor:
+        """(n, *latent) standard normal numbers that `sample` makes creations from with the same draw."""
+        raise NotImplementedError
+
+    def from_latents(
+        self, latents: Tensor, condition: Fields | None = None, knobs: Config | None = None
+    ) -> dict[str, Field]:
+        """The creations of latents (n, *latent) as `z` fields, row by row. Differentiable, and without chance.
+
+        `sample(n, draw, …)` equals `from_latents(latents(n, draw), …)` wherever `latent` is not None.
+        """
         raise NotImplementedError
 
     def warm(self, batches: Callable[[], Iterator[Batch]], bias: Mapping[str, Tensor]) -> None:

@@ -24,7 +24,7 @@ from deepwright.models.inputs import Embed, is_grid
 from deepwright.registries import models
 from deepwright.spaces import Box, Space
 
-__all__ = ["GAN", "GANNetwork"]
+__all__ = ["GAN", "GANKnobs", "GANNetwork"]
 
 _SLOPE = 0.2  # of leaky ReLUs
 _GAIN = math.sqrt(2 / (1 + _SLOPE**2))
@@ -100,12 +100,24 @@ class GAN(Config):
         return GANNetwork(self, features)
 
 
+class GANKnobs(Config):
+    """How a trained GAN is sampled.
+
+    Args:
+        truncation: latents are shortened to this share of their length: below 1 creations are more ordinary and more alike
+            (Brock et al. 2019, arXiv 1809.11096, section 3.1, by shortening instead of drawing again).
+    """
+
+    truncation: float = Setting(1.0, ge=0.0, le=2.0)
+
+
 class GANNetwork(Network):
     """See `GAN`. `body` gives {"score": (B, 1)}: the discriminator's, higher for what looks more real."""
 
     def __init__(self, settings: GAN, features: Mapping[str, FittedFeature]):
         super().__init__()
         self._settings = settings
+        self.latent = (settings.latent,)
         self.inputs = Embed(features, 1)
         (self._name,) = self.inputs.grids
         space = features[self._name].space
@@ -119,6 +131,7 @@ class GANNetwork(Network):
 
     middle: Tensor
     reach: Tensor
+    knobs = GANKnobs
 
     def embed(self, inputs: Fields) -> dict[str, Field]:
         return self.inputs(inputs)
@@ -127,16 +140,28 @@ class GANNetwork(Network):
         unit = (z[self._name].values - self.middle) / self.reach  # from -1 to 1 whatever the training rows' mean
         return {"score": Field(self.discriminator(unit.permute(0, 3, 1, 2)))}
 
-    def sample(self, n: int, draw: Draw, condition: Fields | None = None) -> dict[str, Field]:
+    def sample(
+        self, n: int, draw: Draw, condition: Fields | None = None, knobs: Config | None = None
+    ) -> dict[str, Field]:
         """`n` pictures inside the space's bounds. Differentiable.
 
         Raises:
             Refused: a condition is given.
         """
+        return self.from_latents(self.latents(n, draw), condition, knobs)
+
+    def latents(self, n: int, draw: Draw) -> Tensor:
+        return draw.at("latent").normal(n, self._settings.latent).to(self.middle.device)
+
+    def from_latents(
+        self, latents: Tensor, condition: Fields | None = None, knobs: Config | None = None
+    ) -> dict[str, Field]:
+        """Raises Refused: a condition is given."""
         if condition:
             raise Refused(f"The model 'gan' creates without conditions; it cannot take {', '.join(condition)}.")
-        latent = draw.at("latent").normal(n, self._settings.latent).to(self.middle.device)
-        unit = torch.tanh(self.generator(latent)).permute(0, 2, 3, 1)
+        if isinstance(knobs, GANKnobs) and knobs.truncation != 1:
+            latents = latents * knobs.truncation
+        unit = torch.tanh(self.generator(latents)).permute(0, 2, 3, 1)
         return {self._name: Field(unit * self.reach + self.middle)}
 
 

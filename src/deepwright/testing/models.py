@@ -353,6 +353,34 @@ def creations_are_keyed(case: Case) -> None:
             expect(inside and values.shape[1:] == space.shape, f"{case}: creations lie outside the space of '{name}'.")
 
 
+def creations_come_from_latents(case: Case) -> None:
+    """Where there are latents: they make what `sample` makes, row by row, with a gradient; knobs left alone change nothing."""
+    network = case.network
+    if case.settings.learns == "target":
+        return
+    draw, knobs = Draw(3).keyed(torch.arange(4)), network.knobs()
+    with frozen_statistics(network), torch.no_grad():
+        made = network.sample(4, draw)
+        plain = network.sample(4, draw, knobs=knobs)
+    expect("kind" not in type(knobs).model_fields, f"{case}: knobs are plain settings, without a kind.")
+    same = all(torch.equal(made[name].values, field.values) for name, field in plain.items())
+    expect(same, f"{case}: the defaults of its knobs are not how it samples without knobs.")
+    if network.latent is None:
+        return
+    with frozen_statistics(network):
+        latents = network.latents(4, draw).detach().requires_grad_()
+        expect(
+            latents.shape == (4, *network.latent), f"{case}: latents are {tuple(latents.shape)}, not {network.latent}."
+        )
+        again = network.from_latents(latents)
+        first = sum((field.values[0].square().sum() for field in again.values()), torch.zeros(()))
+        (slope,) = torch.autograd.grad(first, [latents])
+    same = all(torch.equal(made[name].values, field.values) for name, field in again.items())
+    expect(same, f"{case}: creations of its latents are not those that it samples.")
+    expect(bool((slope[0] != 0).any()), f"{case}: creations have no gradient with respect to their latents.")
+    expect(not bool((slope[1:] != 0).any()), f"{case}: a creation depends on the latents of another.")
+
+
 def network_columns(case: Case) -> tuple[str, ...]:
     """The columns a creating model learns."""
     return case.settings.takes({name: feature.space for name, feature in case.features.items()})
@@ -367,4 +395,5 @@ CHECKS: tuple[Callable[[Case], None], ...] = (
     evaluation_leaves_no_trace,
     start_values_are_taken,
     creations_are_keyed,
+    creations_come_from_latents,
 )
