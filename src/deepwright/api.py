@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from deepwright.cli.progress import Progress
 from deepwright.core.clock import process_seconds
-from deepwright.core.errors import Interrupted
+from deepwright.core.errors import InputError, Interrupted
 from deepwright.core.report import Report
 from deepwright.doctor import personal_cells
 from deepwright.draft import Draft, split_path
@@ -193,9 +193,23 @@ def attack(run: Run | str | Path, data: Any = None, **settings: Any) -> Report:
     return _run(run).attack(on=data, **settings)
 
 
-def generate(run: Run | str | Path, n: int = 16, **settings: Any) -> Report:
-    """New creations; the same seed gives the same ones."""
-    return _run(run).generate(n=n, **settings)
+def generate(run: Run | str | Path | None = None, n: int | None = None, **settings: Any) -> Report:
+    """New creations; the same seed gives the same ones.
+
+    Args:
+        run: may be left out, or be a folder of runs, where `reopen` names a file that was made before.
+        settings: as in `Generate`; `knobs={"truncation": 0.7}` sets how the network is sampled.
+    """
+    if n is not None:
+        settings["n"] = n
+    if settings.get("reopen") is not None and not isinstance(run, Run):
+        from deepwright.verbs.creation.recall import find_run, recalled
+
+        path = Path(settings["reopen"])
+        run = find_run(recalled(path), path, None if run is None else Path(run))
+    if run is None:
+        raise InputError("Say which run shall create, or which file shall be opened again (reopen=…).")
+    return _run(run).generate(**settings)
 
 
 def report(run: Run | str | Path) -> Path:

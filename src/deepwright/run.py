@@ -312,11 +312,11 @@ class Run:
 
         return PGD(**settings)(self)
 
-    def generate(self, n: int = 16, seed: int = 0, out: str | Path | None = None, **settings: Any) -> Report:
-        """New examples, written to the folder `out` with the record of how they were made; settings as in `Generate`."""
+    def generate(self, out: str | Path | None = None, **settings: Any) -> Report:
+        """New examples, written with the record of how they were made; settings as in `Generate`: n, seed, reopen …"""
         from deepwright.verbs.generate import Generate
 
-        return Generate(n=n, seed=seed, out=None if out is None else Path(out), **settings)(self)
+        return Generate(**({} if out is None else {"out": Path(out)}), **settings)(self)
 
     def report(self) -> Path:
         """Write report.html and say where it is."""

@@ -20,8 +20,13 @@ from deepwright.fields import Field
 from deepwright.run import Run
 from deepwright.training.checkpoint import Checkpoints
 from deepwright.training.events import Event, Started
-from deepwright.verbs.creations import create, decode, read_record, sheet, with_record, write_creations
-from deepwright.verbs.generate import Generate, _copy_words
+from deepwright.verbs.beside import copy_words
+from deepwright.verbs.creation.files import Place, Writer
+from deepwright.verbs.creation.making import create, decode
+from deepwright.verbs.creation.pictures import sheet
+from deepwright.verbs.creation.recall import run_hash
+from deepwright.verbs.creation.records import in_png, read_record
+from deepwright.verbs.generate import Generate
 from deepwright.verbs.learning import learning_report
 from deepwright.verbs.report import write_report
 from deepwright.verbs.resemblance import Scale, by_lot, kernel_distances, nearest, resemblance
@@ -129,26 +134,26 @@ def test_a_creation_has_the_same_bytes_however_many_are_made(run: Run, tmp_path:
 def test_files_carry_their_record_and_are_whole_pictures(run: Run, tmp_path: Path) -> None:
     run.generate(n=3, seed=2, out=tmp_path / "new", measure=0)
     record = read_record(tmp_path / "new" / "seed2-0001.png")
-    assert (record["run"], record["seed"], record["number"]) == (run.name, 2, 1)
+    assert (record["run"], record["state"], record["number"]) == (run_hash(run.folder), {"seed": 2}, 1)
     assert record["deepwright"]
-    assert str(tmp_path) not in str(record)
+    assert not {str(tmp_path), run.name, "digits"} & set(str(record).replace("'", " ").split())
     with Image.open(tmp_path / "new" / "seed2-0001.png") as picture:
         picture.verify()
         assert picture.size == (8, 8)
     plain = bits(decode(run, create(run.network, 2, 0, 2)))[1]
-    assert with_record(plain, record) == (tmp_path / "new" / "seed2-0001.png").read_bytes()
-    assert read_record(tmp_path / "new" / "sheet.png")["numbers"] == 3
+    assert in_png(plain, record) == (tmp_path / "new" / "seed2-0001.png").read_bytes()
+    assert read_record(tmp_path / "new" / "sheet.png")["n"] == 3
     (tmp_path / "plain.png").write_bytes(plain)
     with pytest.raises(DataError, match="carries no record"):
         read_record(tmp_path / "plain.png")
     (tmp_path / "text.png").write_text("no picture")
-    with pytest.raises(DataError, match="cannot be read as a PNG"):
+    with pytest.raises(DataError, match="cannot be read as a creation"):
         read_record(tmp_path / "text.png")
 
 
 def test_records_hold_any_sign(run: Run, tmp_path: Path) -> None:
     plain = bits(decode(run, create(run.network, 2, 0, 1)))[0]
-    (tmp_path / "a.png").write_bytes(with_record(plain, {"run": "Möwe 鳥"}))
+    (tmp_path / "a.png").write_bytes(in_png(plain, {"run": "Möwe 鳥"}))
     assert read_record(tmp_path / "a.png") == {"run": "Möwe 鳥"}
 
 
@@ -250,14 +255,20 @@ def test_no_budget_means_ten_minutes(digits: Path, tmp_path: Path) -> None:
     assert str(seen[0].recipe.train.budget) == "10min"
 
 
+def written(folder: Path, frame: pl.DataFrame) -> list[str]:
+    writer = Writer(Place(folder), "seed1", {"format": 1})
+    writer.take(range(frame.height), frame)
+    return writer.finish({"n": frame.height})
+
+
 def test_columns_of_cells_become_a_table(tmp_path: Path, run: Run) -> None:
     cells = pl.DataFrame({"age": [31.5, 40.0], "town": ["Bern", None]})
-    assert write_creations(tmp_path, cells, {"seed": 1}) == ["creations.csv"]
+    assert written(tmp_path, cells) == ["creations.csv", "creations.csv.record.json"]
     assert pl.read_csv(tmp_path / "creations.csv").equals(cells)
     two = pl.DataFrame({"a": bits(decode(run, create(run.network, 1, 0, 2))), "b": [None, None], "c": [1, 2]},
                        schema_overrides={"b": pl.Binary})  # fmt: skip
     names = ["seed1-0000-0.png", "seed1-0001-0.png", "sheet-0.png", "sheet-1.png", "creations.csv"]
-    assert write_creations(tmp_path / "two", two, {"seed": 1}) == names
+    assert written(tmp_path / "two", two) == [*names, "creations.csv.record.json"]
 
 
 def test_a_sheet_shows_pictures_in_reading_order(tmp_path: Path) -> None:
@@ -309,8 +320,8 @@ def test_copies_are_noticed() -> None:
     copied = torch.cat([train_rows[:60], others[:140]])
     found = resemblance(copied, held, train_rows, seed=0)
     assert 0.2 < found.near.low < 0.3 < found.near.value < 0.45
-    assert _copy_words(found)[0].startswith("They may be copies, or only the most ordinary examples: 30.5 % of them")
-    assert _copy_words(honest)[1] == "good"
+    assert copy_words(found)[0].startswith("They may be copies, or only the most ordinary examples: 30.5 % of them")
+    assert copy_words(honest)[1] == "good"
 
 
 def test_missing_cells_are_the_mean_and_constant_columns_do_no_harm() -> None:

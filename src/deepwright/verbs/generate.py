@@ -1,22 +1,31 @@
 """Generate: new examples from a seed, as files that carry their record, beside what tells how good they are."""
 
-import re
+from collections.abc import Sequence, Set
+from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import numpy as np
 import polars as pl
+import torch
+from pydantic import BeforeValidator
 from pydantic import Field as Setting
 
 from deepwright import registries
 from deepwright.core.config import Config
-from deepwright.core.errors import DataError, OutputExists, Refused, RunError
-from deepwright.core.report import Block, Grid, Headline, Pictures, Report, Text
-from deepwright.core.seeds import derive
-from deepwright.core.wording import interval, number
-from deepwright.data.split import PARTS
-from deepwright.verbs.creations import create, decode, record_of, write_creations
-from deepwright.verbs.resemblance import Interval, Resemblance, Scale, resemblance
+from deepwright.core.errors import RecipeError, Refused
+from deepwright.core.report import Block, Grid, Pictures, Report, Text
+from deepwright.fields import Field
+from deepwright.spaces import Tokens
+from deepwright.training.threads import computing, cores
+from deepwright.verbs.beside import copy_words, distance_words, figures, judged, measured
+from deepwright.verbs.creation.files import Writer, place_of
+from deepwright.verbs.creation.making import CHUNK, Maker, decode
+from deepwright.verbs.creation.recall import Record, find_run, recalled, record_of
+from deepwright.verbs.creation.sameness import shows_the_same
+from deepwright.verbs.creation.shelf import Shelf
+from deepwright.verbs.creation.state import Anchor, State, Walk
+from deepwright.verbs.creation.words import anchors, edit_words, mixed
 
 if TYPE_CHECKING:
     from deepwright.run import Run
@@ -24,9 +33,11 @@ if TYPE_CHECKING:
 __all__ = ["Generate"]
 
 SHOWN = 64
-TRAIN_ROWS = 50_000  # that creations are compared with
-FEW = 20  # rows below which nothing is measured
-SURE = 0.05
+FRAMES_SHOWN = 12
+
+Words = Annotated[
+    tuple[int | str, ...], BeforeValidator(lambda value: (value,) if isinstance(value, int | str) else value)
+]
 
 
 @registries.verbs.register
@@ -35,16 +46,33 @@ class Generate(Config):
 
     Args:
         n: how many. seed: the same seed gives the same creations, whatever `n` is.
-        out: a folder for the files; None: the next numbered one in the run's `creations`.
+        at: these numbers and stored latents instead of the first `n`: "3,9,20-25,photo".
+        knobs: of the network's sampling; each family has its own.
+        out: a folder for the files, or one file by its ending; None: the next numbered folder in the run's `creations`.
+        reopen: a file that was made before: the same state again; other settings win over what its record says.
+        interpolate: a walk from creation to creation, "3,9", of so many frames; fps: shown a second; loop: back to the start.
+        mix: one creation from several, "3=0.7,9=0.3".
+        edit: moves along stored directions, in standard deviations: "smile=+2".
         measure: creations that are compared with as many real examples; 0 measures nothing.
+        record: files carry the record of how they were made.
         force: write into a folder that holds something already.
     """
 
     kind: Literal["generate"] = "generate"
     n: int = Setting(16, ge=1, le=100_000)
     seed: int = Setting(0, ge=0)
+    at: Words = ()
+    knobs: dict[str, Any] = {}
     out: Path | None = None
+    reopen: Path | None = None
+    interpolate: Words = ()
+    frames: int = Setting(60, ge=2, le=10_000)
+    fps: float = Setting(20.0, ge=0.1, le=100)
+    loop: bool = False
+    mix: Words = ()
+    edit: Words = ()
     measure: int = Setting(2000, ge=0, le=5000)
+    record: bool = True
     force: bool = False
 
     def check(self, run: "Run") -> None:
@@ -54,137 +82,174 @@ class Generate(Config):
             raise Refused(f"The run {run.name} answers, it does not create. Train one that does with --model gan.")
 
     def __call__(self, run: "Run") -> Report:
-        """Raises Refused, OutputExists, RunError (no weights yet), InputError (the place cannot be written to)."""
+        """Raises Refused, RecipeError, OutputExists, RunError (no weights yet), InputError (the place cannot be written to)."""
         self.check(run)
-        folder = self._folder(run)
-        network = run.network
-        creations = decode(run, create(network, self.seed, 0, self.n))
-        record = record_of(run, self.seed)
-        files = write_creations(folder, creations, record)
-        measured, notes = self._measured(run)
+        old = None if self.reopen is None else recalled(self.reopen)
+        if old is not None and self.reopen is not None:
+            find_run(old, self.reopen, run.folder)
+        with nullcontext() if old is None else computing(min(old.threads, cores())):
+            return self._made(run, old)
+
+    def _made(self, run: "Run", old: Record | None) -> Report:
+        asked = self._asked(run, old)
+        maker = Maker(run, asked.state, chunk=CHUNK if old is None else old.chunk)
+        place = place_of(run.folder, self.out, asked.moves, _has_pictures(run), self.force)
+        record = record_of(run, asked.state, maker.chunk) if self.record else None
+        writer = Writer(place, f"seed{asked.state.seed}", record, asked.names, self.fps if asked.moves else None)
+        shown: list[tuple[Anchor, pl.DataFrame]] = []
+        whole: list[pl.DataFrame] = []
+        for at, z in maker.pieces(asked.at):
+            frame = decode(run, z)
+            writer.take(at, frame)
+            shown += [(anchor, frame[row]) for row, anchor in enumerate(at)][: max(0, self._shown(asked) - len(shown))]
+            whole += [frame] if asked.again else []
+        files = writer.finish(asked.told)
+        told, notes = _again(self.reopen, old, pl.concat(whole) if whole else None, asked)
+        found, why = measured(run, asked.state, 0 if asked.again else self.measure)
         data: dict[str, Any] = {
-            "version": 1, "run": run.name, "seed": self.seed, "n": self.n, "folder": str(folder), "files": files,
-            "record": record, "measured": None if measured is None else _figures(measured),
-            "verdict": "" if measured is None else " ".join((_distance_words(measured)[0], _copy_words(measured)[0])),
-            "notes": notes,
+            "version": 1, "run": run.name, "seed": asked.state.seed, "n": asked.count, "folder": str(place.path), "files": files,
+            "record": record, "reopened": told, "measured": None if found is None else figures(found),
+            "verdict": "" if found is None else " ".join((distance_words(found)[0], copy_words(found)[0])),
+            "notes": [*(note for note, _ in notes), *why],
         }  # fmt: skip
-        blocks = [*_shown(run, creations, self.seed), Text(f"{len(files)} files are in {folder}.")]
-        blocks += [] if measured is None else _judged(measured)
-        blocks += [Text(note, "warning") for note in notes]
+        blocks = [Text(note, tone) for note, tone in notes]
+        blocks += [*_blocks(run, shown, asked), Text(_where(place.path, files, bool(place.end)))]
+        blocks += [] if found is None else judged(found)
+        blocks += [Text(note, "warning") for note in why]
         return Report("generate", "What it creates", data, tuple(blocks))
 
-    def _folder(self, run: "Run") -> Path:
-        if self.out is None:
-            home = run.folder / "creations"
-            taken = [int(path.name) for path in home.glob("*") if re.fullmatch(r"\d+", path.name)]
-            return home / f"{1 + max(taken, default=0):03d}"
-        if self.out.exists() and not self.force and (not self.out.is_dir() or any(self.out.iterdir())):
-            raise OutputExists(
-                f"{self.out} exists already; nothing was written. Use --force to write into it, or another name with -o."
+    def _asked(self, run: "Run", old: Record | None) -> "Asked":
+        """The state to be made: that of the file which is opened again, where nothing else is said."""
+        shelf, given = Shelf(run), self.model_fields_set
+        before = State() if old is None else old.state
+        named = anchors(self.at, "--at", shelf)
+        stops = anchors(self.interpolate, "--interpolate", shelf)
+        if self.interpolate and len(stops) < 2:
+            raise RecipeError(
+                "--interpolate: expected two or more creations to walk between, such as --interpolate 3,9."
             )
-        return self.out
+        chosen = [flag for flag, on in (("--at", named), ("--interpolate", stops), ("--mix", self.mix)) if on]
+        if len(chosen) > 1:
+            raise RecipeError(f"{' and '.join(chosen)}: each says what is to be made; give one of them.")
+        _check_flags(given, bool(stops) or (before.walk is not None and not chosen), bool(self.mix))
+        walk = Walk(stops=stops, frames=self.frames, loop=self.loop) if stops else None if chosen else before.walk
+        if walk is not None and not stops:
+            walk = walk.model_copy(update={name: getattr(self, name) for name in ("frames", "loop") if name in given})
+        mix = mixed(self.mix, shelf) if self.mix else () if chosen else before.mix
+        state = State(
+            seed=self.seed if "seed" in given else before.seed, knobs={**before.knobs, **self.knobs}, label=before.label,
+            walk=walk, mix=mix, edits=(*before.edits, *edit_words([str(word) for word in self.edit], shelf)),
+        )  # fmt: skip
+        shown = () if old is None or "n" in given else old.shown
+        n = self.n if old is None or "n" in given or old.n is None else old.n
+        same = old is not None and state == before and not named and "n" not in given
+        names = {shelf.named("latents", name).key: name for name in shelf.names("latents")} if named or shown else {}
+        return Asked(state, named or shown or range(n), same, names, old)
 
-    def _measured(self, run: "Run") -> tuple[Resemblance | None, list[str]]:
-        """Creations 0, 1, … of the seed beside real examples, or why not."""
-        if not self.measure:
-            return None, []
-        try:
-            table = run.training_data().table
-        except (RunError, DataError) as error:
-            return None, [f"Nothing could be measured: {error}"]
-        part = "test" if (run.parts == PARTS["test"]).any() else "validation"
-        held, train = (np.flatnonzero(run.parts == PARTS[name]) for name in (part, "train"))
-        if min(len(held), len(train)) < FEW:
-            return None, [f"Nothing could be measured: there are only {len(held)} held-out examples."]
-        order = np.random.default_rng(derive(run.recipe.seed, "held"))
-        held, train = (
-            np.sort(order.permutation(rows)[:most]) for rows, most in ((held, self.measure), (train, TRAIN_ROWS))
+    def _shown(self, asked: "Asked") -> int:
+        return asked.count if asked.moves else SHOWN
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is to be made.
+
+    Args:
+        at: numbers and keys. again: exactly what a file shows. names: of stored latents by key.
+    """
+
+    state: State
+    at: Sequence[Anchor]
+    again: bool
+    names: dict[str, str]
+    old: Record | None
+
+    @property
+    def moves(self) -> bool:
+        return self.state.walk is not None
+
+    @property
+    def count(self) -> int:
+        walk = self.state.walk
+        return walk.frames if walk is not None else 1 if self.state.mix else len(self.at)
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """What a record says of a file that shows all of them."""
+        if self.moves or self.state.mix:
+            return {}
+        return {"n": len(self.at)} if isinstance(self.at, range) else {"at": list(self.at)}
+
+
+def _check_flags(given: Set[str], moves: bool, mixes: bool) -> None:
+    """Raises RecipeError: a flag that would do nothing."""
+    alone = [name for name in ("frames", "fps", "loop") if name in given]
+    if alone and not moves:
+        raise RecipeError(f"--{alone[0]} is about a walk; say between which creations: --interpolate 3,9.")
+    if "n" in given and (moves or mixes):
+        what = "a walk has as many pictures as --frames says" if moves else "a mixture is one creation"
+        raise RecipeError(f"-n: {what}.")
+
+
+def _has_pictures(run: "Run") -> bool:
+    """Whether a column of what is created is one of files."""
+    nothing = {}
+    for name, feature in run.features.items():
+        space = feature.space
+        values = torch.zeros(0, 1, dtype=torch.int64) if isinstance(space, Tokens) else torch.zeros(0, *space.shape)  # type: ignore[union-attr]
+        nothing[name] = Field(values)
+    return pl.Binary in decode(run, nothing).schema.values()
+
+
+Notes = list[tuple[str, Literal["good", "warning"]]]
+
+
+def _again(path: Path | None, old: Record | None, made: pl.DataFrame | None, asked: Asked) -> tuple[Any, Notes]:
+    """What is told of a file that was opened again."""
+    if path is None or old is None:
+        return None, []
+    others = old.other_circumstances(min(old.threads, cores()))
+    told: dict[str, Any] = {"file": path.name, "unchanged": asked.again, "circumstances": others, "same": None}
+    differs = f"other circumstances: {'; '.join(others)}"
+    if made is None:
+        note = f"The state of {path.name} was opened, with what you changed."
+        return told, [(note, "good")] + (
+            [(f"The same state, but the bytes may differ ({differs}).", "warning")] if others else []
         )
-        names = list(run.features)
-        known = table.take(train, names)
-        scale = Scale(run.features, known)
-        count = min(self.measure, max(len(held), FEW))
-        made = [
-            decode(run, create(run.network, self.seed, start, min(512, count - start)))
-            for start in range(0, count, 512)
-        ]
-        return resemblance(scale(pl.concat(made)), scale(table.take(held, names)), scale(known), run.recipe.seed), []
+    told["same"] = shows_the_same(path, made, asked.moves)
+    if told["same"]:
+        return told, [(f"This is the state of {path.name}, and every value is the same.", "good")]
+    if others:
+        return told, [(f"This is the state of {path.name}; the bytes may differ ({differs}).", "warning")]
+    if told["same"] is None:
+        return told, [(f"This is the state of {path.name}; such a file keeps no exact values to compare with.", "good")]
+    note = f"This is the state of {path.name}, but not all values are the same: the file was changed since it was made."
+    return told, [(note, "warning")]
 
 
-def _figures(measured: Resemblance) -> dict[str, Any]:
-    return {
-        "n": {"made": measured.made, "held_out": measured.held, "training": measured.train},
-        "distance": {name: figure.to_dict() for name, figure in measured.distance.items()},
-        "chance": dict(measured.chance), "near": measured.near.to_dict(),
-        "nearest": {name: figure.to_dict() for name, figure in measured.nearest.items()},
-    }  # fmt: skip
+def _where(path: Path, files: Sequence[str], one: bool) -> str:
+    if one:
+        return f"Written: {', '.join(str(path.parent / name) for name in files)}."
+    return f"{len(files)} {'file is' if len(files) == 1 else 'files are'} in {path}."
 
 
-def _shown(run: "Run", creations: pl.DataFrame, seed: int) -> list[Block]:
+def _blocks(run: "Run", shown: Sequence[tuple[Anchor, pl.DataFrame]], asked: Asked) -> list[Block]:
     """Columns of files as pictures, the rest as a table."""
     blocks: list[Block] = []
-    few = creations.head(SHOWN)
-    for name in (n for n, kind in creations.schema.items() if kind == pl.Binary):
-        places = [str(place) for place in range(few.height)]
-        alts = tuple(f"Creation {place} of seed {seed}" for place in places)
-        note = "" if few.height == creations.height else f"The first {few.height} of {creations.height}."
+    if asked.moves:
+        step = max(1, -(-(len(shown) - 1) // (FRAMES_SHOWN - 1)))
+        shown = [*shown[:-1:step], shown[-1]]
+    anchors_, few = [anchor for anchor, _ in shown], pl.concat([row for _, row in shown])
+    names = [asked.names.get(anchor, anchor) if isinstance(anchor, str) else str(anchor) for anchor in anchors_]
+    what = "Frame" if asked.moves else "Mixture" if asked.state.mix else "Creation"
+    title = what if asked.state.mix and not asked.moves else f"{what}s"
+    for name in (n for n, kind in few.schema.items() if kind == pl.Binary):
+        alts = tuple(f"{what} {place} of seed {asked.state.seed}" for place in names)
+        note = "" if few.height == asked.count else f"{few.height} of {asked.count}."
         images = tuple(run.features[name].show(few[name]))
-        blocks.append(Pictures(f"Creations: {name}", images, tuple(places), alts, note))
-    rest = few.drop([block_name for block_name, kind in creations.schema.items() if kind == pl.Binary])
+        blocks.append(Pictures(f"{title}: {name}", images, tuple(names), alts, note))
+    rest = few.drop([name for name, kind in few.schema.items() if kind == pl.Binary])
     if rest.width:
         cells = rest.select(pl.all().cast(pl.String).fill_null(""))
-        blocks.append(Grid("Creations", tuple(cells.columns), tuple(cells.iter_rows())))
+        blocks.append(Grid(title, tuple(cells.columns), tuple(cells.iter_rows())))
     return blocks
-
-
-def _with_interval(figure: Interval, percent: bool = False) -> str:
-    if percent:
-        return f"{100 * figure.value:.1f} % [{100 * figure.low:.1f} %, {100 * figure.high:.1f} %]"
-    return interval(figure.value, figure.low, figure.high)
-
-
-def _distance_words(measured: Resemblance) -> tuple[str, Literal["good", "warning"]]:
-    made, real, mean = (measured.distance[name] for name in ("made", "real", "mean"))
-    figures = f"distance {number(made.value)}; real from real {number(real.value)}; mean {number(mean.value)}"
-    if made.low >= mean.high:
-        return f"The creations are no better than the mean of all examples, repeated ({figures}).", "warning"
-    if measured.chance["made"] < SURE:
-        chance = f"p = {measured.chance['made']:.2g}"
-        return f"The creations can be told from real examples ({figures}; {chance}).", "warning"
-    if measured.nearest["made"].low > measured.nearest["held"].high:
-        further = " against ".join(number(measured.nearest[name].value) for name in ("made", "held"))
-        return f"The creations lie further from training examples than real ones do ({further}; {figures}).", "warning"
-    return f"On these coarse figures the creations cannot be told from real examples ({figures}).", "good"
-
-
-def _copy_words(measured: Resemblance) -> tuple[str, Literal["good", "warning"]]:
-    share = (
-        f"{100 * measured.near.value:.1f} % of them lie as near to a training example as 5 % of held-out examples do"
-    )
-    if measured.near.low > 0.05:
-        return f"They may be copies, or only the most ordinary examples: {share}.", "warning"
-    return f"Nothing points to copies: {share}.", "good"
-
-
-def _judged(measured: Resemblance) -> list[Block]:
-    distance = {name: _with_interval(figure) for name, figure in measured.distance.items()}
-    near = {name: _with_interval(figure) for name, figure in measured.nearest.items()}
-    rows = (
-        ("creations", distance["made"], f"{measured.chance['made']:.2g}", near["made"]),
-        ("training examples", distance["real"], f"{measured.chance['real']:.2g}", "–"),
-        ("held-out examples", "–", "–", near["held"]),
-        ("their mean, repeated", distance["mean"], "–", "–"),
-    )
-    note = (
-        f"{measured.made} creations, {measured.held} held-out and {measured.train} training examples; 95 % bootstrap "
-        "intervals in brackets. Distance: squared kernel distance from held-out examples, on the flat columns that baselines "
-        "use; fine detail does not count. p: the chance of such a distance between two parts of one population. Nearest: the "
-        f"median distance to the nearest training example. Nearer than 95 % of held-out examples: "
-        f"{_with_interval(measured.near, True)} of the creations; 5 % is natural."
-    )
-    return [
-        Headline("distance from real", number(measured.distance["made"].value), f"real from real: {distance['real']}"),
-        Text(*_distance_words(measured)),
-        Text(*_copy_words(measured)),
-        Grid("Creations beside real examples", ("", "distance", "p", "nearest"), rows, note),
-    ]

@@ -1,5 +1,6 @@
 """explain, attack, generate: questions to a trained network."""
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -78,13 +79,47 @@ def attack(run: str, shared: Shared, **settings: Any) -> None:
 
 
 @click.command(short_help="New creations from a network that creates.")
-@click.argument("run")
+@click.argument("run", required=False)
 @click.option("-n", "n", type=Whole(min=1), metavar="N", help="How many.")
+@click.option("--at", metavar="NUMBERS", help="These creations of the seed, or stored latents: 3,9,20-25,photo.")
+@click.option("--set", "sets", multiple=True, metavar="KNOB=VALUE", help="How the network is sampled; each family has its own knobs.")  # fmt: skip
+@click.option("--from", "reopen", metavar="FILE", help="A file made before: the same state again, with what else is given.")  # fmt: skip
+@click.option("--interpolate", metavar="A,B", help="A walk between creations: 3,9 or 3,photo,9.")
+@click.option("--frames", type=Whole(min=2), metavar="N", help="Pictures of a walk (default 60).")
+@click.option("--fps", type=click.FloatRange(0.1, 100), metavar="N", help="Pictures of a walk a second (default 20).")
+@click.option("--loop", is_flag=True, default=None, help="The walk leads back to its start.")
+@click.option("--mix", metavar="A=W,B=W", help="One creation from several: 3,9 or 3=0.7,9=0.3.")
+@click.option("--edit", multiple=True, metavar="NAME=AMOUNT", help="A move along a direction (deepwright direction): smile=+2; repeatable.")  # fmt: skip
+@click.option("--measure", type=click.IntRange(0, 5000), metavar="N", help="Compare so many with real examples (default 2000; 0: none).")  # fmt: skip
+@click.option("--no-record", is_flag=True, help="Write files without the record of how they were made.")
 @moved_option
 @shared
-def generate(run: str, n: int | None, data: str | None, shared: Shared) -> None:
-    """New creations from a generative network; the same seed gives the same creations."""
-    _ask("generate", run, shared, data=data, n=n, out=shared.out, force=shared.force)
+def generate(run: str | None, sets: tuple[str, ...], no_record: bool, shared: Shared, **settings: Any) -> None:
+    """New creations from a generative network; the same seed gives the same creations.
+
+    Without --out they go to RUN/creations/001, 002 …; --out names a folder, or one file: .png .webp .gif .mp4 for pictures
+    and walks, .csv .parquet … for rows. With --from, RUN may be left out: it is looked for in runs/ by what the file says.
+    """
+    knobs = _knobs(sets)
+    if settings["reopen"] is not None:
+        from deepwright.verbs.creation.recall import find_run, recalled
+
+        path = Path(settings["reopen"])
+        run = str(find_run(recalled(path), path, None if run is None else Path(run)))
+    if run is None:
+        raise click.UsageError("Missing argument 'RUN'.", click.get_current_context())
+    given = {"edit": settings.pop("edit") or None, "knobs": knobs or None, "record": False if no_record else None}
+    _ask("generate", run, shared, out=shared.out, force=shared.force, **given, **settings)
+
+
+def _knobs(sets: tuple[str, ...]) -> dict[str, Any]:
+    """Values by name. Raises RecipeError: no KNOB=VALUE."""
+    from deepwright.draft import Draft
+
+    draft = Draft()
+    for assignment in sets:
+        draft.set(assignment)
+    return draft.value
 
 
 COMMANDS = (explain, attack, generate)

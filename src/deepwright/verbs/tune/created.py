@@ -7,7 +7,7 @@ from deepwright.contracts import Network
 from deepwright.core.seeds import derive
 from deepwright.data.pack import Packed
 from deepwright.training.frozen import frozen_statistics
-from deepwright.verbs.creations import create
+from deepwright.verbs.creation.making import create
 from deepwright.verbs.resemblance import kernel_distances
 
 __all__ = ["created_distance", "created_draws"]

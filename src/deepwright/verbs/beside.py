@@ -1,0 +1,117 @@
+"""Creations beside real examples: what is measured of them, and what that means in words."""
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import polars as pl
+
+from deepwright.core.errors import DataError, RunError
+from deepwright.core.report import Block, Grid, Headline, Text
+from deepwright.core.seeds import derive
+from deepwright.core.wording import interval, number
+from deepwright.data.split import PARTS
+from deepwright.fields import Fields
+from deepwright.verbs.creation.making import Maker, decode
+from deepwright.verbs.creation.state import State
+from deepwright.verbs.resemblance import Interval, Resemblance, Scale, resemblance
+
+if TYPE_CHECKING:
+    from deepwright.run import Run
+
+__all__ = ["copy_words", "distance_words", "figures", "judged", "measured"]
+
+TRAIN_ROWS = 50_000  # that creations are compared with
+FEW = 20  # rows below which nothing is measured
+SURE = 0.05
+
+
+def measured(run: "Run", state: State, most: int, wish: Fields | None = None) -> tuple[Resemblance | None, list[str]]:
+    """Creations 0, 1, … of a state beside real examples, or why not.
+
+    Args:
+        most: creations and held-out examples; 0 measures nothing.
+    """
+    if not most or not state.plain:
+        return None, []
+    try:
+        table = run.training_data().table
+    except (RunError, DataError) as error:
+        return None, [f"Nothing could be measured: {error}"]
+    part = "test" if (run.parts == PARTS["test"]).any() else "validation"
+    held, train = (np.flatnonzero(run.parts == PARTS[name]) for name in (part, "train"))
+    if min(len(held), len(train)) < FEW:
+        return None, [f"Nothing could be measured: there are only {len(held)} held-out examples."]
+    order = np.random.default_rng(derive(run.recipe.seed, "held"))
+    held, train = (np.sort(order.permutation(rows)[:limit]) for rows, limit in ((held, most), (train, TRAIN_ROWS)))
+    names = list(run.features)
+    known = table.take(train, names)
+    scale = Scale(run.features, known)
+    maker = Maker(run, state, wish)
+    made = pl.concat([decode(run, z) for _, z in maker.pieces(range(min(most, max(len(held), FEW))))])
+    return resemblance(scale(made), scale(table.take(held, names)), scale(known), run.recipe.seed), []
+
+
+def figures(measured: Resemblance) -> dict[str, Any]:
+    """Plain JSON for programs."""
+    return {
+        "n": {"made": measured.made, "held_out": measured.held, "training": measured.train},
+        "distance": {name: figure.to_dict() for name, figure in measured.distance.items()},
+        "chance": dict(measured.chance), "near": measured.near.to_dict(),
+        "nearest": {name: figure.to_dict() for name, figure in measured.nearest.items()},
+    }  # fmt: skip
+
+
+def _with_interval(figure: Interval, percent: bool = False) -> str:
+    if percent:
+        return f"{100 * figure.value:.1f} % [{100 * figure.low:.1f} %, {100 * figure.high:.1f} %]"
+    return interval(figure.value, figure.low, figure.high)
+
+
+def distance_words(measured: Resemblance) -> tuple[str, Literal["good", "warning"]]:
+    """How far creations are from real examples."""
+    made, real, mean = (measured.distance[name] for name in ("made", "real", "mean"))
+    figures = f"distance {number(made.value)}; real from real {number(real.value)}; mean {number(mean.value)}"
+    if made.low >= mean.high:
+        return f"The creations are no better than the mean of all examples, repeated ({figures}).", "warning"
+    if measured.chance["made"] < SURE:
+        chance = f"p = {measured.chance['made']:.2g}"
+        return f"The creations can be told from real examples ({figures}; {chance}).", "warning"
+    if measured.nearest["made"].low > measured.nearest["held"].high:
+        further = " against ".join(number(measured.nearest[name].value) for name in ("made", "held"))
+        return f"The creations lie further from training examples than real ones do ({further}; {figures}).", "warning"
+    return f"On these coarse figures the creations cannot be told from real examples ({figures}).", "good"
+
+
+def copy_words(measured: Resemblance) -> tuple[str, Literal["good", "warning"]]:
+    """Whether creations are copies."""
+    share = (
+        f"{100 * measured.near.value:.1f} % of them lie as near to a training example as 5 % of held-out examples do"
+    )
+    if measured.near.low > 0.05:
+        return f"They may be copies, or only the most ordinary examples: {share}.", "warning"
+    return f"Nothing points to copies: {share}.", "good"
+
+
+def judged(measured: Resemblance) -> list[Block]:
+    """What people see of it."""
+    distance = {name: _with_interval(figure) for name, figure in measured.distance.items()}
+    near = {name: _with_interval(figure) for name, figure in measured.nearest.items()}
+    rows = (
+        ("creations", distance["made"], f"{measured.chance['made']:.2g}", near["made"]),
+        ("training examples", distance["real"], f"{measured.chance['real']:.2g}", "–"),
+        ("held-out examples", "–", "–", near["held"]),
+        ("their mean, repeated", distance["mean"], "–", "–"),
+    )
+    note = (
+        f"{measured.made} creations, {measured.held} held-out and {measured.train} training examples; 95 % bootstrap "
+        "intervals in brackets. Distance: squared kernel distance from held-out examples, on the flat columns that baselines "
+        "use; fine detail does not count. p: the chance of such a distance between two parts of one population. Nearest: the "
+        f"median distance to the nearest training example. Nearer than 95 % of held-out examples: "
+        f"{_with_interval(measured.near, True)} of the creations; 5 % is natural."
+    )
+    return [
+        Headline("distance from real", number(measured.distance["made"].value), f"real from real: {distance['real']}"),
+        Text(*distance_words(measured)),
+        Text(*copy_words(measured)),
+        Grid("Creations beside real examples", ("", "distance", "p", "nearest"), rows, note),
+    ]

@@ -1,0 +1,204 @@
+"""Making: from a state to creations, the same bytes however many are asked for, in whatever order.
+
+Creation k is always made in the same company, that of its chunk of numbers: sums in another order would give other last
+bits. A latent that is no number's (a stored one, a frame of a walk) is made in a chunk of its own kind, filled up.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+import torch
+from pydantic import ValidationError
+from torch import Tensor
+
+from deepwright.contracts import Network
+from deepwright.core.config import Config
+from deepwright.core.errors import RecipeError, Refused
+from deepwright.draft import Draft, describe
+from deepwright.draw import Draw
+from deepwright.fields import Field, Fields, concat_fields
+from deepwright.training.frozen import frozen_statistics
+from deepwright.verbs.creation.latents import mixture, walk
+from deepwright.verbs.creation.shelf import Shelf
+from deepwright.verbs.creation.state import Anchor, State
+
+if TYPE_CHECKING:
+    from deepwright.run import Run
+
+__all__ = ["CHUNK", "Maker", "create", "decode", "joined", "knobs_of"]
+
+CHUNK = 32  # creations made together, always
+
+
+def create(network: Network, seed: int, start: int, n: int, wish: Fields | None = None) -> dict[str, Field]:
+    """Creations `start` to `start + n - 1` of a seed, as `z`.
+
+    Args:
+        wish: one row of conditions that all of them shall have.
+    """
+    return joined([z for _, z in _Chunks(network, seed, wish=wish).numbers(range(start, start + n))])
+
+
+@dataclass
+class Maker:
+    """Makes the creations of a state with a run's network.
+
+    Args:
+        wish: one row of conditions that all creations shall have. chunk: creations made together.
+
+    Raises:
+        RecipeError: a knob that there is not. Refused: the state is about latents, and the network has none.
+        RunError: a latent or direction of the state is not there.
+    """
+
+    run: "Run"
+    state: State
+    wish: Fields | None = None
+    chunk: int = CHUNK
+
+    def __post_init__(self) -> None:
+        network = self.run.network
+        if not self.state.plain:
+            _need_latents(network, self.run.name)
+        shelf, shift = Shelf(self.run), None
+        for edit in self.state.edits:
+            step = edit.amount * shelf.keyed("directions", edit.direction).vector
+            shift = step if shift is None else shift + step
+        knobs = knobs_of(self.run, self.state.knobs)
+        self._shelf = shelf
+        self._chunks = _Chunks(network, self.state.seed, knobs, self.wish, self.chunk, shift)
+
+    def latent(self, anchor: Anchor) -> Tensor:
+        """(*latent,) of a creation's number or a stored latent's key, before edits."""
+        if isinstance(anchor, str):
+            _need_latents(self.run.network, self.run.name)
+            return self._shelf.keyed("latents", anchor).vector
+        return self._chunks.latent(anchor)
+
+    def pieces(self, at: Sequence[Anchor]) -> Iterator[tuple[list[Anchor], dict[str, Field]]]:
+        """The creations of these numbers and stored latents, in their order; of a walk, its frames; of a mixture, one.
+
+        Yields:
+            Consecutive ones and their `z`: memory holds one chunk.
+        """
+        if self.state.walk is not None:
+            yield from self._chunks.latents(walk(self.state.walk, self.latent))
+        elif self.state.mix:
+            yield from self._chunks.latents(mixture(self.state.mix, self.latent))
+        else:
+            for numbers, one in _runs_of_numbers(at):
+                if one is None:
+                    yield from self._chunks.numbers(numbers)
+                else:
+                    (made,) = self._chunks.latents(self.latent(one)[None])
+                    yield [one], made[1]
+
+
+@dataclass
+class _Chunks:
+    """Chunks of creations.
+
+    Args:
+        shift: (*latent,) is added to every latent.
+    """
+
+    network: Network
+    seed: int
+    knobs: Config | None = None
+    wish: Fields | None = None
+    size: int = CHUNK
+    shift: Tensor | None = None
+
+    def numbers(self, numbers: Sequence[int]) -> Iterator[tuple[list[Anchor], dict[str, Field]]]:
+        place = 0
+        while place < len(numbers):
+            own = numbers[place] // self.size
+            stop = next((k for k in range(place, len(numbers)) if numbers[k] // self.size != own), len(numbers))
+            wanted = torch.tensor([number - own * self.size for number in numbers[place:stop]])
+            made = self._made(self._draw(own))
+            yield list(numbers[place:stop]), {name: field[wanted] for name, field in made.items()}
+            place = stop
+
+    def latents(self, latents: Tensor) -> Iterator[tuple[list[Anchor], dict[str, Field]]]:
+        """Of latents (n, *latent), numbered from 0; the last chunk is filled up with its last row."""
+        for start in range(0, len(latents), self.size):
+            part = latents[start : start + self.size]
+            full = torch.cat([part, part[-1:].expand(self.size - len(part), *part.shape[1:])])
+            made = self._made(self._draw(0), full)
+            yield list(range(start, start + len(part))), {name: field[: len(part)] for name, field in made.items()}
+
+    def latent(self, number: int) -> Tensor:
+        with torch.inference_mode():
+            return (
+                self.network.latents(self.size, self._draw(number // self.size))[number % self.size].to("cpu").clone()
+            )
+
+    def _draw(self, place: int) -> Draw:
+        return Draw(self.seed).of("create").keyed(torch.arange(place * self.size, (place + 1) * self.size))
+
+    def _made(self, draw: Draw, latents: Tensor | None = None) -> dict[str, Field]:
+        network, size = self.network, self.size
+        same = torch.zeros(size, dtype=torch.int64)
+        wishes = {name: field[same] for name, field in (self.wish or {}).items()}
+        with frozen_statistics(network), torch.inference_mode():
+            if latents is None and self.shift is None:
+                made = network.sample(size, draw, wishes or None, self.knobs)
+            else:
+                latents = network.latents(size, draw) if latents is None else latents
+                moved = latents if self.shift is None else latents + self.shift.to(latents.device)
+                made = network.from_latents(moved, wishes or None, self.knobs)
+        return {name: field.to("cpu") for name, field in made.items()}
+
+
+def _need_latents(network: Network, name: str) -> None:
+    if network.latent is None:
+        raise Refused(
+            f"The run {name} makes its creations step by step, not from latents: there is nothing to walk between or to move. "
+            "Use --seed and --set."
+        )
+
+
+def _runs_of_numbers(at: Sequence[Anchor]) -> Iterator[tuple[Sequence[int], str | None]]:
+    """Consecutive numbers, or one key at a time."""
+    if isinstance(at, range):
+        yield at, None
+        return
+    numbers: list[int] = []
+    for anchor in at:
+        if isinstance(anchor, int):
+            numbers.append(anchor)
+            continue
+        if numbers:
+            yield numbers, None
+            numbers = []
+        yield (), anchor
+    if numbers:
+        yield numbers, None
+
+
+def joined(parts: Sequence[Mapping[str, Field]]) -> dict[str, Field]:
+    """The rows of several pieces, in order."""
+    return {name: concat_fields([part[name] for part in parts]) for name in parts[0]}
+
+
+def decode(run: "Run", z: Mapping[str, Field]) -> pl.DataFrame:
+    """Creations as raw values, one column a feature: files as bytes (PNG), everything else as cells."""
+    return pl.DataFrame({name: run.features[name].decode(field) for name, field in z.items()})
+
+
+def knobs_of(run: "Run", given: Mapping[str, Any]) -> Config:
+    """The network's knobs with these values.
+
+    Raises:
+        RecipeError: a knob that it does not have, or a value out of its range.
+    """
+    settings, kind = run.network.knobs, run.recipe.model.kind  # type: ignore[union-attr]
+    if given and not settings.model_fields:
+        raise RecipeError(f"--set {next(iter(given))}: the model '{kind}' has nothing to set when it creates.")
+    try:
+        return settings(**given)
+    except ValidationError as error:
+        places: dict[tuple[str | int, ...], str] = {(str(name),): f"--set {name}" for name in given}
+        raise describe(error, Draft(dict(given), places), settings) from error

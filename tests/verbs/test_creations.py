@@ -1,0 +1,301 @@
+"""Creations: the same bytes for ever, whatever is asked for beside them; files that open again what made them."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from deepwright.core.errors import DataError, InputError, OutputExists, RecipeError, RunError
+from deepwright.core.files import file_hash
+from deepwright.draft import Draft
+from deepwright.run import Run
+from deepwright.verbs.creation.making import Maker, decode, joined
+from deepwright.verbs.creation.recall import Record, find_run, recalled
+from deepwright.verbs.creation.records import beside, in_mp4, in_png, read_record, write_beside
+from deepwright.verbs.creation.shelf import Shelf, key_of
+from deepwright.verbs.creation.state import Edit, State, Walk
+from deepwright.verbs.generate import Generate
+from deepwright.verbs.train import train
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A tiny GAN of grey 8 × 8 pictures after a few steps."""
+    chance = np.random.default_rng(0)
+    pixels = (chance.normal(size=(120, 8, 8)).cumsum(1) * 20 + 128).clip(0, 255).astype(np.uint8)
+    table = pl.DataFrame({"image": pl.Series(pixels, dtype=pl.Array(pl.UInt8, (8, 8)))})
+    draft = Draft()
+    for one in ("model={kind: gan, width: 4, latent: 6}", "train.budget=8steps", "train.batch=16"):
+        draft.set(one)
+    made = train(draft, table, out=tmp_path_factory.mktemp("runs"))
+    return Run.load(made.folder)
+
+
+def made(run: Run, state: State, at: object) -> pl.DataFrame:
+    return decode(run, joined([z for _, z in Maker(run, state).pieces(at)]))  # type: ignore[arg-type]
+
+
+def cells(frame: pl.DataFrame) -> list[bytes]:
+    return frame["image"].to_list()
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.integers(0, 80), min_size=1, max_size=12), st.sampled_from([0, 5]), st.sampled_from([1.0, 0.5]))
+def test_a_creation_has_the_same_bytes_in_any_order_and_company(
+    run: Run, numbers: list[int], seed: int, truncation: float
+) -> None:
+    state = State(seed=seed, knobs={"truncation": truncation})
+    whole = cells(made(run, state, range(81)))
+    assert cells(made(run, state, numbers)) == [whole[number] for number in numbers]
+    first = min(numbers)
+    assert cells(made(run, state, range(first, max(numbers) + 1))) == whole[first : max(numbers) + 1]
+
+
+def test_knobs_change_creations_and_are_checked(run: Run) -> None:
+    plain, tame = (made(run, State(knobs=knobs), range(4)) for knobs in ({}, {"truncation": 0.5}))
+    assert not set(cells(plain)) & set(cells(tame))
+    assert cells(made(run, State(knobs={"truncation": 1}), range(4))) == cells(plain)
+    with pytest.raises(RecipeError, match=r"no key 'trunctaion'\. Did you mean 'truncation'\?"):
+        Maker(run, State(knobs={"trunctaion": 0.5}))
+    with pytest.raises(RecipeError, match="truncation: expected 0 or more and at most 2; got 3"):
+        Maker(run, State(knobs={"truncation": 3}))
+
+
+@pytest.mark.parametrize(
+    ("name", "settings_"),
+    [
+        ("", {"n": 3, "seed": 4, "knobs": {"truncation": 0.7}}),
+        ("one.png", {"at": "5"}),
+        ("one.webp", {"at": "2", "seed": 1}),
+        ("sheet.webp", {"n": 5}),
+        ("walk.webp", {"interpolate": "3,9", "frames": 7}),
+        ("walk.gif", {"interpolate": "3,9,1", "frames": 6, "loop": True}),
+        ("walk.png", {"interpolate": "3,40", "frames": 5}),
+        ("mixed.png", {"mix": "3=0.7,9"}),
+    ],
+)
+def test_every_file_opens_the_state_it_was_made_from(
+    run: Run, tmp_path: Path, name: str, settings_: dict[str, object]
+) -> None:
+    run.generate(out=tmp_path / "first" / name, measure=0, **settings_)
+    for path in sorted((tmp_path / "first").iterdir()):
+        again = tmp_path / "again" / path.stem / (path.name if name else "")
+        report = Generate(reopen=path, out=again)(run)
+        assert report.data["reopened"]["same"] is True, path
+        assert "every value is the same" in report.data["notes"][0]
+        if not name and path.name != "sheet.png":
+            assert (again / path.name).read_bytes() == path.read_bytes()
+        elif name:
+            assert again.read_bytes() == path.read_bytes()
+
+
+def test_what_is_given_wins_over_what_a_file_says(run: Run, tmp_path: Path) -> None:
+    run.generate(out=tmp_path / "a", n=3, seed=4, knobs={"truncation": 0.5}, measure=0)
+    report = Generate(reopen=tmp_path / "a" / "seed4-0001.png", knobs={"truncation": 1.5}, n=2, out=tmp_path / "b")(run)
+    assert report.data["record"]["state"] == {"seed": 4, "knobs": {"truncation": 1.5}}
+    assert sorted(path.name for path in (tmp_path / "b").iterdir()) == ["seed4-0000.png", "seed4-0001.png", "sheet.png"]
+    assert report.data["reopened"]["unchanged"] is False
+
+
+def test_a_changed_picture_is_told_from_the_state_it_names(run: Run, tmp_path: Path) -> None:
+    run.generate(out=tmp_path / "a", n=2, measure=0)
+    one, two = ((tmp_path / "a" / f"seed0-000{k}.png") for k in (0, 1))
+    forged = tmp_path / "forged.png"
+    forged.write_bytes(in_png(cells(made(run, State(), [1]))[0], read_record(one)))
+    told = Generate(reopen=forged, out=tmp_path / "b")(run).data
+    assert told["reopened"]["same"] is False
+    assert "not all values are the same: the file was changed" in told["notes"][0]
+    assert two.exists()
+
+
+def test_other_circumstances_are_told(run: Run, tmp_path: Path) -> None:
+    run.generate(out=tmp_path / "a", n=1, measure=0)
+    path = tmp_path / "a" / "seed0-0000.png"
+    plain = cells(made(run, State(), [1]))[0]  # other bytes, as another machine may give
+    path.write_bytes(in_png(plain, {**read_record(path), "torch": "2.9.0", "cpu": "arm64 NEON"}))
+    (note,) = Generate(reopen=path, out=tmp_path / "b")(run).data["notes"]
+    assert "the bytes may differ (other circumstances: torch 2.9.0 there" in note
+    assert "processor arm64 NEON there" in note
+
+
+def test_the_run_is_found_by_its_hash_and_missed_in_a_sentence(run: Run, tmp_path: Path) -> None:
+    run.generate(out=tmp_path / "a", n=1, measure=0)
+    path = tmp_path / "a" / "seed0-0000.png"
+    record = recalled(path)
+    home = tmp_path / "elsewhere"
+    shutil.copytree(run.folder, home / "renamed")
+    shutil.copytree(run.folder, home / "another")
+    (home / "another" / "features.json").write_text("{}")
+    assert find_run(record, path, None, (home,)) == home / "renamed"
+    assert find_run(record, path, home, ()) == home / "renamed"
+    assert find_run(record, path, home / "renamed") == home / "renamed"
+    with pytest.raises(RunError, match=r"was not made by the run .*another"):
+        find_run(record, path, home / "another")
+    with pytest.raises(RunError, match=r"The run that made .* is not in .*nowhere/\. If it lies elsewhere, name it"):
+        find_run(record, path, None, (tmp_path / "nowhere",))
+    (home / "renamed" / "weights.safetensors").write_bytes(b"others")
+    with pytest.raises(RunError, match=r"its weights have changed since \(at step 8\)"):
+        find_run(record, path, None, (home,))
+    inside = run.folder / "creations" / "001" / "seed0-0000.png"
+    inside.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(path, inside)
+    assert find_run(record, inside, None, ()) == run.folder
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"format": 99}, "is of a newer version"),
+        ({"threads": "many"}, "is damaged: threads"),
+        ({"state": {"seed": -1}}, "is damaged: state.seed"),
+        ({"state": {"walk": {"stops": [3]}}}, "is damaged: state.walk.stops"),
+        ({"chunk": 10**9}, "is damaged: chunk"),
+        ({"code": "import os"}, "is damaged: code"),
+    ],
+)
+def test_a_record_that_was_changed_by_hand_is_refused(
+    run: Run, tmp_path: Path, change: dict[str, object], told: str
+) -> None:
+    run.generate(out=tmp_path / "a", n=1, measure=0)
+    path = tmp_path / "a" / "seed0-0000.png"
+    path.write_bytes(in_png(cells(made(run, State(), [0]))[0], {**read_record(path), **change}))
+    with pytest.raises(DataError, match=told):
+        recalled(path)
+
+
+def test_without_record_nothing_is_left_in_any_file(run: Run, tmp_path: Path) -> None:
+    run.generate(out=tmp_path / "a", n=2, measure=0, record=False)
+    run.generate(out=tmp_path / "a.gif", interpolate="1,2", frames=3, record=False)
+    for path in (*(tmp_path / "a").iterdir(), tmp_path / "a.gif"):
+        assert b"deepwright" not in path.read_bytes()
+        with pytest.raises(DataError, match="carries no record"):
+            read_record(path)
+
+
+def test_records_of_tables_and_films(tmp_path: Path) -> None:
+    record = {"format": 1, "threads": 2}
+    (tmp_path / "film.mp4").write_bytes(in_mp4(b"\0\0\0\x10ftypisom\0\0\0\0" + b"\0\0\0\x0cmdat1234", record))
+    assert read_record(tmp_path / "film.mp4") == record
+    (tmp_path / "plain.mp4").write_bytes(b"\0\0\0\x10ftypisom\0\0\0\0")
+    (tmp_path / "odd.mp4").write_bytes(b"\0\0\0\x03ftyp\0\0\0\0")
+    for name in ("plain.mp4", "odd.mp4"):
+        with pytest.raises(DataError, match="carries no record"):
+            read_record(tmp_path / name)
+    rows = tmp_path / "rows.csv"
+    rows.write_text("a\n1\n")
+    write_beside(rows, record)
+    assert read_record(rows) == record == read_record(beside(rows))
+    rows.write_text("a\n2\n")
+    with pytest.raises(DataError, match=r"is about another file: rows\.csv was changed"):
+        read_record(rows)
+    beside(rows).write_text("[")
+    with pytest.raises(DataError, match="is damaged"):
+        read_record(rows)
+    frame = pl.DataFrame({"a": [1]})
+    frame.write_parquet(tmp_path / "rows.parquet", metadata={"deepwright": json.dumps({"deepwright": record})})
+    assert read_record(tmp_path / "rows.parquet") == record
+    (tmp_path / "bad.parquet").write_bytes(b"PAR1")
+    with pytest.raises(DataError, match="cannot be read as Parquet"):
+        read_record(tmp_path / "bad.parquet")
+
+
+def test_records_hold_neither_names_nor_paths(run: Run, tmp_path: Path) -> None:
+    stored = Shelf(run).keep("latents", "Anna", torch.randn(6), {}, force=True)
+    run.generate(out=tmp_path / "a", at="3,Anna", measure=0)
+    record = read_record(tmp_path / "a" / "Anna.png")
+    assert record["latent"] == stored.key
+    assert not any(word in json.dumps(record) for word in ("Anna", run.name, str(tmp_path), str(Path.home())))
+    assert set(record) <= set(Record.model_fields)
+
+
+def test_walks_begin_and_end_at_their_stops_and_keep_the_length(run: Run) -> None:
+    maker = Maker(run, State(seed=2, walk=Walk(stops=(3, 40), frames=9)))
+    frames = cells(decode(run, joined([z for _, z in maker.pieces(())])))
+    assert len(frames) == 9
+    plain = [np.frombuffer(cell, np.uint8) for cell in frames]
+    assert len({cell.tobytes() for cell in plain}) == 9
+    from deepwright.verbs.creation.latents import between, walk
+
+    a, b = maker.latent(3), maker.latent(40)
+    path = walk(Walk(stops=(3, 40), frames=9), maker.latent)
+    assert torch.equal(path[0], a)
+    assert torch.equal(path[-1], b)
+    a, b = torch.tensor([3.0, 0.0]), torch.tensor([0.0, 3.0])
+    assert torch.allclose(between(a, b, 1 / 3), 3 * torch.tensor([0.75**0.5, 0.5]))
+    assert torch.allclose(between(a, 2 * a, 0.5), 1.5 * a)
+
+
+def test_edits_of_nothing_change_no_bit_and_others_do(run: Run, tmp_path: Path) -> None:
+    key = Shelf(run).keep("directions", "up", torch.eye(6)[0], {}, force=True).key
+    plain = cells(made(run, State(), range(4)))
+    assert cells(made(run, State(edits=(Edit(direction=key, amount=0.0),)), range(4))) == plain
+    moved = State(edits=(Edit(direction=key, amount=3.0),))
+    assert not set(cells(made(run, moved, range(4)))) & set(plain)
+    run.generate(out=tmp_path / "a", at="1", edit="up=3", measure=0)
+    assert Generate(reopen=tmp_path / "a" / "seed0-0001.png", out=tmp_path / "b")(run).data["reopened"]["same"]
+    assert cells(made(run, moved, [1]))[0] == plain_bytes(tmp_path / "a" / "seed0-0001.png")
+
+
+def plain_bytes(path: Path) -> bytes:
+    """The PNG without its record."""
+    content = path.read_bytes()
+    start = content.index(b"iTXt") - 4
+    return content[:start] + content[start + 12 + int.from_bytes(content[start : start + 4], "big") :]
+
+
+def test_what_is_stored_belongs_to_its_weights(run: Run, tmp_path: Path) -> None:
+    shutil.copytree(run.folder, tmp_path / "copy")
+    copy = Run.load(tmp_path / "copy")
+    shelf = Shelf(copy)
+    vector = torch.randn(6)
+    assert shelf.keep("directions", "smile", vector, {"how": "by hand"}).key == key_of(vector)
+    with pytest.raises(OutputExists, match="has a direction 'smile' already"):
+        shelf.keep("directions", "smile", vector, {})
+    with pytest.raises(RecipeError, match="Did you mean 'smile'"):
+        shelf.named("directions", "smil")
+    with pytest.raises(RecipeError, match="is no name"):
+        shelf.keep("directions", "../smile", vector, {})
+    with pytest.raises(RunError, match="no longer has the direction 0123"):
+        shelf.keyed("directions", "0123")
+    network = copy.network
+    copy.save_weights(network)
+    before = file_hash(copy.folder / "weights.safetensors")
+    with torch.no_grad():
+        next(network.parameters()).add_(1)
+    copy.save_weights(network)
+    assert file_hash(copy.folder / "weights.safetensors") != before
+    with pytest.raises(RunError, match="before the run copy was trained further"):
+        shelf.named("directions", "smile")
+
+
+@pytest.mark.parametrize(
+    ("given_", "told"),
+    [
+        ({"interpolate": "3"}, "expected two or more creations to walk between"),
+        ({"interpolate": "3,nobody"}, "has no latent 'nobody'"),
+        ({"at": "-3"}, "is neither the number of a creation"),
+        ({"at": "9-3"}, "write the smaller number first"),
+        ({"at": "3", "mix": "3,4"}, "--at and --mix: each says what is to be made"),
+        ({"mix": "3"}, "expected two or more creations"),
+        ({"mix": "3=0,4"}, "expected a weight above 0"),
+        ({"edit": "up"}, "expected a direction and how far"),
+        ({"edit": "up=far"}, "expected how far as a number"),
+        ({"edit": "up=1000"}, "1 to 3 are usual"),
+        ({"frames": 5}, "--frames is about a walk"),
+        ({"interpolate": "3,4", "n": 5}, "as many pictures as --frames says"),
+        ({"out": Path("x.csv")}, "These pictures are written as .png, .webp"),
+        ({"out": Path("x.gif")}, "moving pictures are made by --interpolate"),
+        ({"out": Path("x.jpg"), "interpolate": "1,2"}, "A walk is written as .webp, .gif, .mp4, .png"),
+    ],
+)
+def test_what_cannot_be_made_is_refused_in_a_sentence(run: Run, given_: dict[str, object], told: str) -> None:
+    before = {path.name for path in run.folder.rglob("*")}
+    with pytest.raises(InputError, match=told):
+        Generate(**given_)(run)  # type: ignore[arg-type]
+    assert {path.name for path in run.folder.rglob("*")} == before
