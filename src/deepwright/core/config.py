@@ -16,8 +16,9 @@ class Config(BaseModel):
     """
 
     model_config = ConfigDict(
-        extra="forbid", frozen=True, validate_default=False, arbitrary_types_allowed=True, allow_inf_nan=False
-    )
+        extra="forbid", frozen=True, validate_default=False, arbitrary_types_allowed=True, allow_inf_nan=False,
+        defer_build=True,  # most kinds are only listed: building all their validators would take a tenth of a second
+    )  # fmt: skip
 
     @field_validator("*", mode="before")
     @classmethod

@@ -1,5 +1,6 @@
 """MLP for plain columns: embedded numbers, and several networks in one that share nearly all weights."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar, Literal
 
@@ -25,6 +26,9 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": F.relu, "gelu": F.gelu, "silu": F.silu, "tanh": torch.tanh, "mish": F.mish, "selu": F.selu,
 }  # fmt: skip
 WARM_ROWS = 20_000
+WHOLE = {"width": 256, "members": 8}
+SMALL = {"width": 192, "members": 4}  # learns twice as many epochs in the same time
+WORTHWHILE = 24  # epochs of the whole network that are worth more than those
 
 
 @models.register
@@ -35,8 +39,8 @@ class MLP(Config):
     every layer's weights are shared, each member scales its inputs and outputs and has a head of its own.
 
     Args:
-        width, depth: of the hidden layers.
-        members: networks in one; None lets the number of rows decide.
+        width, depth: of the hidden layers. members: networks in one. Where a width or a number of members is not given,
+            it is 256 and 8, or 192 and 4 where a wall-clock budget affords fewer than 24 epochs of that.
         numbers: how numbers enter: "bins" (piecewise-linear embeddings) or "plain".
         bins, number_width, category_width: sizes of the embeddings.
     """
@@ -45,7 +49,7 @@ class MLP(Config):
     objective: ClassVar[str] = "supervised"
 
     kind: Literal["mlp"] = "mlp"
-    width: int = Setting(256, ge=1)
+    width: int | None = Setting(None, ge=1)
     depth: int = Setting(2, ge=0)
     members: int | None = Setting(None, ge=1)
     activation: Literal["relu", "gelu", "silu", "tanh", "mish", "selu"] = "relu"
@@ -72,7 +76,10 @@ class MLP(Config):
         }  # fmt: skip
 
     def sized(self, epochs: float) -> "MLP":
-        return self
+        """Its settings for a budget that affords `epochs` of the whole network."""
+        usual = WHOLE if epochs >= WORTHWHILE else SMALL
+        given = {name: value for name in usual if (value := getattr(self, name)) is not None}
+        return self.model_copy(update=usual | given)
 
     def space(self, rows: int) -> dict[str, Any]:
         """What `tune` chooses from, unless the person says otherwise: recipe key → range."""
@@ -90,8 +97,8 @@ class MLP(Config):
                 raise Refused(
                     f"The model 'mlp' takes plain columns; '{name}' is not one. Use cnn for pictures, fusion for mixtures."
                 )
-        members = self.members if self.members is not None else 8
-        return MLPNetwork(self.model_copy(update={"members": members}), features, heads)
+        settings = self if None not in (self.width, self.members) else self.sized(math.inf)
+        return MLPNetwork(settings, features, heads)
 
 
 class MemberLinear(nn.Module):
@@ -132,18 +139,20 @@ class MLPNetwork(Network):
 
     def __init__(self, settings: MLP, features: Mapping[str, FittedFeature], heads: Mapping[str, int]):
         super().__init__()
-        self._settings = settings
-        self.members = settings.members or 1
+        width, members = settings.width, settings.members
+        assert width is not None
+        assert members is not None
+        self._settings, self.members = settings, members
         self.inputs = Embed(features, settings.category_width)
         count, binned = self.inputs.numbers, settings.numbers == "bins"
         self.numbers = PiecewiseLinear(count, settings.bins, settings.number_width) if count and binned else None
         size = count * (settings.number_width + 1 if binned else 1) + len(self.inputs.ids) * self.inputs.width
         self.layers, self.norms = nn.ModuleList(), nn.ModuleList()
         for place in range(settings.depth):
-            self.layers.append(MemberLinear(size, settings.width, self.members, place == 0))
-            self.norms.append(nn.LayerNorm(settings.width) if settings.norm == "layer" else nn.Identity())
-            size = settings.width
-        self.heads = nn.ModuleDict({name: MemberHead(size, width, self.members) for name, width in heads.items()})
+            self.layers.append(MemberLinear(size, width, self.members, place == 0))
+            self.norms.append(nn.LayerNorm(width) if settings.norm == "layer" else nn.Identity())
+            size = width
+        self.heads = nn.ModuleDict({name: MemberHead(size, count, self.members) for name, count in heads.items()})
 
     def embed(self, inputs: Fields) -> dict[str, Field]:
         return self.inputs(inputs)
