@@ -139,7 +139,9 @@ def test_what_cannot_be_learnt_is_a_sentence(data: pl.DataFrame, sets: tuple[str
 
 
 def test_a_missing_target_names_the_columns() -> None:
-    with pytest.raises(RecipeError, match=r"Name the column with --target\. Columns of .*: x, y\."):
+    with pytest.raises(
+        RecipeError, match=r"Name the column with --target, or .* --task generate\. Columns of .*: x, y\."
+    ):
         prepared(table(X), target="")
 
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from deepwright import registries
 from deepwright.contracts import Finding, FittedFeature, FittedTask
 from deepwright.core.errors import DataError, RecipeError
+from deepwright.creating import LABEL, choose_model, divide, settle, wished
 from deepwright.data.cells import blank_to_null, decimal_sign
 from deepwright.data.chain import Chain
 from deepwright.data.decimals import with_sign
@@ -23,14 +24,12 @@ from deepwright.data.split import PARTS
 from deepwright.data.table import Table, require_columns
 from deepwright.draft import Draft
 from deepwright.features import infer_features
-from deepwright.models import infer_model
 from deepwright.recipe import Recipe, plain
 from deepwright.tasks import infer_task
 
 __all__ = ["Data", "Prepared", "choose", "open_data", "prepare"]
 
 INFER_ROWS = 100_000
-LABEL = "label"
 
 
 @dataclass
@@ -99,13 +98,8 @@ def prepare(
     if recipe.data.source is None and source is None:
         raise RecipeError("There is no data: give a file or folder, or 'data: {source: …}' in the recipe.")
     tell("reading")
-    learns_target = recipe.model is None or recipe.model.learns == "target"
-    if not learns_target and recipe.target:
-        raise RecipeError(
-            f"{draft.place(('target',))}: the model '{recipe.model.kind}' creates inputs and answers nothing; "
-            f"leave the target {_quoted(recipe.target)} out."
-        )
-    if learns_target:
+    recipe = settle(draft, recipe)
+    if not recipe.creates:
         _name_target(draft, recipe, source)
         recipe = Recipe.from_draft(draft)
     data, settings = open_data(recipe, source, test)
@@ -136,7 +130,8 @@ def _prepared(draft: Draft, recipe: Recipe, data: Data, stored: Any, tell: Calla
     tell("learning scales")
     fitted = _fit_features(chosen, table, parts)
     if task is None:
-        fitted = _taken(recipe, draft, fitted, findings)
+        trained = int((parts == PARTS["train"]).sum())
+        fitted = divide(draft, fitted, wished(recipe, table.columns), trained, findings)
         chosen = {name: chosen[name] for name in fitted}
     tell("encoding")
     packed = pack(table.chunks([*chosen, *targets]), table.height, fitted, task, targets)
@@ -158,11 +153,14 @@ def _name_target(draft: Draft, recipe: Recipe, source: Any) -> None:
         return
     shown = ", ".join(table.columns[:30]) + (", …" if len(table.columns) > 30 else "")
     hint = (
-        "Put the pictures of each class into a sub-folder of its own"
+        "Put the pictures of each class into a sub-folder of its own to have them told apart"
         if "image" in table.columns
         else "Name the column with --target"
     )
-    raise RecipeError(f"It is not said what is to be learnt. {hint}. Columns of {table.origin}: {shown}.")
+    raise RecipeError(
+        f"It is not said what is to be learnt. {hint}, or make new examples like these with --task generate. "
+        f"Columns of {table.origin}: {shown}."
+    )
 
 
 def _check_columns(recipe: Recipe, table: Table) -> None:
@@ -214,6 +212,9 @@ def _split(
     split = recipe.data.split or _natural_split(draft, recipe, data.table)
     parts = np.full(data.table.height, -1, np.int8)
     target = frame.to_series(0) if frame.width == 1 else None
+    wishes = wished(recipe, data.table.columns)
+    if len(wishes) == 1:  # every part has its share of each
+        target = data.table.select(wishes).to_series()
     require_columns(data.table, split.needs(), f"which the split '{split.kind}' goes by")
     columns = {name: data.table.select([name]).to_series() for name in split.needs()}
     findings += split.findings(columns)
@@ -285,9 +286,10 @@ def _features(
     train = np.flatnonzero(parts == PARTS["train"])[:INFER_ROWS]
     half_named = {n: s for n, s in (draft.get("features") or {}).items() if isinstance(s, dict) and "kind" not in s}
     settings: dict[str, Any] = {}
+    words = {name: registries.features.get("category")() for name in wished(recipe, table.columns)}
     for name in names:
         column = table.select([name]).to_series()
-        inferred = infer_features({name: column.gather(train)}, recipe.features)
+        inferred = infer_features({name: column.gather(train)}, {**words, **recipe.features})
         settings |= inferred.settings
         chosen_by_person = "choice" if name in half_named else ""
         findings += [_worse(finding, column) for finding in inferred.findings if finding.code != chosen_by_person]
@@ -299,7 +301,8 @@ def _features(
             draft.put(("features", name), merged, draft.place(("features", name)))
             settings[name] = Recipe.from_draft(draft).features[name]
     if not settings:
-        raise DataError(f"No input column is left in {table.origin} besides the target {_quoted(recipe.target)}.")
+        besides = f" besides the target {_quoted(recipe.target)}" if recipe.target else ""
+        raise DataError(f"No input column is left in {table.origin}{besides}.")
     return settings
 
 
@@ -312,19 +315,6 @@ def _worse(finding: Finding, column: pl.Series) -> Finding:
         text = f"'{column.name}' is empty in every row. Fill it, or leave it out: --ignore '{column.name}'"
         return replace(finding, severity="error", text=text)
     return replace(finding, text=f"'{column.name}' is empty in every training row and is left out.")
-
-
-def _taken(
-    recipe: Recipe, draft: Draft, fitted: dict[str, FittedFeature], findings: list[Finding]
-) -> dict[str, FittedFeature]:
-    """The columns that a model without a target learns; the others are ignored, and said so."""
-    names = recipe.model.takes({name: feature.space for name, feature in fitted.items()})
-    rest = [name for name in fitted if name not in names]
-    if rest:
-        draft.put(("data", "ignore"), [*plain(draft.get("data", "ignore") or []), *rest], "not taken by the model")
-        text = f"'{recipe.model.kind}' learns {_quoted(names)}; {_quoted(rest)} is left out."
-        findings.append(Finding("note", "choice", text))
-    return {name: fitted[name] for name in names}
 
 
 def _fit_features(settings: Mapping[str, Any], table: Table, parts: np.ndarray) -> dict[str, FittedFeature]:
@@ -358,10 +348,7 @@ def _complete(
 
 def choose(draft: Draft, fitted: Mapping[str, FittedFeature], heads: Mapping[str, int], rows: int) -> Recipe:
     """Model, objective and train settings where the draft leaves them open."""
-    given = draft.get("model")
-    if given is None or (isinstance(given, dict) and "kind" not in given):
-        suits = infer_model(fitted, heads, rows)
-        draft.put(("model",), {**plain(suits.settings.model_dump()), **(given or {})}, draft.place(("model",)))
+    choose_model(draft, fitted, heads, rows)
     given = draft.get("objective")
     if given is None or (isinstance(given, dict) and "kind" not in given):
         natural = Recipe.from_draft(draft).model.objective

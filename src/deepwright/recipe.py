@@ -116,6 +116,16 @@ class Recipe(Config):
     ] = ()
     seed: int = Setting(0, ge=0)
 
+    @property
+    def creates(self) -> bool:
+        """Whether more examples are to be made, instead of answers."""
+        return any(part is not None and part.learns == "inputs" for part in (self.task, self.model))
+
+    @property
+    def conditions(self) -> tuple[str, ...]:
+        """The columns that say what is to be created; complete after preparation."""
+        return (self.task.condition or ()) if self.creates and self.task is not None else ()
+
     @classmethod
     def read(cls, path: str | Path) -> "Recipe":
         """A recipe file.
@@ -247,7 +257,7 @@ data:
   ignore: [remarks]
 target: price                 # or several: [price, days]
 task:
-  kind: regress               # classify, regress, tag
+  kind: regress               # classify, regress, tag; or generate, without a target
   loss: huber
 features:                     # only where the guess is to be overruled
   doors: category

@@ -143,7 +143,13 @@ class Run:
         """A network with start weights of the recipe's model."""
         heads = {} if self.task is None else self.task.heads
         model: Any = self.recipe.model
-        return model.build(self.features, heads, int((self.parts == PARTS["train"]).sum()))
+        rows = int((self.parts == PARTS["train"]).sum())
+        return model.build(self.features, heads, rows, self.recipe.conditions)
+
+    @property
+    def created(self) -> dict[str, FittedFeature]:
+        """The columns that a run which creates makes."""
+        return {name: one for name, one in self.features.items() if name not in self.recipe.conditions}
 
     def save_weights(self, network: Network) -> None:
         write_tensors(self.folder / "weights.safetensors", network.state_dict())

@@ -10,6 +10,7 @@ from deepwright.models import infer_model
 from deepwright.models.gan import GAN
 from tests.models.checks import check_gradients, check_round_trip, check_rows_apart, check_shapes
 from tests.models.fakes import CATEGORY, NUMBER, batch, picture
+from tests.models.fakes import SMALL as CHOICE
 
 SIZES = [(1, 1, 1), (5, 5, 1), (2, 9, 3), (13, 12, 3), (28, 28, 1)]
 SMALL = GAN(latent=6, width=4)
@@ -84,9 +85,58 @@ def test_other_columns_targets_and_conditions_are_refused():
         SMALL.build({"a": NUMBER, "p": picture(9, 9)}, {}, 10)
     with pytest.raises(Refused, match="without a target"):
         SMALL.build({"p": picture(9, 9)}, {"logits": 2}, 10)
-    with pytest.raises(Refused, match="without conditions; it cannot take label"):
+    with pytest.raises(Refused, match="without the condition 'label'"):
         built((9, 9, 1)).sample(2, Draw(0), {"label": Field(torch.zeros(2, 1))})
 
 
-def test_nobody_gets_a_gan_unasked():
+def conditioned(seed=0):
+    torch.manual_seed(seed)
+    return SMALL.build({"p": picture(9, 9), "c": CATEGORY, "d": CHOICE}, {}, 100, ("c", "d"))
+
+
+def test_conditions_reach_both_players_row_by_row():
+    network = conditioned()
+    features = {"p": picture(9, 9), "c": CATEGORY, "d": CHOICE}
+    data = batch(features, 16)
+    network.warm(lambda: iter([data]), {})
+    assert network.conditions == ("c", "d")
+    z = network.embed(data.inputs)
+    other = {**z, "c": Field((z["c"].values + 1) % 5)}
+    scores, moved = (network.body(one)["score"].values for one in (z, other))
+    assert bool((scores != moved).all())
+    wish = {name: data.inputs[name] for name in ("c", "d")}
+    draw = Draw(1).keyed(torch.arange(16))
+    with torch.no_grad():
+        made = network.sample(16, draw, wish)["p"].values
+        changed = network.sample(16, draw, {**wish, "c": other["c"]})["p"].values
+        part = network.sample(2, Draw(1).keyed(torch.tensor([5, 3])), {n: f[[5, 3]] for n, f in wish.items()})
+    assert bool((made != changed).flatten(1).any(1).all())
+    torch.testing.assert_close(part["p"].values, made[[5, 3]])
+    network.body(z)["score"].values.square().sum().backward()
+    network.sample(16, draw, wish)["p"].values.square().sum().backward()
+    assert all(float(p.grad.abs().sum()) > 0 for n, p in network.named_parameters() if "wish" in n or "project" in n)
+
+
+def test_wishes_come_as_often_as_in_training_rows_and_together():
+    network = conditioned()
+    c = torch.tensor([[4]] * 30 + [[1]] * 10, dtype=torch.int32)
+    data = batch({"p": picture(9, 9), "c": CATEGORY, "d": CHOICE}, 40, c=Field(c), d=Field((c == 4).int()))
+    network.warm(lambda: iter([data[:25], data[25:]]), {})
+    drawn = network.wishes(4000, Draw(3))
+    share = (drawn["c"].values == 4).float().mean()
+    assert 0.72 < float(share) < 0.78
+    assert torch.equal(drawn["d"].values, (drawn["c"].values == 4).int())
+    again = network.wishes(2, Draw(3).keyed(torch.tensor([7, 2])))
+    assert torch.equal(again["c"].values, network.wishes(8, Draw(3).keyed(torch.arange(8)))["c"].values[[7, 2]])
+
+
+def test_a_number_cannot_be_wished_for():
+    with pytest.raises(Refused, match=r"'a' is none\. Make it one with --set features\.a=category"):
+        SMALL.build({"p": picture(9, 9), "a": NUMBER}, {}, 10, ("a",))
+
+
+def test_one_picture_is_created_by_a_gan_but_nobody_gets_one_unasked():
+    assert infer_model({"p": picture(9, 9)}, {}, 1000).settings.kind == "gan"
+    with pytest.raises(Refused, match=r"No model that creates takes these columns together: p, q\."):
+        infer_model({"p": picture(9, 9), "q": picture(9, 9)}, {}, 1000)
     assert infer_model({"p": picture(9, 9)}, {"logits": 2}, 1000).settings.kind != "gan"

@@ -189,7 +189,11 @@ def data_options(command: Command) -> Command:
     """Add the flags that say what the data is."""
     options = (
         click.option("--target", "targets", multiple=True, metavar="COLUMN", help="What is to be learnt; repeatable."),
-        click.option("--task", metavar="KIND", help="classify, regress, tag; found out otherwise."),
+        click.option(
+            "--task",
+            metavar="KIND",
+            help="classify, regress, tag, or generate: new examples like these; found out otherwise.",
+        ),
         click.option("--id", "key", metavar="COLUMN", help="One example = all rows with this value."),
         click.option("--time", metavar="COLUMN", help="Train on earlier rows, test on later ones."),
         click.option("--group", metavar="COLUMN", help="Rows that are never divided by a split."),

@@ -1,6 +1,6 @@
 """The contract of models: a network with a seam at `z`."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Literal, Protocol, Self, runtime_checkable
 
 from torch import Tensor, nn
@@ -23,7 +23,8 @@ class Network(nn.Module):
     `factors`: parameter-name prefix → learning-rate factor.
 
     A network that creates may also offer `knobs`, the settings of sampling (a `Config`, without `kind`, whose defaults are
-    how it learnt), and `latent`, the shape of the numbers one creation is made from; None: it has none.
+    how it learnt), and `latent`, the shape of the numbers one creation is made from; None: it has none. `conditions`: the
+    columns that say what is to be created.
     """
 
     members: int = 1
@@ -31,6 +32,7 @@ class Network(nn.Module):
     half: bool = False
     knobs: type[Config] = Config
     latent: tuple[int, ...] | None = None
+    conditions: tuple[str, ...] = ()
 
     def __init__(self) -> None:
         super().__init__()
@@ -50,9 +52,14 @@ class Network(nn.Module):
         """`n` creations as `z` fields; `draw` is keyed by creation. Generative networks only.
 
         Args:
+            condition: (n, …) stored fields of `conditions`; None: as often as they come in the training rows.
             knobs: settings of the class `knobs`; None for their defaults.
         """
         raise NotImplementedError
+
+    def wishes(self, n: int, draw: Draw) -> dict[str, Field]:
+        """(n, …) stored fields of `conditions`, drawn as often as they come in the training rows; keyed like `sample`."""
+        return {}
 
     def latents(self, n: int, draw: Draw) -> Tensor:
         """(n, *latent) standard normal numbers that `sample` makes creations from with the same draw."""
@@ -63,7 +70,7 @@ class Network(nn.Module):
     ) -> dict[str, Field]:
         """The creations of latents (n, *latent) as `z` fields, row by row. Differentiable, and without chance.
 
-        `sample(n, draw, …)` equals `from_latents(latents(n, draw), …)` wherever `latent` is not None.
+        `sample(n, draw, …)` equals `from_latents(latents(n, draw), wishes(n, draw), …)` wherever `latent` is not None.
         """
         raise NotImplementedError
 
@@ -76,7 +83,8 @@ class ModelSettings(Protocol):
     """A model family: settings with a `kind`.
 
     `learns`: "target" where it answers, "inputs" where it creates (then `takes(spaces)` names the columns it learns).
-    `objective`: the kind of objective it is trained with unless the recipe names one.
+    `objective`: the kind of objective it is trained with unless the recipe names one. `suits` is asked without heads
+    where something is to be created, of the columns that are no conditions.
     """
 
     kind: str
@@ -100,8 +108,13 @@ class ModelSettings(Protocol):
         """What `tune` chooses from unless the person says otherwise: dotted recipe key → a range as in a recipe."""
         ...
 
-    def build(self, features: Mapping[str, FittedFeature], heads: Mapping[str, int], rows: int) -> Network:
+    def build(
+        self, features: Mapping[str, FittedFeature], heads: Mapping[str, int], rows: int, conditions: Sequence[str] = ()
+    ) -> Network:
         """A network with fresh weights (drawn from torch's default generator, seeded by the caller).
+
+        Args:
+            conditions: the features that say what is to be created; a family that answers is never given any.
 
         Raises Refused: the inputs do not fit ("cnn needs an image; …").
         """

@@ -1,6 +1,6 @@
 """CNN for one picture: residual, or classic convolution and pooling."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
 import torch
@@ -80,7 +80,9 @@ class CNN(Config):
             "model.scale": list(SCALES), "model.blocks": [1, 2], "model.dropout": {"float": [0.0, 0.4]}, "objective.mixup": {"float": [0.0, 0.4]}, "train.batch": [batch // 2, batch, batch * 2],
         }  # fmt: skip
 
-    def build(self, features: Mapping[str, FittedFeature], heads: Mapping[str, int], rows: int) -> "CNNNetwork":
+    def build(
+        self, features: Mapping[str, FittedFeature], heads: Mapping[str, int], rows: int, conditions: Sequence[str] = ()
+    ) -> "CNNNetwork":
         grids = [name for name, feature in features.items() if is_grid(feature.space)]
         if len(grids) != 1 or len(features) != 1:
             raise Refused(

@@ -1,6 +1,6 @@
 """Fusion: several pictures, or pictures with plain columns, each through its own encoder."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -69,7 +69,9 @@ class Fusion(Config):
             "model.dropout": {"float": [0.0, 0.4]}, "train.batch": [batch // 2, batch, batch * 2],
         }  # fmt: skip
 
-    def build(self, features: Mapping[str, FittedFeature], heads: Mapping[str, int], rows: int) -> "FusionNetwork":
+    def build(
+        self, features: Mapping[str, FittedFeature], heads: Mapping[str, int], rows: int, conditions: Sequence[str] = ()
+    ) -> "FusionNetwork":
         if not features:
             raise Refused("A fusion network needs at least one input column.")
         return FusionNetwork(self, features, heads)

@@ -1,7 +1,7 @@
 """MLP for plain columns: embedded numbers, and several networks in one that share nearly all weights."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -89,7 +89,9 @@ class MLP(Config):
             "model.activation": ["relu", "gelu"], "train.batch": [batch // 2, batch, batch * 2],
         }  # fmt: skip
 
-    def build(self, features: Mapping[str, FittedFeature], heads: Mapping[str, int], rows: int) -> "MLPNetwork":
+    def build(
+        self, features: Mapping[str, FittedFeature], heads: Mapping[str, int], rows: int, conditions: Sequence[str] = ()
+    ) -> "MLPNetwork":
         if not features:
             raise Refused("An mlp needs at least one input column.")
         for name, feature in features.items():

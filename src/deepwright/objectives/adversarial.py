@@ -54,7 +54,7 @@ class Adversarial(Config):
         parts = {name.split(".")[0] for name, _ in network.named_parameters()}
         if not {"generator", "discriminator"} <= parts:
             raise Refused("The objective 'adversarial' needs a generator and a discriminator: choose the model gan.")
-        return BoundAdversarial(self, {name: feature.space for name, feature in features.items()})
+        return BoundAdversarial(self, {n: one.space for n, one in features.items() if n not in network.conditions})
 
 
 def _half(space: Space) -> Tensor:
@@ -91,8 +91,9 @@ class BoundAdversarial(BoundObjective):
 
     def represent(self, player: str, network: Network, batch: Batch, draw: Draw) -> dict[str, Tensor]:
         """Scores (B,) of real and created rows; for the discriminator also their squared slopes (B,)."""
+        wishes = {name: batch.inputs[name] for name in network.conditions}
         with torch.set_grad_enabled(player == "generator"):
-            fake = network.sample(len(batch), draw.of("sample"))
+            fake = {**network.sample(len(batch), draw.of("sample"), wishes), **wishes}
         with torch.no_grad():
             real = network.embed(batch.inputs)
         if player == "generator":
@@ -108,8 +109,8 @@ class BoundAdversarial(BoundObjective):
         """Scores, and the squared lengths of their slopes with respect to rows as they were before augmentation."""
         if not self.gamma:
             return {side: self._score(network, z, draw.of(side))}
-        leaves = {name: field.with_values(field.values.detach().requires_grad_()) for name, field in z.items()}
-        score = self._score(network, leaves, draw.of(side))
+        leaves = {name: z[name].with_values(z[name].values.detach().requires_grad_()) for name in self._half}
+        score = self._score(network, {**z, **leaves}, draw.of(side))
         slopes = torch.autograd.grad(score.sum(), [field.values for field in leaves.values()], create_graph=True)
         scaled = [slope * self._half[name].to(slope.device) for name, slope in zip(leaves, slopes, strict=True)]
         squares = torch.stack([slope.square().flatten(1).sum(1) for slope in scaled]).sum(0)

@@ -6,10 +6,11 @@ from deepwright.contracts import Suits
 from deepwright.core.errors import DataError
 from deepwright.registries import tasks
 from deepwright.tasks.classify import Classify
+from deepwright.tasks.generate import Generate
 from deepwright.tasks.regress import Regress
 from deepwright.tasks.tag import Tag
 
-__all__ = ["Classify", "Regress", "Tag", "infer_task"]
+__all__ = ["Classify", "Generate", "Regress", "Tag", "infer_task"]
 
 
 def infer_task(targets: pl.DataFrame) -> Suits:

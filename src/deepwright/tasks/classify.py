@@ -81,6 +81,8 @@ class Classify(Config):
             validation rows by F1 where a label is rarer than 20 %, and is 0.5 otherwise.
     """
 
+    learns: ClassVar[Literal["target", "inputs"]] = "target"
+
     kind: Literal["classify"] = "classify"
     fitted: ClassVar[type]
     loss: Literal["cross_entropy", "focal"] = "cross_entropy"

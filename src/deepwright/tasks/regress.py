@@ -84,6 +84,8 @@ class Regress(Config):
             a long tail when the loss is not squared in raw units, never otherwise.
     """
 
+    learns: ClassVar[Literal["target", "inputs"]] = "target"
+
     kind: Literal["regress"] = "regress"
     fitted: ClassVar[type]
     loss: Literal["mse", "mae", "huber", "quantile"] = "mse"

@@ -51,6 +51,8 @@ class Tag(Config):
         thresholds: "auto" chooses one a label on validation rows by F1; or one number for all.
     """
 
+    learns: ClassVar[Literal["target", "inputs"]] = "target"
+
     kind: Literal["tag"] = "tag"
     fitted: ClassVar[type]
     separator: str | None = Setting(None, min_length=1)

@@ -14,6 +14,7 @@ from deepwright.fields import Fields
 from deepwright.verbs.creation.making import Maker, decode
 from deepwright.verbs.creation.state import State
 from deepwright.verbs.resemblance import Interval, Resemblance, Scale, resemblance
+from deepwright.verbs.wishes import fulfils
 
 if TYPE_CHECKING:
     from deepwright.run import Run
@@ -26,7 +27,7 @@ SURE = 0.05
 
 
 def measured(run: "Run", state: State, most: int, wish: Fields | None = None) -> tuple[Resemblance | None, list[str]]:
-    """Creations 0, 1, … of a state beside real examples, or why not.
+    """Creations 0, 1, … of a state beside real examples (of the wished kind), or why not.
 
     Args:
         most: creations and held-out examples; 0 measures nothing.
@@ -38,14 +39,15 @@ def measured(run: "Run", state: State, most: int, wish: Fields | None = None) ->
     except (RunError, DataError) as error:
         return None, [f"Nothing could be measured: {error}"]
     part = "test" if (run.parts == PARTS["test"]).any() else "validation"
-    held, train = (np.flatnonzero(run.parts == PARTS[name]) for name in (part, "train"))
+    suits = fulfils(run, table, wish or {})
+    held, train = (np.flatnonzero((run.parts == PARTS[name]) & suits) for name in (part, "train"))
     if min(len(held), len(train)) < FEW:
         return None, [f"Nothing could be measured: there are only {len(held)} held-out examples."]
     order = np.random.default_rng(derive(run.recipe.seed, "held"))
     held, train = (np.sort(order.permutation(rows)[:limit]) for rows, limit in ((held, most), (train, TRAIN_ROWS)))
-    names = list(run.features)
+    names = list(run.created)
     known = table.take(train, names)
-    scale = Scale(run.features, known)
+    scale = Scale(run.created, known)
     maker = Maker(run, state, wish)
     made = pl.concat([decode(run, z) for _, z in maker.pieces(range(min(most, max(len(held), FEW))))])
     return resemblance(scale(made), scale(table.take(held, names)), scale(known), run.recipe.seed), []

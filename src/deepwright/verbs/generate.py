@@ -16,6 +16,7 @@ from deepwright.core.config import Config
 from deepwright.core.errors import RecipeError, Refused
 from deepwright.core.report import Block, Grid, Pictures, Report, Text
 from deepwright.fields import Field
+from deepwright.recipe import Names
 from deepwright.spaces import Tokens
 from deepwright.training.threads import computing, cores
 from deepwright.verbs.beside import copy_words, distance_words, figures, judged, measured
@@ -26,6 +27,7 @@ from deepwright.verbs.creation.sameness import shows_the_same
 from deepwright.verbs.creation.shelf import Shelf
 from deepwright.verbs.creation.state import Anchor, State, Walk
 from deepwright.verbs.creation.words import anchors, edit_words, mixed
+from deepwright.verbs.wishes import wish_of
 
 if TYPE_CHECKING:
     from deepwright.run import Run
@@ -47,6 +49,7 @@ class Generate(Config):
     Args:
         n: how many. seed: the same seed gives the same creations, whatever `n` is.
         at: these numbers and stored latents instead of the first `n`: "3,9,20-25,photo".
+        label: what shall be created, for runs that learnt it: a label, or COLUMN=LABEL where there are several such columns.
         knobs: of the network's sampling; each family has its own.
         out: a folder for the files, or one file by its ending; None: the next numbered folder in the run's `creations`.
         reopen: a file that was made before: the same state again; other settings win over what its record says.
@@ -62,6 +65,7 @@ class Generate(Config):
     n: int = Setting(16, ge=1, le=100_000)
     seed: int = Setting(0, ge=0)
     at: Words = ()
+    label: Names = ()
     knobs: dict[str, Any] = {}
     out: Path | None = None
     reopen: Path | None = None
@@ -79,7 +83,7 @@ class Generate(Config):
         """Raises Refused: the run cannot create."""
         model = run.recipe.model
         if model is None or model.learns != "inputs":
-            raise Refused(f"The run {run.name} answers, it does not create. Train one that does with --model gan.")
+            raise Refused(f"The run {run.name} answers, it does not create. Train one that does with --task generate.")
 
     def __call__(self, run: "Run") -> Report:
         """Raises Refused, RecipeError, OutputExists, RunError (no weights yet), InputError (the place cannot be written to)."""
@@ -92,7 +96,8 @@ class Generate(Config):
 
     def _made(self, run: "Run", old: Record | None) -> Report:
         asked = self._asked(run, old)
-        maker = Maker(run, asked.state, chunk=CHUNK if old is None else old.chunk)
+        wish = wish_of(run, asked.state.label)
+        maker = Maker(run, asked.state, wish, CHUNK if old is None else old.chunk)
         place = place_of(run.folder, self.out, asked.moves, _has_pictures(run), self.force)
         record = record_of(run, asked.state, maker.chunk) if self.record else None
         writer = Writer(place, f"seed{asked.state.seed}", record, asked.names, self.fps if asked.moves else None)
@@ -105,7 +110,7 @@ class Generate(Config):
             whole += [frame] if asked.again else []
         files = writer.finish(asked.told)
         told, notes = _again(self.reopen, old, pl.concat(whole) if whole else None, asked)
-        found, why = measured(run, asked.state, 0 if asked.again else self.measure)
+        found, why = measured(run, asked.state, 0 if asked.again else self.measure, wish)
         data: dict[str, Any] = {
             "version": 1, "run": run.name, "seed": asked.state.seed, "n": asked.count, "folder": str(place.path), "files": files,
             "record": record, "reopened": told, "measured": None if found is None else figures(found),
@@ -137,7 +142,7 @@ class Generate(Config):
             walk = walk.model_copy(update={name: getattr(self, name) for name in ("frames", "loop") if name in given})
         mix = mixed(self.mix, shelf) if self.mix else () if chosen else before.mix
         state = State(
-            seed=self.seed if "seed" in given else before.seed, knobs={**before.knobs, **self.knobs}, label=before.label,
+            seed=self.seed if "seed" in given else before.seed, knobs={**before.knobs, **self.knobs}, label=self.label or before.label,
             walk=walk, mix=mix, edits=(*before.edits, *edit_words([str(word) for word in self.edit], shelf)),
         )  # fmt: skip
         shown = () if old is None or "n" in given else old.shown

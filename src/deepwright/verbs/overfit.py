@@ -146,7 +146,8 @@ class _Test:
     def _network(self) -> Network:
         prepared, task = self._prepared, self._prepared.task
         torch.manual_seed(derive(prepared.recipe.seed, "weights"))
-        network = self._model.build(prepared.features, {} if task is None else task.heads, len(prepared.rows("train")))
+        heads, rows = {} if task is None else task.heads, len(prepared.rows("train"))
+        network = self._model.build(prepared.features, heads, rows, prepared.recipe.conditions)
         rows = prepared.rows("train")[:5000]
         bias = {} if task is None else task.bias(prepared.packed.targets(rows))
         network.warm(lambda: prepared.packed.batches(rows, 1024), bias)

@@ -102,7 +102,7 @@ def check_fit(prepared: Prepared) -> None:
     if task is not None:
         metric_names(task, recipe.evaluate.metric)
     heads = {} if task is None else task.heads
-    network = recipe.model.build(prepared.features, heads, len(prepared.rows("train")))
+    network = recipe.model.build(prepared.features, heads, len(prepared.rows("train")), recipe.conditions)
     recipe.objective.bind(task, prepared.features, network)
     average = recipe.train.average
     if task is None and average is not None and average.build(network).live is None:

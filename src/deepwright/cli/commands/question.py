@@ -82,6 +82,7 @@ def attack(run: str, shared: Shared, **settings: Any) -> None:
 @click.argument("run", required=False)
 @click.option("-n", "n", type=Whole(min=1), metavar="N", help="How many.")
 @click.option("--at", metavar="NUMBERS", help="These creations of the seed, or stored latents: 3,9,20-25,photo.")
+@click.option("--label", multiple=True, metavar="LABEL", help="What shall be created, for runs that learnt labels (COLUMN=LABEL of several columns).")  # fmt: skip
 @click.option("--set", "sets", multiple=True, metavar="KNOB=VALUE", help="How the network is sampled; each family has its own knobs.")  # fmt: skip
 @click.option("--from", "reopen", metavar="FILE", help="A file made before: the same state again, with what else is given.")  # fmt: skip
 @click.option("--interpolate", metavar="A,B", help="A walk between creations: 3,9 or 3,photo,9.")
@@ -108,7 +109,12 @@ def generate(run: str | None, sets: tuple[str, ...], no_record: bool, shared: Sh
         run = str(find_run(recalled(path), path, None if run is None else Path(run)))
     if run is None:
         raise click.UsageError("Missing argument 'RUN'.", click.get_current_context())
-    given = {"edit": settings.pop("edit") or None, "knobs": knobs or None, "record": False if no_record else None}
+    given = {
+        "edit": settings.pop("edit") or None,
+        "label": settings.pop("label") or None,
+        "knobs": knobs or None,
+        "record": False if no_record else None,
+    }
     _ask("generate", run, shared, out=shared.out, force=shared.force, **given, **settings)
 
 

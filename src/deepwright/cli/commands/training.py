@@ -40,7 +40,7 @@ def train(source: str, shared: Shared, **flags: Any) -> None:
     """
     draft = build_draft(source, shared, **flags)
     draft.settle_budget()
-    shared.say(f"Budget: {draft.get('train', 'budget') or _usual_budget(draft.get('model'))} (--budget).")
+    shared.say(f"Budget: {draft.get('train', 'budget') or _usual_budget(draft)} (--budget).")
     from deepwright.verbs.train import train as work
 
     out = Path(shared.out or "runs")
@@ -74,14 +74,24 @@ def resume(run: str, data: str | None, threads: Any, shared: Shared) -> None:
     )
 
 
-def _usual_budget(model: Any) -> str:
-    """The budget where none is given; models that create take longer."""
-    kind = model.get("kind") if isinstance(model, dict) else model
-    if not isinstance(kind, str):
+def _usual_budget(draft: Any) -> str:
+    """The budget where none is given; what creates takes longer."""
+    named = {}
+    for part in ("model", "task"):
+        kind = draft.get(part, "kind") if isinstance(draft.get(part), dict) else draft.get(part)
+        if isinstance(kind, str):
+            named[part] = kind
+    if not named:
         return "5min"
-    from deepwright.models import models
+    import deepwright.models
+    import deepwright.tasks  # noqa: F401
+    from deepwright import registries
 
-    return getattr(models.get(kind), "budget", "5min") if kind in models else "5min"
+    for part, kind in named.items():
+        registry: Any = registries.models if part == "model" else registries.tasks
+        if kind in registry and (budget := getattr(registry.get(kind), "budget", None)) is not None:
+            return budget
+    return "5min"
 
 
 def command_line() -> str:
@@ -123,6 +133,8 @@ def _work(shared: Shared, work: Any) -> None:
         emit(f"\nRun:    {run.folder}\nReport: {page}\n")
         if run.task is not None:
             emit(f"Next:   deepwright predict {run.folder} NEW_DATA -o answers.csv\n")
+        else:
+            emit(f"Next:   deepwright generate {run.folder} -n 64\n")
 
 
 def _how_to_go_on(known: list[Any]) -> str:

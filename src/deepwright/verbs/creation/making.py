@@ -33,10 +33,10 @@ CHUNK = 32  # creations made together, always
 
 
 def create(network: Network, seed: int, start: int, n: int, wish: Fields | None = None) -> dict[str, Field]:
-    """Creations `start` to `start + n - 1` of a seed, as `z`.
+    """Creations `start` to `start + n - 1` of a seed, as `z`, and what each was to be, as stored fields.
 
     Args:
-        wish: one row of conditions that all of them shall have.
+        wish: one row of conditions that all of them shall have; None: as often as they come in the training rows.
     """
     return joined([z for _, z in _Chunks(network, seed, wish=wish).numbers(range(start, start + n))])
 
@@ -46,7 +46,7 @@ class Maker:
     """Makes the creations of a state with a run's network.
 
     Args:
-        wish: one row of conditions that all creations shall have. chunk: creations made together.
+        wish: one row of conditions that all creations shall have; None: as often as they come in the training rows. chunk: creations made together.
 
     Raises:
         RecipeError: a knob that there is not. Refused: the state is about latents, and the network has none.
@@ -141,15 +141,18 @@ class _Chunks:
     def _made(self, draw: Draw, latents: Tensor | None = None) -> dict[str, Field]:
         network, size = self.network, self.size
         same = torch.zeros(size, dtype=torch.int64)
-        wishes = {name: field[same] for name, field in (self.wish or {}).items()}
         with frozen_statistics(network), torch.inference_mode():
+            drawn = network.wishes(size, draw)
+            if latents is not None:  # a walk keeps to one wish
+                drawn = {name: field[same] for name, field in drawn.items()}
+            wishes = {**drawn, **{name: field[same] for name, field in (self.wish or {}).items()}}
             if latents is None and self.shift is None:
                 made = network.sample(size, draw, wishes or None, self.knobs)
             else:
                 latents = network.latents(size, draw) if latents is None else latents
                 moved = latents if self.shift is None else latents + self.shift.to(latents.device)
                 made = network.from_latents(moved, wishes or None, self.knobs)
-        return {name: field.to("cpu") for name, field in made.items()}
+        return {name: field.to("cpu") for name, field in {**made, **wishes}.items()}
 
 
 def _need_latents(network: Network, name: str) -> None:

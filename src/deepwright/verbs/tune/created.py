@@ -33,7 +33,7 @@ def created_draws(
         with frozen_statistics(network), torch.inference_mode():
             device = next(network.parameters()).device
             z = network.embed(batch.to(device).inputs)
-        columns = sorted(z)
+        columns = sorted(z.keys() - set(network.conditions))
         real = torch.cat([z[column].values.cpu().double().flatten(1) for column in columns], 1)
         created = create(network, seed, 0, len(chosen))
         made[name] = torch.cat([created[column].values.double().flatten(1) for column in columns], 1)

@@ -1,0 +1,97 @@
+"""Creating: what a recipe without a target needs: the task named, columns to create, columns that say what is wanted."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from deepwright.contracts import Finding, FittedFeature
+from deepwright.core.errors import RecipeError
+from deepwright.draft import Draft
+from deepwright.models import infer_model
+from deepwright.recipe import Recipe, plain
+
+__all__ = ["LABEL", "choose_model", "divide", "settle", "wished"]
+
+LABEL = "label"  # the column that sub-folders and files of labelled pictures bring along
+
+
+def settle(draft: Draft, recipe: Recipe) -> Recipe:
+    """The recipe with the task `generate` named, where it creates.
+
+    Raises:
+        RecipeError: a target, or a task and a model of which one creates and the other answers.
+    """
+    if not recipe.creates:
+        return recipe
+    if recipe.target:
+        who = f"the task '{recipe.task.kind}'" if recipe.model is None else f"the model '{recipe.model.kind}'"
+        raise RecipeError(
+            f"{draft.place(('target',))}: {who} creates inputs and answers nothing; leave the target {_quoted(recipe.target)} out."
+        )
+    if recipe.task is not None and recipe.task.learns != "inputs":
+        raise RecipeError(
+            f"{draft.place(('task',))}: the model '{recipe.model.kind}' creates, the task '{recipe.task.kind}' answers. "
+            "Use --task generate, or another model."
+        )
+    if recipe.model is not None and recipe.model.learns != "inputs":
+        raise RecipeError(
+            f"{draft.place(('model',))}: the model '{recipe.model.kind}' answers and creates nothing, as the task "
+            f"'{recipe.task.kind}' wants. Leave --model out to have one chosen."
+        )
+    given = draft.get("task")
+    if not isinstance(given, str):
+        draft.put(("task",), {"kind": "generate", **(given or {})}, draft.place(("task",)))
+    return Recipe.from_draft(draft)
+
+
+def wished(recipe: Recipe, columns: Sequence[str]) -> tuple[str, ...]:
+    """The columns that say what is to be created.
+
+    Raises:
+        RecipeError: one of them is no column, or is left out.
+    """
+    if not recipe.creates:
+        return ()
+    ignored = set(recipe.data.ignore)
+    return recipe.task.divided({name: None for name in columns if name not in ignored}, LABEL)
+
+
+def divide(draft: Draft, fitted: dict[str, FittedFeature], conditions: Sequence[str], rows: int,
+           findings: list[Finding]) -> dict[str, FittedFeature]:  # fmt: skip
+    """The columns that are created and their conditions; the others are ignored, and said so. The draft then says which.
+
+    Raises:
+        Refused: no family creates these columns, or the one that is named does not.
+    """
+    free = {name: feature for name, feature in fitted.items() if name not in conditions}
+    choose_model(draft, free, {}, rows)
+    model = Recipe.from_draft(draft).model
+    taken = model.takes({name: feature.space for name, feature in free.items()})
+    rest = [name for name in free if name not in taken]
+    draft.put(("task", "condition"), list(conditions), draft.place(("task",)))
+    if rest:
+        draft.put(("data", "ignore"), [*plain(draft.get("data", "ignore") or []), *rest], "not taken by the model")
+        text = f"'{model.kind}' learns {_quoted(taken)}; {_quoted(rest)} {'is' if len(rest) == 1 else 'are'} left out."
+        findings.append(Finding("note", "choice", text))
+    if conditions:
+        text = (
+            f"{_quoted(conditions)} {'says' if len(conditions) == 1 else 'say'} what is to be created (generate --label). "
+            "To leave it out: --set task.condition=[]"
+        )
+        findings.append(Finding("note", "choice", text))
+    return {name: fitted[name] for name in fitted if name in taken or name in conditions}
+
+
+def choose_model(draft: Draft, fitted: Mapping[str, FittedFeature], heads: Mapping[str, int], rows: int) -> None:
+    """Put the family that suits best into the draft, where it names none.
+
+    Raises:
+        Refused: none suits.
+    """
+    given: Any = draft.get("model")
+    if given is None or (isinstance(given, dict) and "kind" not in given):
+        suits = infer_model(fitted, heads, rows)
+        draft.put(("model",), {**plain(suits.settings.model_dump()), **(given or {})}, draft.place(("model",)))
+
+
+def _quoted(names: Sequence[str]) -> str:
+    return ", ".join(f"'{name}'" for name in names)
