@@ -16,9 +16,11 @@ from deepwright.data.pack import from_fields
 from deepwright.draw import Draw
 from deepwright.fields import Batch, Field
 from deepwright.models.gan import GAN
+from deepwright.models.layers.spectral import tamed
 from deepwright.models.mlp import MLP
 from deepwright.objectives.adversarial import Adversarial
-from deepwright.objectives.shift import shifted
+from deepwright.objectives.differentiable import changed, covered, shifted, toned
+from deepwright.objectives.duels import DUELS
 from deepwright.training.averages import EMA
 from deepwright.training.checkpoint import Checkpoints
 from deepwright.training.distributed import joined
@@ -92,7 +94,7 @@ def test_losses_are_those_of_the_papers():
     reps = {"real": torch.tensor([1.0, -2.0]), "fake": torch.tensor([0.5, 3.0]), "real_slope": torch.tensor([2.0, 0.0]),
             "fake_slope": torch.tensor([4.0, 6.0])}  # fmt: skip
     softplus = lambda x: max(x, 0) + log1p(2.718281828459045 ** -abs(x))  # noqa: E731
-    pairs, each = bound(gamma=0.2), bound(gamma=0.2, loss="nonsaturating")
+    pairs, each = bound(gamma=0.2), bound(gamma=0.2, loss="non_saturating")
     found = pairs.loss("discriminator", reps, points(2), Draw(0))
     assert found.value.tolist() == pytest.approx([softplus(-0.5) + 0.1 * 6, softplus(5.0) + 0.1 * 6], abs=1e-6)
     assert float(found.logs["accuracy"]) == 0.5
@@ -105,6 +107,118 @@ def test_losses_are_those_of_the_papers():
     assert each.loss("generator", reps, points(2), Draw(0)).value.tolist() == pytest.approx(
         [softplus(-0.5), softplus(-3.0)]
     )
+
+
+@pytest.mark.parametrize(
+    ("loss", "discriminator", "generator"),
+    [
+        ("hinge", [0.0 + 1.5, 3.0 + 4.0], [-0.5, -3.0]),
+        ("wgan_gp", [-0.5, 5.0], [-0.5, -3.0]),
+        ("least_squares", [0.125, 4.5 + 4.5], [0.125, 2.0]),
+    ],
+)
+def test_other_duels_are_those_of_their_papers(loss, discriminator, generator):
+    real, fake, duel = torch.tensor([1.0, -2.0]), torch.tensor([0.5, 3.0]), DUELS[loss]
+    assert duel.discriminator(real, fake).tolist() == pytest.approx(discriminator)
+    assert duel.generator(real, fake).tolist() == pytest.approx(generator)
+
+
+@pytest.mark.parametrize("loss", list(DUELS))
+def test_every_loss_trains_both_players(loss):
+    made = trainer(steps=5, loss=loss)
+    before = {name: value.clone() for name, value in made.network.state_dict().items()}
+    after = finished(made)
+    for part in ("generator.out", "discriminator.score"):
+        assert not torch.equal(after[f"{part}.weight"], before[f"{part}.weight"]), part
+    assert all(bool(value.isfinite().all()) for value in after.values())
+
+
+def test_a_slope_of_one_between_real_and_created_costs_nothing():
+    class Flat(Line):
+        def body(self, z, draw=None):
+            return {"score": Field(z["x"].values[:, :1] / 3)}  # the box runs from -3 to 3: slope 1 in units of its half
+
+    network = Flat()
+    data = points()
+    reps = bound(network, loss="wgan_gp").represent("discriminator", network, data, Draw(2).keyed(data.position))
+    torch.testing.assert_close(reps["between"], torch.zeros(5))
+
+
+def test_san_learns_the_direction_from_fixed_features_and_the_rest_along_a_fixed_direction():
+    torch.manual_seed(1)
+    network = GAN(latent=4, width=4).build(FEATURES, {}, 40)
+    data = batch(FEATURES, 6)
+    made = Adversarial(loss="san", gamma=0.0).bind(None, FEATURES, network)
+    reps = made.represent("discriminator", network, data, Draw(2).keyed(data.position))
+    first, last = network.discriminator.down[0].weight, network.discriminator.score.weight
+    own = torch.autograd.grad(reps["real"].sum(), [first, last], retain_graph=True, allow_unused=True)
+    turn = torch.autograd.grad(reps["real_turn"].sum(), [first, last], allow_unused=True)
+    assert own[0] is not None
+    assert own[1] is None
+    assert turn[0] is None
+    assert turn[1] is not None
+    features, direction = network.directed(network.embed(data.inputs))
+    whole = network.body(network.embed(data.inputs))["score"].values
+    torch.testing.assert_close((features * direction).sum(1, keepdim=True) + network.discriminator.score.bias, whole)
+
+
+def test_gamma_falls_over_the_budget_and_can_be_scaled_within_bounds():
+    made = bound(gamma=0.2)
+    assert made.gamma == pytest.approx(0.2)
+    made.progress(0.5)
+    assert made.gamma == pytest.approx(0.12)
+    made.progress(1.0)
+    assert made.gamma == pytest.approx(0.04)
+    assert made.scale_gamma(4.0)
+    assert made.gamma == pytest.approx(0.16)
+    assert made.scale_gamma(1e9)
+    assert not made.scale_gamma(2.0)
+    other = bound(gamma=0.2)
+    other.load(made.state())
+    assert other.gamma == made.gamma == pytest.approx(1.28)
+
+
+def test_the_share_of_changed_rows_is_raised_where_there_is_something_to_change():
+    pictures = Adversarial().bind(None, {"p": picture(9, 9)}, Line())
+    assert pictures.raise_share()
+    assert [pictures.raise_share() for _ in range(8)] == [True] * 7 + [False]
+    assert pictures.share == 0.8
+    plain = bound()
+    assert not plain.raise_share()
+    assert plain.share == 0.0
+
+
+def test_changes_meet_their_share_of_rows_keyed_and_pass_gradients():
+    x = torch.rand(400, 6, 6, 3, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    for name in ("shift", "cutout", "colour"):
+        draw = Draw(4).keyed(torch.arange(400))
+        made = changed(x, (name,), 0.5, draw)
+        moved = (made != x).flatten(1).any(1)
+        assert 150 < int(moved.sum()) < 250
+        alone = changed(x[7:9], (name,), 0.5, Draw(4).keyed(torch.tensor([7, 8])))
+        torch.testing.assert_close(alone, made[7:9])
+        (slope,) = torch.autograd.grad(made.sum(), x)
+        assert bool((slope != 0).any())
+    assert changed(x, (), 1.0, Draw(0)) is x
+    rows = torch.rand(4, 3)
+    assert changed(rows, ("shift", "cutout", "colour"), 1.0, Draw(0)) is rows
+
+
+def test_a_covered_block_has_half_the_side_and_tones_keep_the_spatial_order():
+    block = covered(torch.ones(50, 8, 8, 1), Draw(1)) == 0
+    inside = block.flatten(1).sum(1)
+    assert int(inside.max()) == 16
+    assert int(inside.min()) >= 4
+    x = torch.rand(3, 5, 5, 1)
+    toned_x = toned(x, Draw(2))
+    assert all(torch.equal(a.flatten().argsort(), b.flatten().argsort()) for a, b in zip(x, toned_x, strict=True))
+
+
+def test_no_layer_of_a_spectral_discriminator_stretches():
+    weight = 5 * torch.randn(7, 3, 4, 4, generator=torch.Generator().manual_seed(0))
+    assert float(torch.linalg.matrix_norm(tamed(weight).flatten(1), 2)) == pytest.approx(1.0, abs=0.02)
+    small = weight / 1000
+    assert torch.equal(tamed(small), small)
 
 
 def test_gamma_grows_with_the_values_and_zero_needs_no_slopes():
@@ -131,22 +245,22 @@ def test_a_network_without_two_players_is_refused():
 
 def test_shifts_move_rows_by_whole_units_repeat_the_edge_and_pass_gradients():
     x = torch.arange(2 * 4 * 5.0).view(2, 4, 5, 1).requires_grad_()
-    moved = shifted(x, 0.4, Draw(1).keyed(torch.tensor([3, 9])))
+    moved = shifted(x, Draw(1).keyed(torch.tensor([3, 9])), 0.4)
     columns = [x[0, :, [min(4, max(0, c + s)) for c in range(5)]] for s in range(-2, 3)]
     rows = [c[[min(3, max(0, r + s)) for r in range(4)]] for c in columns for s in range(-2, 3)]
     assert any(torch.equal(moved[0], candidate) for candidate in rows)
-    alone = shifted(x[1:], 0.4, Draw(1).keyed(torch.tensor([9])))
+    alone = shifted(x[1:], Draw(1).keyed(torch.tensor([9])), 0.4)
     assert torch.equal(alone[0], moved[1])
     moved.sum().backward()
     assert float(x.grad.sum()) == 40.0
-    some = [shifted(x.detach()[:1], 0.4, Draw(seed)) for seed in range(20)]
+    some = [shifted(x.detach()[:1], Draw(seed), 0.4) for seed in range(20)]
     assert len({tuple(one.flatten().tolist()) for one in some}) > 5
 
 
 def trainer(micro=None, rank=0, ranks=None, steps=6, checkpoints=None, **settings):
     torch.manual_seed(5)
     network = GAN(latent=4, width=4).build(FEATURES, {}, 40)
-    objective = Adversarial(shift=0.2, **settings).bind(None, FEATURES, network)
+    objective = Adversarial(share=0.5, **settings).bind(None, FEATURES, network)
     packed = from_fields(batch(FEATURES, 40).inputs, {})
     feed = Feed(packed, torch.arange(40), 16, seed=3, rank=rank, ranks=ranks.count if ranks else 1)
     made = Train(

@@ -35,6 +35,7 @@ class ToyObjective:
     def weight(self, player: str, batch: Batch) -> Tensor:
         return torch.ones(len(batch))
 
+    def progress(self, fraction: float) -> None: ...
     def after_step(self, step: int, logs: Mapping[str, Any]) -> None: ...
 
     def state(self) -> dict[str, Any]:

@@ -176,7 +176,12 @@ def test_the_report_has_pictures_figures_and_their_floor(run: Run, tmp_path: Pat
     assert Report.from_dict(report.to_dict()) == report
     data = report.data
     assert data["version"] == 1
-    assert data["files"] == [*(f"seed7-{k:04d}.png" for k in range(5)), "sheet.png", "creations.csv", "creations.csv.record.json"]
+    assert data["files"] == [
+        *(f"seed7-{k:04d}.png" for k in range(5)),
+        "sheet.png",
+        "creations.csv",
+        "creations.csv.record.json",
+    ]
     measured = data["measured"]
     assert measured["n"] == {"made": 359, "held_out": 359, "training": 1168}
     distance = measured["distance"]

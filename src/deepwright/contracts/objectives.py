@@ -64,6 +64,9 @@ class BoundObjective(Protocol):
         ...
 
     def loss(self, player: str, reps: Mapping[str, Tensor], batch: Batch, draw: Draw) -> Loss: ...
+    def progress(self, fraction: float) -> None:
+        """Before each step: the share of the budget used up, for what follows a schedule of its own."""
+
     def after_step(self, step: int, logs: Mapping[str, float]) -> None:
         """Adapt the objective's own state (adaptive augmentation) from the step's global logs."""
         ...

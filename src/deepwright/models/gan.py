@@ -32,6 +32,7 @@ class GAN(Config):
         latent: numbers a creation is made from.
         width: channels at the finest grid; doubled with each halving of the sides, up to 256.
         blocks: residual blocks at the coarsest grid, in generator and discriminator each.
+        spectral: no layer of the discriminator stretches anything (spectral normalisation); for the loss "hinge".
     """
 
     learns: ClassVar[Literal["target", "inputs"]] = "inputs"
@@ -42,6 +43,7 @@ class GAN(Config):
     latent: int = Setting(64, ge=1)
     width: int = Setting(16, ge=1)
     blocks: int = Setting(1, ge=0)
+    spectral: bool = False
 
     @classmethod
     def suits(cls, spaces: Mapping[str, Space], heads: Mapping[str, int], rows: int) -> Suits | None:
@@ -79,8 +81,7 @@ class GAN(Config):
     def space(self, rows: int) -> dict[str, Any]:
         """What `tune` chooses from, unless the person says otherwise: recipe key → range."""
         return {
-            "model.latent": [32, 64, 128], "model.width": [8, 16, 24], "objective.shift": {"float": [0.0, 0.2]},
-            "train.batch": [32, 64, 128],
+            "model.latent": [32, 64, 128], "model.width": [8, 16, 24], "train.batch": [32, 64, 128],
         }  # fmt: skip
 
     def build(
@@ -126,7 +127,8 @@ class GANNetwork(Network):
         plan, sizes = Plan.of(space.shape, settings.width), self.wished.sizes
         generator = GridGenerator(plan, settings.latent, settings.blocks, sizes)
         self.generator = generator.to(memory_format=torch.channels_last)
-        self.discriminator = GridDiscriminator(plan, settings.blocks, sizes).to(memory_format=torch.channels_last)
+        self.discriminator = GridDiscriminator(plan, settings.blocks, sizes, settings.spectral)
+        self.discriminator = self.discriminator.to(memory_format=torch.channels_last)
 
     middle: Tensor
     reach: Tensor
@@ -140,8 +142,16 @@ class GANNetwork(Network):
         return {**self.inputs(inputs), **{name: inputs[name] for name in self.conditions if name in inputs}}
 
     def body(self, z: Fields, draw: Draw | None = None) -> dict[str, Field]:
-        unit = (z[self._name].values - self.middle) / self.reach  # from -1 to 1 whatever the training rows' mean
-        return {"score": Field(self.discriminator(unit.permute(0, 3, 1, 2), self._ids(z)))}
+        return {"score": Field(self.discriminator(self._unit(z), self._ids(z)))}
+
+    def directed(self, z: Fields) -> tuple[Tensor, Tensor]:
+        """(B, F) features and directions: their product is the score, but for a constant."""
+        unit = self._unit(z)
+        return self.discriminator.features(unit), self.discriminator.directions(len(unit), self._ids(z))
+
+    def _unit(self, z: Fields) -> Tensor:
+        """(B, C, H, W) from -1 to 1 whatever the training rows' mean."""
+        return ((z[self._name].values - self.middle) / self.reach).permute(0, 3, 1, 2)
 
     def wishes(self, n: int, draw: Draw) -> dict[str, Field]:
         return self.wished.drawn(n, draw)

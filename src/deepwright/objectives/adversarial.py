@@ -1,14 +1,14 @@
 """Adversarial learning: a discriminator compares what is real with what is created, a generator learns to win.
 
-Relativistic pairing with both gradient penalties (R3GAN: Huang et al. 2024, arXiv 2501.05441, section 2): row i of the
-batch is compared with creation i, so that no row meets another row.
+By default relativistic pairing with both gradient penalties (R3GAN: Huang et al. 2024, arXiv 2501.05441, section 2): row i
+of the batch is compared with creation i, so that no row meets another row.
 """
 
+import math
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import torch
-import torch.nn.functional as F
 from pydantic import Field as Setting
 from torch import Tensor
 
@@ -17,13 +17,26 @@ from deepwright.core.config import OFF, Config
 from deepwright.core.errors import Refused
 from deepwright.draw import Draw
 from deepwright.fields import Batch, Field, Fields
-from deepwright.objectives.shift import shifted
+from deepwright.objectives import duels
+from deepwright.objectives.differentiable import Change, changed
 from deepwright.registries import objectives
 from deepwright.spaces import Box, Space
 
 __all__ = ["Adversarial", "BoundAdversarial"]
 
-_GAMMA, _VALUES = 0.1, 784  # measured on 28 × 28 grey pictures
+_VALUES = 784  # gamma is measured on 28 × 28 grey pictures
+_LATE = 0.2  # of gamma, at the end
+MOST = 0.8  # share of changed rows: beyond it creations begin to look changed (Karras et al. 2020, arXiv 2006.06676, sec. 2.2)
+STEP = 0.1  # by which the share is raised
+
+
+@runtime_checkable
+class Directed(Protocol):
+    """A network whose score is features along a direction."""
+
+    def directed(self, z: Fields) -> tuple[Tensor, Tensor]:
+        """(B, F) each."""
+        ...
 
 
 @objectives.register
@@ -31,19 +44,24 @@ class Adversarial(Config):
     """Learn to create what the inputs look like.
 
     Args:
-        loss: "relativistic": the score of what is real less the score of what is created, in pairs (Jolicoeur-Martineau
-            2018, arXiv 1807.00734); "nonsaturating": each on its own (Goodfellow et al. 2014, arXiv 1406.2661).
-        gamma: weight of the squared slopes of the score at real inputs (R1: Mescheder et al. 2018, arXiv 1801.04406)
-            and at creations (R2), in units in which every input runs from -1 to 1. None: 0.1 for 784 values, in
-            proportion for others, since a slope is spread over all of them. Higher is calmer and blurs.
-        shift: the discriminator sees real and created inputs moved by up to this share of each side (differentiable
-            augmentation: Zhao et al. 2020, arXiv 2006.10738); helps where there are few rows.
+        loss: "relativistic" compares pairs (R3GAN); "non_saturating", "hinge" (with --set model.spectral=true), "wgan_gp",
+            "least_squares", and "san" (a score along a direction of length 1) judge each row on its own.
+        gamma: weight of the squared slopes of the score at real inputs (R1) and at creations (R2), in units in which every
+            input runs from -1 to 1; for wgan_gp of its own penalty. Higher is calmer and blurs. None: 0.1 for 784 values, in
+            proportion for others, since a slope is spread over all of them; 10 for wgan_gp, 0 for hinge.
+        gamma_end: the weight at the end of the budget, reached on a half cosine. None: a fifth of `gamma`.
+        augment: how rows are changed before they are judged, real and created ones alike. None: shifted, and where a unit
+            has several values (colours) also covered in part and changed in tone.
+        share: of the rows that each of these changes meets. "adaptive": none at first, more when the discriminator tells
+            training rows from validation rows (see the health of the run).
     """
 
     kind: Literal["adversarial"] = "adversarial"
-    loss: Literal["relativistic", "nonsaturating"] = "relativistic"
+    loss: duels.Loss = "relativistic"
     gamma: float | None = Setting(None, ge=0.0)
-    shift: float = Setting(0.0, ge=0.0, le=0.5, json_schema_extra=OFF)
+    gamma_end: float | None = Setting(None, ge=0.0)
+    augment: tuple[Change, ...] | None = None
+    share: Literal["adaptive"] | float = Setting("adaptive", json_schema_extra=OFF)
 
     def planned(self, epochs: float) -> "Adversarial":
         return self
@@ -54,6 +72,12 @@ class Adversarial(Config):
         parts = {name.split(".")[0] for name, _ in network.named_parameters()}
         if not {"generator", "discriminator"} <= parts:
             raise Refused("The objective 'adversarial' needs a generator and a discriminator: choose the model gan.")
+        if self.loss == "san" and not isinstance(network, Directed):
+            raise Refused(
+                "The loss 'san' needs a discriminator that tells features from directions, as that of gan does."
+            )
+        if self.share != "adaptive" and not 0 <= self.share <= 1:
+            raise Refused(f"objective.share: expected a share from 0 to 1, or adaptive; got {self.share:g}.")
         return BoundAdversarial(self, {n: one.space for n, one in features.items() if n not in network.conditions})
 
 
@@ -65,8 +89,16 @@ def _half(space: Space) -> Tensor:
     return torch.where(torch.isfinite(half), half, 1.0)
 
 
+def _middle(space: Space) -> Tensor:
+    """The middle of the range of each coordinate, 0 where it has no end."""
+    if not isinstance(space, Box):
+        return torch.zeros(())
+    middle = (space.high + space.low) / 2
+    return torch.where(torch.isfinite(middle), middle, 0.0)
+
+
 class BoundAdversarial(BoundObjective):
-    """See `Adversarial`."""
+    """See `Adversarial`. `share` and `factor` (of gamma) are its state: what watches the training may change them."""
 
     coupled = False
     second_order = True
@@ -74,13 +106,38 @@ class BoundAdversarial(BoundObjective):
     mates = False
 
     def __init__(self, settings: Adversarial, spaces: Mapping[str, Space]):
-        self._settings = settings
+        self._settings, self._duel = settings, duels.DUELS[settings.loss]
         self._half = {name: _half(space) for name, space in spaces.items()}
-        values = sum(torch.Size(space.shape).numel() for space in spaces.values() if isinstance(space, Box))
-        self.gamma = _GAMMA * max(1, values) / _VALUES if settings.gamma is None else settings.gamma
+        self._middle = {name: _middle(space) for name, space in spaces.items()}
+        boxes = [space.shape for space in spaces.values() if isinstance(space, Box)]
+        values = max(1, sum(torch.Size(shape).numel() for shape in boxes))
+        usual = self._duel.gamma * (values / _VALUES if self._duel.penalty == "slopes" else 1.0)
+        self._start = usual if settings.gamma is None else settings.gamma
+        late = _LATE if self._duel.penalty == "slopes" else 1.0
+        self._end = self._start * late if settings.gamma_end is None else settings.gamma_end
+        colours = any(len(shape) > 1 and shape[-1] > 1 for shape in boxes)
+        usual_changes: tuple[Change, ...] = ("shift", "cutout", "colour") if colours else ("shift",)
+        self._changes = usual_changes if settings.augment is None else settings.augment
+        self.adaptive = settings.share == "adaptive" and any(len(shape) > 1 for shape in boxes) and bool(self._changes)
+        self.share = settings.share if isinstance(settings.share, float) else 0.0
+        self.factor, self._fraction = 1.0, 0.0
+
+    @property
+    def gamma(self) -> float:
+        """The weight of the penalty now."""
+        if self._start == self._end:
+            return self._start * self.factor
+        way = 0.5 * (1 - math.cos(math.pi * min(1.0, self._fraction)))
+        return (self._start + (self._end - self._start) * way) * self.factor
+
+    def progress(self, fraction: float) -> None:
+        self._fraction = fraction
 
     def players(self) -> tuple[Player, ...]:
-        return (Player("discriminator", "discriminator."), Player("generator", "generator."))
+        return (
+            Player("discriminator", "discriminator."),
+            Player("generator", "generator.", every=self._duel.turns),
+        )
 
     def weight(self, player: str, batch: Batch) -> Tensor:
         """Rows with a part missing teach nothing about what is real."""
@@ -90,61 +147,110 @@ class BoundAdversarial(BoundObjective):
         return weight
 
     def represent(self, player: str, network: Network, batch: Batch, draw: Draw) -> dict[str, Tensor]:
-        """Scores (B,) of real and created rows; for the discriminator also their squared slopes (B,)."""
+        """Scores (B,) of real and created rows; for the discriminator also what is penalised (B,)."""
         wishes = {name: batch.inputs[name] for name in network.conditions}
         with torch.set_grad_enabled(player == "generator"):
             fake = {**network.sample(len(batch), draw.of("sample"), wishes), **wishes}
         with torch.no_grad():
             real = network.embed(batch.inputs)
         if player == "generator":
-            with torch.no_grad():
-                score = self._score(network, real, draw.of("real"))
-            return {"real": score, "fake": self._score(network, fake, draw.of("fake"))}
+            score = {"fake": self._judged(network, fake, draw.of("fake"), "generator")["score"]}
+            if self._duel.paired:
+                with torch.no_grad():
+                    score["real"] = self._judged(network, real, draw.of("real"), "generator")["score"]
+            return score
+        slopes = bool(self._start or self._end) and self._duel.penalty == "slopes"
         reps: dict[str, Tensor] = {}
         for side, z in (("real", real), ("fake", fake)):
-            reps |= self._sloped(side, network, z, draw)
+            found = self._sloped(network, z, draw.of(side)) if slopes else self._judged(network, z, draw.of(side))
+            reps |= {side if name == "score" else f"{side}_{name}": value for name, value in found.items()}
+        if self._duel.penalty == "between" and self._start:
+            reps["between"] = self._between(network, real, fake, draw)
         return reps
 
-    def _sloped(self, side: str, network: Network, z: Fields, draw: Draw) -> dict[str, Tensor]:
+    def _sloped(self, network: Network, z: Fields, draw: Draw) -> dict[str, Tensor]:
         """Scores, and the squared lengths of their slopes with respect to rows as they were before augmentation."""
-        if not self.gamma:
-            return {side: self._score(network, z, draw.of(side))}
         leaves = {name: z[name].with_values(z[name].values.detach().requires_grad_()) for name in self._half}
-        score = self._score(network, {**z, **leaves}, draw.of(side))
+        found = self._judged(network, {**z, **leaves}, draw)
+        return {**found, "slope": self._squared_slopes(found["score"], leaves)}
+
+    def _squared_slopes(self, score: Tensor, leaves: Fields) -> Tensor:
+        """(B,) in units in which every input runs from -1 to 1."""
         slopes = torch.autograd.grad(score.sum(), [field.values for field in leaves.values()], create_graph=True)
         scaled = [slope * self._half[name].to(slope.device) for name, slope in zip(leaves, slopes, strict=True)]
-        squares = torch.stack([slope.square().flatten(1).sum(1) for slope in scaled]).sum(0)
-        return {side: score, f"{side}_slope": squares}
+        return torch.stack([slope.square().flatten(1).sum(1) for slope in scaled]).sum(0)
 
-    def _score(self, network: Network, z: Fields, draw: Draw) -> Tensor:
-        if self._settings.shift:
-            z = {name: _moved(field, self._settings.shift, draw.of(name)) for name, field in z.items()}
-        return network.body(z, draw)["score"].values[:, 0]
+    def _between(self, network: Network, real: Fields, fake: Fields, draw: Draw) -> Tensor:
+        """(‖slope‖ - 1)² at a point between each row and its creation (Gulrajani et al. 2017, eq. 3)."""
+        count = len(next(iter(real.values())))
+        share = draw.at("between").uniform(count)
+        leaves = {}
+        for name in self._half:
+            a, b = real[name].values.detach(), fake[name].values.detach()
+            way = share.to(a.device).view(-1, *[1] * (a.dim() - 1))
+            leaves[name] = Field((a * way + b * (1 - way)).requires_grad_())
+        score = network.body({**real, **leaves}, draw)["score"].values[:, 0]
+        return (self._squared_slopes(score, leaves).clamp_min(1e-12).sqrt() - 1).square()
+
+    def _judged(self, network: Network, z: Fields, draw: Draw, player: str = "discriminator") -> dict[str, Tensor]:
+        """The scores of changed rows; of "san" for the discriminator also those that teach the direction alone."""
+        if self.share and self._changes:
+            z = {**z, **{name: self._changed(name, z[name], draw.of(name)) for name in self._half}}
+        if self._settings.loss != "san" or not isinstance(network, Directed):
+            return {"score": network.body(z, draw)["score"].values[:, 0]}
+        features, direction = network.directed(z)
+        unit = direction / direction.norm(dim=1, keepdim=True).clamp_min(1e-12)
+        score = (features * unit.detach()).sum(1)
+        if player == "generator":
+            return {"score": score}
+        return {"score": score, "turn": (features.detach() * unit).sum(1)}
+
+    def _changed(self, name: str, field: Field, draw: Draw) -> Field:
+        if field.values.dim() < 3:
+            return field
+        half, middle = self._half[name].to(field.values.device), self._middle[name].to(field.values.device)
+        return field.with_values(
+            changed((field.values - middle) / half, self._changes, self.share, draw) * half + middle
+        )
 
     def loss(self, player: str, reps: Mapping[str, Tensor], batch: Batch, draw: Draw) -> Loss:
-        real, fake = reps["real"], reps["fake"]
-        pairs = self._settings.loss == "relativistic"
+        fake = reps["fake"]
         if player == "generator":
-            return Loss(F.softplus(real - fake) if pairs else F.softplus(-fake))
-        value = F.softplus(fake - real) if pairs else F.softplus(-real) + F.softplus(fake)
+            return Loss(self._duel.generator(reps.get("real", fake), fake))
+        real = reps["real"]
+        value = self._duel.discriminator(real, fake)
+        if "real_turn" in reps:
+            value = value + reps["fake_turn"] - reps["real_turn"]
         logs = {"accuracy": (real > fake).float().mean()}
-        if self.gamma:
+        penalty = None
+        if "real_slope" in reps:
             penalty = 0.5 * self.gamma * (reps["real_slope"] + reps["fake_slope"])
+        elif "between" in reps:
+            penalty = self.gamma * reps["between"]
+        if penalty is not None:
             value, logs = value + penalty, logs | {"penalty": penalty.mean()}
         return Loss(value, logs)
 
+    def raise_share(self, by: float = STEP) -> bool:
+        """Change more rows (or fewer); whether that was possible."""
+        new = min(MOST, max(0.0, round(self.share + by, 6)))
+        moved, self.share = self.adaptive and new != self.share, new if self.adaptive else self.share
+        return moved
+
+    def scale_gamma(self, times: float) -> bool:
+        """Multiply gamma, within a factor of 32 of where it began; whether that was possible."""
+        new = min(32.0, max(1 / 32, self.factor * times))
+        moved, self.factor = bool(self._start) and new != self.factor, new
+        return moved
+
     def after_step(self, step: int, logs: Mapping[str, Any]) -> None:
-        """Nothing adapts."""
+        """Nothing adapts from one step alone; see the watch over a training."""
 
     def state(self) -> dict[str, Any]:
-        return {}
+        return {"share": self.share, "factor": self.factor, "fraction": self._fraction}
 
     def load(self, state: Mapping[str, Any]) -> None:
-        """There is no state."""
+        self.share, self.factor, self._fraction = state["share"], state["factor"], state["fraction"]
 
     def finish(self, network: Network, batches: Callable[[], Iterator[Batch]], draw: Draw) -> None:
         """Nothing is learnt after training."""
-
-
-def _moved(field: Field, share: float, draw: Draw) -> Field:
-    return field.with_values(shifted(field.values, share, draw)) if field.values.dim() > 2 else field

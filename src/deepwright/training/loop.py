@@ -130,6 +130,7 @@ class Trainer:
         self.network.train()
         fraction = self.pace.fraction(self.step)
         rate = self._factor(fraction) * self.rate
+        self.objective.progress(fraction)
         batch = self.feed.at(self.step)
         logs: dict[str, Tensor] = {}
         for player in self.players:

@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from deepwright.models.layers.spectral import SpectralConv2d, SpectralLinear
 from deepwright.models.layers.wishes import Wish
 
 __all__ = ["GridDiscriminator", "GridGenerator", "Plan"]
@@ -49,8 +50,8 @@ class Plan:
         return cls((shape[0], shape[1], shape[2]), tuple(min(_WIDEST, width * 2**n) for n in range(halvings, -1, -1)))
 
 
-def _convolution(size: int, width: int, zero: bool = False) -> nn.Conv2d:
-    layer = nn.Conv2d(size, width, 3, padding=1)
+def _convolution(size: int, width: int, zero: bool = False, spectral: bool = False) -> nn.Conv2d:
+    layer = (SpectralConv2d if spectral else nn.Conv2d)(size, width, 3, padding=1)
     nn.init.normal_(layer.weight, std=0.0 if zero else _GAIN / math.sqrt(9 * size))
     nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
     return layer
@@ -67,16 +68,17 @@ def _doubling(size: int, width: int) -> nn.Module:
     return _started(nn.ConvTranspose2d(size, width, 4, 2, 1), 4)
 
 
-def _halving(size: int, width: int) -> nn.Module:
-    return _started(nn.Conv2d(size, width, 4, 2, 1), 16)
+def _halving(size: int, width: int, spectral: bool) -> nn.Module:
+    return _started((SpectralConv2d if spectral else nn.Conv2d)(size, width, 4, 2, 1), 16)
 
 
 class Block(nn.Module):
     """x + convolution(convolution(x)): starts as identity."""
 
-    def __init__(self, width: int):
+    def __init__(self, width: int, spectral: bool = False):
         super().__init__()
-        self.first, self.second = _convolution(width, width), _convolution(width, width, zero=True)
+        self.first = _convolution(width, width, spectral=spectral)
+        self.second = _convolution(width, width, zero=True, spectral=spectral)
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.second(F.leaky_relu(self.first(F.leaky_relu(x, _SLOPE)), _SLOPE))
@@ -116,17 +118,21 @@ class GridGenerator(nn.Module):
 
 
 class GridDiscriminator(nn.Module):
-    """(B, C, H, W) from -1 to 1, ids (B, K) → (B, 1)."""
+    """(B, C, H, W) from -1 to 1, ids (B, K) → (B, 1): features along a direction.
 
-    def __init__(self, plan: Plan, blocks: int, sizes: Sequence[int]):
+    Args:
+        sizes: of the condition columns. spectral: no layer stretches anything.
+    """
+
+    def __init__(self, plan: Plan, blocks: int, sizes: Sequence[int], spectral: bool = False):
         super().__init__()
         top, left = plan.over[0] // 2, plan.over[1] // 2
         self._fill = (left, plan.over[1] - left, top, plan.over[0] - top)
         widths = (plan.channels, *reversed(plan.widths[:-1]))
-        self.down = nn.ModuleList(_halving(a, b) for a, b in pairwise(widths))
+        self.down = nn.ModuleList(_halving(a, b, spectral) for a, b in pairwise(widths))
         coarse = widths[-1]
-        self.blocks = nn.Sequential(*(Block(coarse) for _ in range(blocks)))
-        self.score = nn.Linear(coarse * plan.grid[0] * plan.grid[1], 1)
+        self.blocks = nn.Sequential(*(Block(coarse, spectral) for _ in range(blocks)))
+        self.score = (SpectralLinear if spectral else nn.Linear)(coarse * plan.grid[0] * plan.grid[1], 1)
         nn.init.normal_(self.score.weight, std=self.score.in_features**-0.5)
         nn.init.zeros_(self.score.bias)
         self.wish = Wish(sizes, _WISH) if sizes else None
@@ -134,13 +140,24 @@ class GridDiscriminator(nn.Module):
         if self.project is not None:
             nn.init.normal_(self.project.weight, std=(self.score.in_features * _WISH) ** -0.5)
 
-    def forward(self, x: Tensor, ids: Tensor | None = None) -> Tensor:
+    def features(self, x: Tensor) -> Tensor:
+        """(B, F): what the score is taken from."""
         x = F.pad(x, self._fill, mode="replicate") if any(self._fill) else x
         for place, layer in enumerate(self.down):
             x = layer(F.leaky_relu(x, _SLOPE) if place else x)
         x = F.leaky_relu(self.blocks(x), _SLOPE)
-        x = x.permute(0, 2, 3, 1).flatten(1)
+        return x.permute(0, 2, 3, 1).flatten(1)
+
+    def forward(self, x: Tensor, ids: Tensor | None = None) -> Tensor:
+        x = self.features(x)
         score = self.score(x)
         if self.wish is None or self.project is None or ids is None:
             return score
         return score + (self.project(x) * self.wish(ids)).sum(1, keepdim=True)
+
+    def directions(self, rows: int, ids: Tensor | None = None) -> Tensor:
+        """(B, F): the score is the features along it, but for a constant."""
+        base = self.score.weight.expand(rows, -1)
+        if self.wish is None or self.project is None or ids is None:
+            return base
+        return base + self.wish(ids) @ self.project.weight
