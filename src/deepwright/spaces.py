@@ -21,6 +21,8 @@ class Box:
         frozen: true where a coordinate is an indicator that nothing may move (missing flags).
         scale: encoded units per raw unit (pixel value, euro, year), broadcastable to `shape`.
         mirror: whether reversing the axis before the last (left and right of a picture) keeps the meaning.
+        absent: the coordinate of the last axis that is 1 where the cell is missing; the others then say nothing. None: there
+            is none.
     """
 
     shape: tuple[int, ...]
@@ -29,6 +31,7 @@ class Box:
     frozen: Tensor
     scale: Tensor
     mirror: bool = False
+    absent: int | None = None
 
 
 @dataclass(frozen=True)

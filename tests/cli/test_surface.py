@@ -37,7 +37,6 @@ SURFACE = {
         {
             "-n",
             "--at",
-            "--label*",
             "--set*",
             "--from",
             "--interpolate",
@@ -46,10 +45,10 @@ SURFACE = {
             "--loop",
             "--mix",
             "--edit*",
+            "--measure",
         }
-        | {"--invert", "--name", "--measure", "--no-record", "--data"},
+        | {"--no-record", "--data"},
     ),
-    "direction": ("RUN", {"--name", "--from", "--examples", "--pca", "--sefa", "--samples"}),
     "runs": ("[FOLDER]", set()),
     "kinds": ("", set()),
     "recipe": ("", {"--schema", "--example"}),

@@ -6,11 +6,13 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deepwright.contracts import NEAR
 from deepwright.features.number import Number
+from deepwright.fields import Field
 from tests.features.plain import codes, fitted, inferred
 
 COUNT = st.lists(st.one_of(st.none(), st.floats(-1e6, 1e6), st.integers(-5, 5).map(float)), min_size=1, max_size=60)
@@ -191,6 +193,14 @@ def test_whole_numbers_stay_whole_as_long_as_they_are_exact() -> None:
     assert feature.decode(feature.encode(column([1, 2]))).dtype == pl.Float64
     chunks = [column([float(n) for n in range(70_000)]), column([0.5])]
     assert not fitted(Number(), *chunks).whole
+
+
+def test_decoded_numbers_have_no_more_digits_than_those_that_were_learnt() -> None:
+    feature = fitted(Number(), column([f"{k / 4:.2f}" for k in range(40)]))
+    between = Field(torch.tensor([[0.123456], [-0.4567]]))
+    assert feature.decode(between).to_list() == [round(cell, 2) for cell in feature.decode(between).to_list()]
+    free = fitted(Number(), column([k / 7 for k in range(40)]))
+    assert free.decode(between)[0] != round(free.decode(between)[0], 6)
 
 
 def test_far_values_are_told_of_but_kept() -> None:

@@ -6,6 +6,7 @@ learnt from the training rows is a second frozen `Config` (the "fitted" one) tha
 """
 
 from deepwright.contracts.features import Feature, FittedFeature, Warp
+from deepwright.contracts.flows import Carries
 from deepwright.contracts.models import ModelSettings, Network
 from deepwright.contracts.objectives import BoundObjective, Loss, Objective, Player
 from deepwright.contracts.tasks import Answer, FittedTask, Metric, Task
@@ -15,6 +16,7 @@ __all__ = [
     "NEAR",
     "Answer",
     "BoundObjective",
+    "Carries",
     "Feature",
     "Finding",
     "FittedFeature",

@@ -53,6 +53,7 @@ class BoundObjective(Protocol):
     second_order: bool  # differentiates a gradient: no compile, no flash attention, no autocast
     order: Literal["shuffle", "poisson"]  # how the feed draws batches
     mates: bool  # wants `batch.mate`
+    judges: bool = False  # knows by itself how good the network is on held-out rows: see `judge`
 
     def players(self) -> tuple[Player, ...]: ...
     def weight(self, player: str, batch: Batch) -> Tensor:
@@ -66,6 +67,10 @@ class BoundObjective(Protocol):
     def loss(self, player: str, reps: Mapping[str, Tensor], batch: Batch, draw: Draw) -> Loss: ...
     def progress(self, fraction: float) -> None:
         """Before each step: the share of the budget used up, for what follows a schedule of its own."""
+
+    def judge(self, network: Network, batch: Batch) -> Tensor:
+        """(B,) errors of held-out rows, lower for a better network, the same each time; asked where it `judges`."""
+        raise NotImplementedError
 
     def after_step(self, step: int, logs: Mapping[str, float]) -> None:
         """Adapt the objective's own state (adaptive augmentation) from the step's global logs."""

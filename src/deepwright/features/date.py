@@ -274,7 +274,7 @@ class FittedDate(FittedPlain):
         frozen[1:] = True  # cycles follow from the time; they cannot move on their own
         scale = torch.ones(self._width)
         scale[0] = 2 / max(1.0, (self.high - self.low) / _DAY)
-        return Box((self._width,), low, high, frozen, scale)
+        return Box((self._width,), low, high, frozen, scale, absent=self._width - 1 if self.flagged else None)
 
     def encode(self, column: pl.Series) -> Field:
         parsed = self.settings.parse(column)

@@ -1,6 +1,7 @@
 """Flag: yes or no."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import ClassVar, Literal, Self
 
 import numpy as np
@@ -33,14 +34,23 @@ def as_flag(column: pl.Series) -> tuple[pl.Series, pl.Series]:
 
 @dataclass(frozen=True)
 class FlagSummary:
-    """How many yes and no."""
+    """How many yes and no, and how often each is written how.
+
+    Args:
+        numeric: the cells are numbers.
+    """
 
     rows: int = 0
     yes: int = 0
     no: int = 0
+    written: Mapping[tuple[bool, str], int] = field(default_factory=dict)
+    numeric: bool = False
 
     def merge(self, other: Self) -> "FlagSummary":
-        return FlagSummary(self.rows + other.rows, self.yes + other.yes, self.no + other.no)
+        words = {**self.written, **other.written}
+        written = {word: self.written.get(word, 0) + other.written.get(word, 0) for word in words}
+        numeric = self.numeric or other.numeric
+        return FlagSummary(self.rows + other.rows, self.yes + other.yes, self.no + other.no, written, numeric)
 
 
 @features.register
@@ -66,26 +76,46 @@ class Flag(Config):
     def summarise(self, column: pl.Series) -> FlagSummary:
         flags, _ = as_flag(column)
         yes = int(flags.sum() or 0)
-        return FlagSummary(len(column), yes, len(flags) - flags.null_count() - yes)
+        written = {}
+        if column.dtype != pl.Boolean:
+            cells = pl.DataFrame({"flag": flags, "word": as_words(column)}).drop_nulls()
+            written = {(flag, word): count for flag, word, count in cells.group_by("flag", "word").len().iter_rows()}
+        numeric = column.dtype.is_numeric()
+        return FlagSummary(len(column), yes, len(flags) - flags.null_count() - yes, written, numeric)
 
     def fit(self, summary: FlagSummary, name: str) -> "FittedFlag":
         known = summary.yes + summary.no
-        return FittedFlag(name=name, settings=self, flagged=known < summary.rows, share=summary.yes / max(1, known))
+        usual = [
+            max(own, key=lambda one: (one[0], one[1]))[1]
+            for flag in (False, True)
+            if (own := [(count, word) for (said, word), count in summary.written.items() if said == flag])
+        ]
+        return FittedFlag(
+            name=name, settings=self, flagged=known < summary.rows, share=summary.yes / max(1, known),
+            words=(usual[0], usual[1]) if len(usual) == 2 else None, numeric=summary.numeric,
+        )  # fmt: skip
 
 
 class FittedFlag(FittedPlain):
-    """See `Flag`. Values (B, 1): +1 yes, -1 no, 0 missing; with a missing flag where training rows had gaps."""
+    """See `Flag`. Values (B, 1): +1 yes, -1 no, 0 missing; with a missing flag where training rows had gaps.
+
+    Args:
+        words: how no and yes are mostly written; None: as false and true. numeric: these are numbers.
+    """
 
     kind: ClassVar[str] = "flag"
     settings: Flag
     flagged: bool
     share: float
+    words: tuple[str, str] | None = None
+    numeric: bool = False
 
     @property
     def space(self) -> Box:
         size = 2 if self.flagged else 1
         low = torch.tensor([-1.0, 0.0][:size])
-        return Box((size,), low, torch.ones(size), torch.ones(size, dtype=torch.bool), torch.tensor([2.0, 1.0][:size]))
+        frozen, scale = torch.ones(size, dtype=torch.bool), torch.tensor([2.0, 1.0][:size])
+        return Box((size,), low, torch.ones(size), frozen, scale, absent=1 if self.flagged else None)
 
     def encode(self, column: pl.Series) -> Field:
         flags = as_flag(column)[0].cast(pl.Float32).to_numpy()
@@ -97,7 +127,11 @@ class FittedFlag(FittedPlain):
     def decode(self, z: Field) -> pl.Series:
         x = z.values[:, 0].tolist()
         gone = (z.values[:, 1] > 0.5).tolist() if self.flagged else [False] * len(x)
-        return pl.Series(self.name, [None if g else v > 0 for v, g in zip(x, gone, strict=True)], dtype=pl.Boolean)
+        flags = [None if g else v > 0 for v, g in zip(x, gone, strict=True)]
+        if self.words is None:
+            return pl.Series(self.name, flags, dtype=pl.Boolean)
+        cells = pl.Series(self.name, [None if flag is None else self.words[flag] for flag in flags], dtype=pl.String)
+        return cells.cast(pl.Int64) if self.numeric else cells
 
     def baseline(self, z: Field) -> Field:
         values = torch.zeros_like(z.values)

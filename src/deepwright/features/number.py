@@ -31,6 +31,7 @@ EXACT = 2.0**53  # whole numbers above it are no longer exact
 _CODE = r"^\s*0\d+\s*$"
 LARGEST = float(np.finfo(np.float32).max)
 
+_DECIMALS = 6  # digits behind the point that numbers are rounded to where all of them were
 _LONG = 12  # characters from which a cell is rounded for people
 
 Way = tuple[str, str, tuple[str, str]]
@@ -132,7 +133,7 @@ class Number(Config):
         centre, scale = _robust(values)
         return FittedNumber(
             name=name, settings=settings, centre=centre, scale=scale, low=summary.low, high=summary.high,
-            flagged=summary.missing > 0, whole=summary.whole,
+            flagged=summary.missing > 0, whole=summary.whole, decimals=_decimals(values),
         )  # fmt: skip
 
     def _settled(self, summary: NumberSummary) -> "Number":
@@ -197,8 +198,18 @@ def _robust(values: np.ndarray) -> tuple[float, float]:
     return centre, min(spread, 1e308) if spread > 1e-12 * abs(centre) else 1.0
 
 
+def _decimals(values: np.ndarray) -> int | None:
+    """Digits behind the point that all numbers get by with; None where that is more than a few."""
+    with np.errstate(over="ignore", invalid="ignore"):  # too far from 0 to have any
+        return next((d for d in range(_DECIMALS + 1) if bool((np.round(values, d) == values).all())), None)
+
+
 class FittedNumber(FittedPlain):
-    """See `Number`. Values (B, 1), or (B, 2) with a missing flag where training rows had gaps."""
+    """See `Number`. Values (B, 1), or (B, 2) with a missing flag where training rows had gaps.
+
+    Args:
+        whole: there are no fractions. decimals: at most so many digits behind the point; None for any number of them.
+    """
 
     kind: ClassVar[str] = "number"
     settings: Number
@@ -208,6 +219,7 @@ class FittedNumber(FittedPlain):
     high: float
     flagged: bool
     whole: bool = False
+    decimals: int | None = None
 
     @property
     def space(self) -> Box:
@@ -216,7 +228,7 @@ class FittedNumber(FittedPlain):
         if self.flagged:
             low, high, frozen, scale = [*low, 0.0], [*high, 1.0], [*frozen, True], [*scale, 1.0]
         return Box((len(low),), torch.tensor(low).float(), torch.tensor(high).float(), torch.tensor(frozen),
-                   torch.tensor(scale).float())  # fmt: skip
+                   torch.tensor(scale).float(), absent=1 if self.flagged else None)  # fmt: skip
 
     def _scaled(self, values: np.ndarray) -> np.ndarray:
         with np.errstate(over="ignore"):
@@ -238,7 +250,7 @@ class FittedNumber(FittedPlain):
         with np.errstate(over="ignore"):  # what is too far for a float is cut to the range right after
             values = (x / np.sqrt(1.0 - (x / limit) ** 2)) * self.scale + self.centre
         values = values.clip(self.low, self.high)
-        values = np.round(values) if self.whole else values
+        values = np.round(values, 0 if self.whole else self.decimals) if self.whole or self.decimals else values
         raw = pl.Series(self.name, values)
         if self.flagged:
             gone = pl.Series((z.values[:, 1] > 0.5).cpu().numpy())

@@ -115,7 +115,9 @@ def _curves(events: list[dict[str, Any]], checked: list[dict[str, Any]]) -> list
     if checked:
         name = next(iter(checked[0]["figures"]))
         label = _label(name)
-        points = [(e["step"], e["figures"][name]) for e in checked]
+        points = (
+            [(e["step"], e["figures"][name]) for e in checked] if name != "loss" else []
+        )  # it is in the first chart
         kept = next((e["step"] for e in reversed(checked) if e["better"]), None)
         told = "" if kept is None else f"Best on validation rows at step {number(kept)}."
         blocks += _line(f"Validation {label}", f"Validation {label} over training", label, points, told)

@@ -29,7 +29,7 @@ from deepwright.training.threads import computing
 from deepwright.verbs.planning import decide, precisions_of
 from deepwright.verbs.probe import SECONDS, Probed, probe
 from deepwright.verbs.thread_choice import Wish, threads_of
-from deepwright.verbs.validation import answers_and_truth, validation
+from deepwright.verbs.validation import answers_and_truth, self_judged, validation
 
 __all__ = ["Session", "Watch"]
 
@@ -171,9 +171,9 @@ class Session:
         feed = Feed(self.packed, self.prepared["train"], settings.batch or 1, derive(recipe.seed, "feed"),
                     order=objective.order, mates=objective.mates,
                     rank=self.ranks.rank, ranks=self.ranks.count, device=self.device)  # fmt: skip
-        judged = None
+        rows = self._judged(choices)
+        judged = self_judged(network, objective, self.packed, rows, self.device)
         if task is not None:
-            rows = self._judged(choices)
             judged = validation(
                 network, task, self.packed, rows, recipe.evaluate.metric, self.device, choices["precision"]
             )

@@ -103,9 +103,9 @@ def check_fit(prepared: Prepared) -> None:
         metric_names(task, recipe.evaluate.metric)
     heads = {} if task is None else task.heads
     network = recipe.model.build(prepared.features, heads, len(prepared.rows("train")), recipe.conditions)
-    recipe.objective.bind(task, prepared.features, network)
+    judges = recipe.objective.bind(task, prepared.features, network).judges
     average = recipe.train.average
-    if task is None and average is not None and average.build(network).live is None:
+    if task is None and not judges and average is not None and average.build(network).live is None:
         raise Refused(
             f"The average '{average.kind}' is only kept where validation finds it better, and '{recipe.model.kind}' creates and "
             "is not validated. Use --set train.average=ema, or none."

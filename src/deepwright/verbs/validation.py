@@ -9,7 +9,7 @@ from torch import Tensor
 
 from deepwright import registries
 from deepwright.answering import answer_batches, concat_answers, outputs_of, rows_at_once
-from deepwright.contracts import Answer, FittedTask, Network
+from deepwright.contracts import Answer, BoundObjective, FittedTask, Network
 from deepwright.core.errors import RecipeError
 from deepwright.data.pack import Packed
 from deepwright.fields import Fields
@@ -17,7 +17,7 @@ from deepwright.metrics.families import RowMetric
 from deepwright.training.forecast import Forecast
 from deepwright.training.judging import Validation
 
-__all__ = ["figures", "known_rows", "metric", "metric_names", "validation"]
+__all__ = ["figures", "known_rows", "metric", "metric_names", "self_judged", "validation"]
 
 
 def metric(name: str) -> RowMetric:
@@ -115,6 +115,47 @@ def validation(
     if chosen is None:
         return Validation(answers, answers.seconds, "loss", "lower", shown)
     return Validation(answers, answers.seconds, chosen, metric(chosen).better, shown)
+
+
+@dataclass(frozen=True)
+class _Errors:
+    """The mean error of validation rows where nothing is answered, as the objective sees it."""
+
+    network: Network
+    objective: BoundObjective
+    packed: Packed
+    rows: Tensor
+    device: torch.device
+
+    def seconds(self, rows: int) -> float:
+        """What judging all rows takes, from judging at most `rows` of them."""
+        some = self.rows[: max(1, min(rows, len(self.rows)))]
+        began = time.perf_counter()
+        self._mean(some)
+        return (time.perf_counter() - began) * len(self.rows) / len(some)
+
+    def __call__(self) -> Mapping[str, float]:
+        return {"loss": self._mean(self.rows)}
+
+    def _mean(self, rows: Tensor) -> float:
+        size = rows_at_once(self.packed.take(rows[:1]).inputs)
+        total, weights = 0.0, 0.0
+        for part in rows.split(size):
+            batch = self.packed.take(part).to(self.device)
+            weight = self.objective.weight(self.objective.players()[0].name, batch).double()
+            total += float((self.objective.judge(self.network, batch).double() * weight).sum())
+            weights += float(weight.sum())
+        return total / weights if weights else 0.0
+
+
+def self_judged(
+    network: Network, objective: BoundObjective, packed: Packed, rows: Tensor, device: torch.device
+) -> Validation | None:
+    """How the loop judges a network that creates; None where its objective cannot tell, or there are no rows."""
+    if not objective.judges or not len(rows):
+        return None
+    errors = _Errors(network, objective, packed, rows, device)
+    return Validation(errors, errors.seconds, "loss", "lower", Forecast("loss", "lower"))
 
 
 def answers_and_truth(

@@ -1,0 +1,229 @@
+"""Flow: noise is carried to data, by the body that suits the space of the columns. No row meets another.
+
+Rectified flow (Liu et al. 2023, arXiv 2209.03003), solved with Heun's method. Shapes: B rows, D coordinates of a point.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, ClassVar, Literal
+
+import torch
+from pydantic import Field as Setting
+from torch import Tensor, nn
+
+from deepwright.contracts import FittedFeature, Network, Suits
+from deepwright.core.config import OFF, Config
+from deepwright.core.errors import Refused
+from deepwright.draw import Draw
+from deepwright.fields import Batch, Field, Fields
+from deepwright.models.inputs import is_grid, is_vector
+from deepwright.models.layers.grid_points import GridPoints
+from deepwright.models.layers.grid_velocity import GridVelocity
+from deepwright.models.layers.row_points import RowPoints
+from deepwright.models.layers.row_velocity import RowVelocity
+from deepwright.models.layers.time_waves import TOLD
+from deepwright.models.layers.wishes import Wish, Wishes
+from deepwright.registries import models
+from deepwright.spaces import Space
+
+__all__ = ["Flow", "FlowKnobs", "FlowNetwork", "heun"]
+
+_SEEN = (0.125, 0.375, 0.625, 0.875)  # times at which a row is judged without chance
+
+
+@models.register
+class Flow(Config):
+    """Creates pictures, or rows of plain columns, like those it has seen.
+
+    Args:
+        width: of the residual layers (rows; None: 256), or channels at the finest grid (a picture; None: 48).
+        depth: residual layers (rows; None: 4), or residual blocks at each grid, on each way (a picture; None: 1).
+        dropout: inside them, against learning rows by heart.
+    """
+
+    learns: ClassVar[Literal["target", "inputs"]] = "inputs"
+    objective: ClassVar[str] = "flow"
+    budget: ClassVar[str] = "10min"  # unless the person gives another
+
+    kind: Literal["flow"] = "flow"
+    width: int | None = Setting(None, ge=1)
+    depth: int | None = Setting(None, ge=1)
+    dropout: float = Setting(0.0, ge=0.0, lt=1.0, json_schema_extra=OFF)
+
+    @classmethod
+    def suits(cls, spaces: Mapping[str, Space], heads: Mapping[str, int], rows: int) -> Suits | None:
+        """Where something is to be created, and it is rows of plain columns, or one picture."""
+        plain = bool(spaces) and all(is_vector(space) for space in spaces.values())
+        if heads or not (plain or sum(map(is_grid, spaces.values())) == 1):
+            return None
+        return Suits(0.8, cls(), "plain columns only") if plain else Suits(0.6, cls(), "one column of pictures")
+
+    def takes(self, spaces: Mapping[str, Space]) -> tuple[str, ...]:
+        """The columns it learns to create: one picture, or all plain ones.
+
+        Raises:
+            Refused: there are several pictures, or nothing it can create.
+        """
+        grids = tuple(name for name, space in spaces.items() if is_grid(space))
+        names = grids or tuple(name for name, space in spaces.items() if is_vector(space))
+        if not names:
+            raise Refused(
+                f"The model 'flow' creates pictures or plain columns, and here are none: {', '.join(spaces)}."
+            )
+        if len(grids) > 1:
+            raise Refused(
+                f"The model 'flow' creates one picture column; here are {len(grids)}: {', '.join(grids)}. "
+                "Leave all but one out with --ignore."
+            )
+        return names
+
+    def recommended(self, rows: int) -> dict[str, Any]:
+        """Train settings that suit this family."""
+        batch = 128 if rows < 4_000 else 256 if rows < 20_000 else 512
+        return {
+            "budget": self.budget, "batch": batch, "optimizer": {"kind": "adamw", "lr": 1e-3, "weight_decay": 1e-2},
+            "schedule": {"kind": "cosine", "warmup": 0.02}, "average": {"kind": "ema", "decay": 0.999}, "clip": 1.0,
+            "early_stopping": {"patience": 12},
+        }  # fmt: skip
+
+    def sized(self, epochs: float) -> "Flow":
+        return self
+
+    def space(self, rows: int) -> dict[str, Any]:
+        """What `tune` chooses from, unless the person says otherwise: recipe key → range."""
+        return {
+            "model.dropout": {"float": [0.0, 0.3]}, "objective.times": ["uniform", "middle"],
+            "train.optimizer.lr": {"log": [3e-4, 3e-3]},
+        }  # fmt: skip
+
+    def build(
+        self, features: Mapping[str, FittedFeature], heads: Mapping[str, int], rows: int, conditions: Sequence[str] = ()
+    ) -> "FlowNetwork":
+        if heads:
+            raise Refused("The model 'flow' creates and answers nothing: train it without a target.")
+        free = {name: feature.space for name, feature in features.items() if name not in conditions}
+        names = self.takes(free)
+        if len(names) < len(free):
+            rest = ", ".join(name for name in free if name not in names)
+            raise Refused(f"The model 'flow' creates {', '.join(names)} alone. Leave out with --ignore: {rest}.")
+        return FlowNetwork(self, features, conditions)
+
+
+class FlowKnobs(Config):
+    """How a trained flow is sampled.
+
+    Args:
+        steps: of Heun's method from noise to data; two evaluations each, but for the last.
+        temperature: the noise is multiplied by it: below 1 creations are more ordinary and more alike.
+        guidance: above 1 creations are more like what is wished than the network believes, and more alike; 0 leaves wishes
+            unheard (classifier-free guidance: Ho & Salimans 2022, arXiv 2207.12598, eq. 6). Without wishes it changes nothing.
+    """
+
+    steps: int = Setting(16, ge=1, le=1000)
+    temperature: float = Setting(1.0, ge=0.0, le=2.0)
+    guidance: float = Setting(1.0, ge=0.0, le=20.0)
+
+
+class FlowNetwork(Network):
+    """See `Flow`. `body` gives {"mistake": (B, 1)}: how badly the way to a row is known; high for what is unusual."""
+
+    knobs = FlowKnobs
+
+    def __init__(self, settings: Flow, features: Mapping[str, FittedFeature], conditions: Sequence[str] = ()):
+        super().__init__()
+        self.conditions, self.wished = tuple(conditions), Wishes(features, conditions)
+        self.wish = Wish(self.wished.sizes, TOLD) if conditions else None
+        spaces = {name: feature.space for name, feature in features.items() if name not in conditions}
+        drop = settings.dropout
+        self.points: RowPoints | GridPoints
+        if grids := [name for name, space in spaces.items() if is_grid(space)]:
+            self.points = GridPoints(grids[0], features[grids[0]])
+            grid = GridVelocity(self.points.latent, settings.width or 48, settings.depth or 1, drop)
+            self.velocity: nn.Module = grid.to(memory_format=torch.channels_last)
+            self.latent = self.points.latent
+        else:
+            self.points = RowPoints(spaces)
+            self.velocity = RowVelocity(self.points.width, settings.width or 256, settings.depth or 4, drop)
+            self.latent = self.points.latent if self.points.numbers else None  # labels alone change by jumps
+
+    def warm(self, batches: Callable[[], Iterator[Batch]], bias: Mapping[str, Tensor]) -> None:
+        self.points.warm(batches())
+        self.wished.learn(batches())
+
+    def embed(self, inputs: Fields) -> dict[str, Field]:
+        """What is created in `z` units; wishes as they are."""
+        return {**self.points.embed(inputs), **{name: inputs[name] for name in self.conditions if name in inputs}}
+
+    def wishes(self, n: int, draw: Draw) -> dict[str, Field]:
+        return self.wished.drawn(n, draw)
+
+    def goal(self, z: Fields, draw: Draw) -> Tensor:
+        return self.points.goal(z, draw)
+
+    def mistakes(
+        self, z: Fields, goal: Tensor, noise: Tensor, time: Tensor, draw: Draw | None, heard: Tensor | None = None
+    ) -> Tensor:
+        share = time.view(-1, *[1] * (goal.ndim - 1))
+        raw = self.velocity(torch.lerp(noise, goal, share), time, self._told(z, heard), draw)
+        return self.points.mistakes(raw, z, goal, goal - noise)
+
+    def _told(self, z: Fields, heard: Tensor | None = None) -> Tensor | None:
+        """(B, width) what is wished; nothing for rows that are not heard."""
+        if self.wish is None or any(name not in z for name in self.conditions):
+            return None
+        told = self.wish(self.wished.ids(z))
+        return told if heard is None else told * heard[:, None].to(told.dtype)
+
+    def body(self, z: Fields, draw: Draw | None = None) -> dict[str, Field]:
+        rows = len(next(iter(z.values())))
+        chance = Draw(0).keyed(torch.zeros(rows, dtype=torch.int64)) if draw is None else draw
+        goal = self.goal(z, chance.of("goal"))
+        found = []
+        for time in _SEEN if draw is None else _SEEN[:1]:
+            noise = chance.at("noise", time).normal(*goal.shape).to(goal.device)
+            times = torch.full((rows,), time) if draw is None else draw.at("time").uniform(rows)
+            found.append(self.mistakes(z, goal, noise, times.to(goal.device), draw))
+        return {"mistake": Field(torch.stack(found).mean(0)[:, None])}
+
+    def sample(
+        self, n: int, draw: Draw, condition: Fields | None = None, knobs: Config | None = None
+    ) -> dict[str, Field]:
+        """`n` creations inside the bounds of their spaces. Differentiable, but for labels.
+
+        Raises:
+            Refused: a condition that the network does not know.
+        """
+        return self.from_latents(self.latents(n, draw), {**self.wishes(n, draw), **(condition or {})}, knobs)
+
+    def latents(self, n: int, draw: Draw) -> Tensor:
+        return draw.at("latent").normal(n, *self.points.latent).to(next(self.parameters()).device)
+
+    def from_latents(
+        self, latents: Tensor, condition: Fields | None = None, knobs: Config | None = None
+    ) -> dict[str, Field]:
+        """Raises Refused: a condition that the network does not know."""
+        unknown = [name for name in condition or () if name not in self.conditions]
+        if unknown:
+            known = f"; it knows {', '.join(self.conditions)}" if self.conditions else ""
+            raise Refused(f"This network creates without the condition '{unknown[0]}'{known}.")
+        chosen = knobs if isinstance(knobs, FlowKnobs) else FlowKnobs()
+        told = self._told(condition or {}) if chosen.guidance else None
+
+        def velocity(point: Tensor, time: float) -> Tensor:
+            times = point.new_full((len(point),), time)
+            found = self.points.guess(self.velocity(point, times, told), point, times)
+            if told is None or chosen.guidance == 1:
+                return found
+            plain = self.points.guess(self.velocity(point, times), point, times)
+            return plain + chosen.guidance * (found - plain)
+
+        return self.points.back(heun(velocity, latents * chosen.temperature, chosen.steps))
+
+
+def heun(velocity: Callable[[Tensor, float], Tensor], point: Tensor, steps: int) -> Tensor:
+    """The point carried from time 0 to 1 in equal steps: Heun's method, the last step by Euler's."""
+    for step in range(steps):
+        now, then = step / steps, (step + 1) / steps
+        first = velocity(point, now)
+        ahead = point + first / steps
+        point = ahead if step == steps - 1 else point + (first + velocity(ahead, then)) / (2 * steps)
+    return point

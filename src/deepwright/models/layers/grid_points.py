@@ -1,0 +1,53 @@
+"""Pictures as points among standard normal noise, and back. Shapes: B rows, H × W pixels, C channels."""
+
+from collections.abc import Iterable
+
+from torch import Tensor, nn
+
+from deepwright.contracts import FittedFeature
+from deepwright.draw import Draw
+from deepwright.fields import Batch, Field, Fields
+from deepwright.models.inputs import Embed
+from deepwright.spaces import Box
+
+__all__ = ["GridPoints"]
+
+
+class GridPoints(nn.Module):
+    """One picture column; a point is (B, C, H, W) from -1 to 1 over the bounds of the space."""
+
+    middle: Tensor
+    reach: Tensor
+
+    def __init__(self, name: str, feature: FittedFeature):
+        super().__init__()
+        self._name, space = name, feature.space
+        assert isinstance(space, Box)
+        self.inputs = Embed({name: feature}, 1)
+        height, width, channels = space.shape
+        self.latent = (channels, height, width)
+        middle, reach = (space.high + space.low) / 2, (space.high - space.low) / 2
+        self.register_buffer("middle", middle.clone(), persistent=False)  # of the space, hence with the features
+        self.register_buffer("reach", reach.clone(), persistent=False)
+
+    def warm(self, batches: Iterable[Batch]) -> None:
+        """Nothing is learnt from rows."""
+
+    def embed(self, inputs: Fields) -> dict[str, Field]:
+        return self.inputs({self._name: inputs[self._name]})
+
+    def goal(self, z: Fields, draw: Draw) -> Tensor:
+        unit = (z[self._name].values - self.middle) / self.reach
+        return unit.permute(0, 3, 1, 2)
+
+    def back(self, point: Tensor) -> dict[str, Field]:
+        """Pictures inside the bounds. What is beyond them has the gradient of what is inside."""
+        unit = point + (point.clamp(-1, 1) - point).detach()
+        return {self._name: Field(unit.permute(0, 2, 3, 1) * self.reach + self.middle)}
+
+    def guess(self, raw: Tensor, point: Tensor, time: Tensor) -> Tensor:
+        return raw
+
+    def mistakes(self, raw: Tensor, z: Fields, goal: Tensor, velocity: Tensor) -> Tensor:
+        """(B,) mean square over pixels."""
+        return (raw - velocity).square().flatten(1).mean(1)

@@ -1,0 +1,123 @@
+"""Flow matching: learn the velocity that carries noise to data along straight lines (rectified flow).
+
+Liu et al. 2023, arXiv 2209.03003, eq. 1; Lipman et al. 2023, arXiv 2210.02747, section 4.1: with noise x₀, data x₁ and
+x_t = (1 - t) x₀ + t x₁ the network learns x₁ - x₀ at x_t. Times come from a low-discrepancy sequence over the batch, so that
+every batch sees all of them evenly (Kingma et al. 2021, arXiv 2107.00630, appendix I.1).
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Literal
+
+import torch
+from pydantic import Field as Setting
+from torch import Tensor
+
+from deepwright.contracts import BoundObjective, Carries, FittedFeature, FittedTask, Loss, Network, Player
+from deepwright.core.config import Config
+from deepwright.core.errors import Refused
+from deepwright.draw import Draw
+from deepwright.fields import Batch
+from deepwright.registries import objectives
+
+__all__ = ["BoundFlow", "Flow"]
+
+_GOLDEN = (5**0.5 - 1) / 2
+_JUDGED = 4  # times at which a held-out row is judged
+
+
+@objectives.register
+class Flow(Config):
+    """Learn to carry noise to what the inputs look like.
+
+    Args:
+        times: "uniform" on the way from noise to data, or "middle": σ(N(0, spread²)), where guessing is hardest (Esser et
+            al. 2024, arXiv 2403.03206, section 3.1).
+        spread: of "middle".
+        unheard: share of rows whose wishes are not told, so that creations can also be made without, and guided (Ho & Salimans
+            2022, arXiv 2207.12598, algorithm 1).
+    """
+
+    kind: Literal["flow"] = "flow"
+    times: Literal["uniform", "middle"] = "middle"
+    spread: float = Setting(1.0, gt=0.0, le=5.0)
+    unheard: float = Setting(0.1, ge=0.0, le=1.0)
+
+    def planned(self, epochs: float) -> "Flow":
+        return self
+
+    def bind(self, task: FittedTask | None, features: Mapping[str, FittedFeature], network: Network) -> "BoundFlow":
+        if not isinstance(network, Carries):
+            raise Refused("The objective 'flow' needs a network that carries noise to data: choose the model flow.")
+        return BoundFlow(self)
+
+
+class BoundFlow(BoundObjective):
+    """See `Flow`."""
+
+    coupled = False
+    second_order = False
+    order: Literal["shuffle", "poisson"] = "shuffle"
+    mates = False
+    judges = True
+
+    def __init__(self, settings: Flow):
+        self._settings = settings
+
+    def players(self) -> tuple[Player, ...]:
+        return (Player("flow"),)
+
+    def weight(self, player: str, batch: Batch) -> Tensor:
+        """Rows with a part missing teach nothing about what data looks like."""
+        weight = torch.ones(len(batch), device=batch.row.device) if batch.weight is None else batch.weight
+        for field in batch.inputs.values():
+            weight = weight if field.present is None else weight * field.present
+        return weight
+
+    def represent(self, player: str, network: Network, batch: Batch, draw: Draw) -> dict[str, Tensor]:
+        """{"mistake": (B,)} at one time each."""
+        start = draw.keyed(None).at("time").uniform(1).double()
+        share = ((start + batch.position.cpu().double() * _GOLDEN) % 1.0).float().to(batch.row.device)
+        heard = None
+        if network.conditions and self._settings.unheard:
+            heard = ~draw.at("unheard").bernoulli(self._settings.unheard, len(batch)).to(batch.row.device)
+        return {"mistake": self._mistakes(network, batch, share, draw, draw.of("network"), heard)}
+
+    def _mistakes(
+        self, network: Network, batch: Batch, share: Tensor, draw: Draw, inner: Draw | None, heard: Tensor | None = None
+    ) -> Tensor:
+        """Args: share: (B,) place of each time in the distribution of times."""
+        assert isinstance(network, Carries)
+        with torch.no_grad():
+            z = network.embed(batch.inputs)
+            goal = network.goal(z, draw.of("goal"))
+            noise = draw.at("noise").normal(*goal.shape).to(goal.device)
+        return network.mistakes(z, goal, noise, self._times(share), inner, heard)
+
+    def _times(self, share: Tensor) -> Tensor:
+        if self._settings.times == "uniform":
+            return share
+        return torch.sigmoid(self._settings.spread * torch.special.ndtri(share.clamp(1e-6, 1 - 1e-6)))
+
+    def loss(self, player: str, reps: Mapping[str, Tensor], batch: Batch, draw: Draw) -> Loss:
+        return Loss(reps["mistake"])
+
+    def judge(self, network: Network, batch: Batch) -> Tensor:
+        """(B,) mistakes at a few times, with the same chance for a row each time it is asked."""
+        parts = []
+        for part in range(_JUDGED):
+            draw = Draw(0).of("judge", part).keyed(batch.row)
+            share = (part + draw.at("time").uniform(len(batch))) / _JUDGED
+            parts.append(self._mistakes(network, batch, share.to(batch.row.device), draw, None))
+        return torch.stack(parts).mean(0)
+
+    def after_step(self, step: int, logs: Mapping[str, Any]) -> None:
+        """Nothing adapts."""
+
+    def state(self) -> dict[str, Any]:
+        return {}
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        """There is no state."""
+
+    def finish(self, network: Network, batches: Callable[[], Iterator[Batch]], draw: Draw) -> None:
+        """Nothing is learnt after training."""
