@@ -37,6 +37,7 @@ SURFACE = {
         {
             "-n",
             "--at",
+            "--label*",
             "--set*",
             "--from",
             "--interpolate",
@@ -45,10 +46,10 @@ SURFACE = {
             "--loop",
             "--mix",
             "--edit*",
-            "--measure",
         }
-        | {"--no-record", "--data"},
+        | {"--invert", "--name", "--measure", "--no-record", "--data"},
     ),
+    "direction": ("RUN", {"--name", "--from", "--examples", "--pca", "--sefa", "--samples"}),
     "runs": ("[FOLDER]", set()),
     "kinds": ("", set()),
     "recipe": ("", {"--schema", "--example"}),

@@ -87,7 +87,7 @@ class Case:
 
     def taken(self) -> "Case":
         """Of the columns that a creating model learns, the others left out."""
-        names = network_columns(self)
+        names = self.settings.takes({name: feature.space for name, feature in self.features.items()})
         inputs = {name: self.batch.inputs[name] for name in names}
         batch = Batch(inputs, self.batch.targets, self.batch.row, self.batch.position)
         return replace(self, features={name: self.features[name] for name in names}, batch=batch)

@@ -34,12 +34,13 @@ _SMALL: Mapping[str, Any] = {
     "steps": 3,
     "n": 3,
     "measure": 24,
+    "samples": 32,
     "baselines": False,
     "restarts": 1,
     "epsilon": 0.02,
     "seed": 1,
 }
-_ASKED = ("embed", "body", "sample"), ("answer", "score", "loss", "own", "combine")
+_ASKED = ("embed", "body", "sample", "from_latents"), ("answer", "score", "loss", "own", "combine")
 
 
 class _Broken(Exception):

@@ -15,17 +15,19 @@ from deepwright import registries
 from deepwright.core.config import Config
 from deepwright.core.errors import RecipeError, Refused
 from deepwright.core.report import Block, Grid, Pictures, Report, Text
-from deepwright.fields import Field
+from deepwright.fields import Field, Fields
 from deepwright.recipe import Names
 from deepwright.spaces import Tokens
 from deepwright.training.threads import computing, cores
 from deepwright.verbs.beside import copy_words, distance_words, figures, judged, measured
 from deepwright.verbs.creation.files import Writer, place_of
+from deepwright.verbs.creation.inverting import inversion_of
+from deepwright.verbs.creation.labelled import label_direction
 from deepwright.verbs.creation.making import CHUNK, Maker, decode
 from deepwright.verbs.creation.recall import Record, find_run, recalled, record_of
 from deepwright.verbs.creation.sameness import shows_the_same
-from deepwright.verbs.creation.shelf import Shelf
-from deepwright.verbs.creation.state import Anchor, State, Walk
+from deepwright.verbs.creation.shelf import Shelf, Stored
+from deepwright.verbs.creation.state import Anchor, Edit, State, Walk
 from deepwright.verbs.creation.words import anchors, edit_words, mixed
 from deepwright.verbs.wishes import wish_of
 
@@ -55,7 +57,9 @@ class Generate(Config):
         reopen: a file that was made before: the same state again; other settings win over what its record says.
         interpolate: a walk from creation to creation, "3,9", of so many frames; fps: shown a second; loop: back to the start.
         mix: one creation from several, "3=0.7,9=0.3".
-        edit: moves along stored directions, in standard deviations: "smile=+2".
+        edit: moves in standard deviations, along stored directions or a label of a run that answers: "smile=+2", "RUN2:label=+2".
+        invert: a picture (or a table, its first row) of one's own: the latent that comes nearest is stored under `name` (None:
+            the file's own) and made.
         measure: creations that are compared with as many real examples; 0 measures nothing.
         record: files carry the record of how they were made.
         force: write into a folder that holds something already.
@@ -75,6 +79,8 @@ class Generate(Config):
     loop: bool = False
     mix: Words = ()
     edit: Words = ()
+    invert: Path | None = None
+    name: str | None = None
     measure: int = Setting(2000, ge=0, le=5000)
     record: bool = True
     force: bool = False
@@ -91,14 +97,17 @@ class Generate(Config):
         old = None if self.reopen is None else recalled(self.reopen)
         if old is not None and self.reopen is not None:
             find_run(old, self.reopen, run.folder)
+        if self.name is not None and self.invert is None:
+            raise RecipeError("--name is that of an inverted picture; give --invert PICTURE.")
         with nullcontext() if old is None else computing(min(old.threads, cores())):
             return self._made(run, old)
 
     def _made(self, run: "Run", old: Record | None) -> Report:
-        asked = self._asked(run, old)
-        wish = wish_of(run, asked.state.label)
+        wish = wish_of(run, self._label(old))
+        place = place_of(run.folder, self.out, self._moves(old), _has_pictures(run), self.force)
+        inverted, told_inversion = self._inverted(run, wish)
+        asked = self._asked(run, old, inverted)
         maker = Maker(run, asked.state, wish, CHUNK if old is None else old.chunk)
-        place = place_of(run.folder, self.out, asked.moves, _has_pictures(run), self.force)
         record = record_of(run, asked.state, maker.chunk) if self.record else None
         writer = Writer(place, f"seed{asked.state.seed}", record, asked.names, self.fps if asked.moves else None)
         shown: list[tuple[Anchor, pl.DataFrame]] = []
@@ -110,30 +119,38 @@ class Generate(Config):
             whole += [frame] if asked.again else []
         files = writer.finish(asked.told)
         told, notes = _again(self.reopen, old, pl.concat(whole) if whole else None, asked)
-        found, why = measured(run, asked.state, 0 if asked.again else self.measure, wish)
+        found, why = measured(run, asked.state, 0 if asked.again or asked.names else self.measure, wish)
         data: dict[str, Any] = {
             "version": 1, "run": run.name, "seed": asked.state.seed, "n": asked.count, "folder": str(place.path), "files": files,
             "record": record, "reopened": told, "measured": None if found is None else figures(found),
             "verdict": "" if found is None else " ".join((distance_words(found)[0], copy_words(found)[0])),
             "notes": [*(note for note, _ in notes), *why],
         }  # fmt: skip
-        blocks = [Text(note, tone) for note, tone in notes]
+        blocks = [*told_inversion, *(Text(note, tone) for note, tone in notes)]
         blocks += [*_blocks(run, shown, asked), Text(_where(place.path, files, bool(place.end)))]
         blocks += [] if found is None else judged(found)
         blocks += [Text(note, "warning") for note in why]
         return Report("generate", "What it creates", data, tuple(blocks))
 
-    def _asked(self, run: "Run", old: Record | None) -> "Asked":
+    def _asked(self, run: "Run", old: Record | None, inverted: Stored | None) -> "Asked":
         """The state to be made: that of the file which is opened again, where nothing else is said."""
         shelf, given = Shelf(run), self.model_fields_set
         before = State() if old is None else old.state
-        named = anchors(self.at, "--at", shelf)
+        named = anchors(self.at, "--at", shelf) if inverted is None else (inverted.key,)
         stops = anchors(self.interpolate, "--interpolate", shelf)
         if self.interpolate and len(stops) < 2:
             raise RecipeError(
                 "--interpolate: expected two or more creations to walk between, such as --interpolate 3,9."
             )
-        chosen = [flag for flag, on in (("--at", named), ("--interpolate", stops), ("--mix", self.mix)) if on]
+        chosen = [
+            flag
+            for flag, on in (
+                ("--at" if inverted is None else "--invert", named),
+                ("--interpolate", stops),
+                ("--mix", self.mix),
+            )
+            if on
+        ]
         if len(chosen) > 1:
             raise RecipeError(f"{' and '.join(chosen)}: each says what is to be made; give one of them.")
         _check_flags(given, bool(stops) or (before.walk is not None and not chosen), bool(self.mix))
@@ -142,14 +159,30 @@ class Generate(Config):
             walk = walk.model_copy(update={name: getattr(self, name) for name in ("frames", "loop") if name in given})
         mix = mixed(self.mix, shelf) if self.mix else () if chosen else before.mix
         state = State(
-            seed=self.seed if "seed" in given else before.seed, knobs={**before.knobs, **self.knobs}, label=self.label or before.label,
-            walk=walk, mix=mix, edits=(*before.edits, *edit_words([str(word) for word in self.edit], shelf)),
+            seed=self.seed if "seed" in given else before.seed, knobs={**before.knobs, **self.knobs}, label=self._label(old),
+            walk=walk, mix=mix, edits=(*before.edits, *self._edits(run, shelf)),
         )  # fmt: skip
         shown = () if old is None or "n" in given else old.shown
         n = self.n if old is None or "n" in given or old.n is None else old.n
         same = old is not None and state == before and not named and "n" not in given
         names = {shelf.named("latents", name).key: name for name in shelf.names("latents")} if named or shown else {}
         return Asked(state, named or shown or range(n), same, names, old)
+
+    def _label(self, old: Record | None) -> tuple[str, ...]:
+        return tuple(self.label) or (() if old is None else old.state.label)
+
+    def _inverted(self, run: "Run", wish: Fields) -> tuple[Stored | None, list[Block]]:
+        if self.invert is None:
+            return None, []
+        return inversion_of(run, self.invert, self.name, self.seed, self.force, wish)
+
+    def _moves(self, old: Record | None) -> bool:
+        """Whether a walk is asked for, by the person or by the file."""
+        others = bool(self.at) or bool(self.mix) or self.invert is not None
+        return bool(self.interpolate) or (old is not None and old.state.walk is not None and not others)
+
+    def _edits(self, run: "Run", shelf: Shelf) -> tuple[Edit, ...]:
+        return edit_words([str(word) for word in self.edit], shelf, lambda text: label_direction(run, text))
 
     def _shown(self, asked: "Asked") -> int:
         return asked.count if asked.moves else SHOWN

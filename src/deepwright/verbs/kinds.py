@@ -1,6 +1,7 @@
 """Kinds: everything a recipe or a command can name. Importing this module registers all verbs."""
 
 import deepwright.verbs.attack
+import deepwright.verbs.direction
 import deepwright.verbs.evaluate
 import deepwright.verbs.explain
 import deepwright.verbs.generate

@@ -1,4 +1,4 @@
-"""explain, attack, generate: questions to a trained network."""
+"""explain, attack, generate, direction: questions to a trained network."""
 
 from pathlib import Path
 from typing import Any
@@ -90,7 +90,9 @@ def attack(run: str, shared: Shared, **settings: Any) -> None:
 @click.option("--fps", type=click.FloatRange(0.1, 100), metavar="N", help="Pictures of a walk a second (default 20).")
 @click.option("--loop", is_flag=True, default=None, help="The walk leads back to its start.")
 @click.option("--mix", metavar="A=W,B=W", help="One creation from several: 3,9 or 3=0.7,9=0.3.")
-@click.option("--edit", multiple=True, metavar="NAME=AMOUNT", help="A move along a direction (deepwright direction): smile=+2; repeatable.")  # fmt: skip
+@click.option("--edit", multiple=True, metavar="NAME=AMOUNT", help="A move along a direction (deepwright direction), or a label of a run that answers: smile=+2, RUN2:label=+2; repeatable.")  # fmt: skip
+@click.option("--invert", metavar="PICTURE", help="The creation nearest to a picture of yours; its latent is stored.")
+@click.option("--name", metavar="NAME", help="Of the stored latent (default: the picture's).")
 @click.option("--measure", type=click.IntRange(0, 5000), metavar="N", help="Compare so many with real examples (default 2000; 0: none).")  # fmt: skip
 @click.option("--no-record", is_flag=True, help="Write files without the record of how they were made.")
 @moved_option
@@ -128,4 +130,18 @@ def _knobs(sets: tuple[str, ...]) -> dict[str, Any]:
     return draft.value
 
 
-COMMANDS = (explain, attack, generate)
+@click.command(short_help="Directions for generate --edit.")
+@click.argument("run")
+@click.option("--name", metavar="NAME", help="Under which it is stored.")
+@click.option("--from", "label", metavar="RUN2:LABEL", help="Along which another run's score for a label rises.")
+@click.option("--examples", nargs=2, metavar="A B", help="From examples without to examples with what is meant.")
+@click.option("--pca", type=Whole(min=1, max=64), metavar="N", help="N principal components of creations.")
+@click.option("--sefa", type=Whole(min=1, max=64), metavar="N", help="N strongest inputs of the first layer.")
+@click.option("--samples", type=Whole(min=32, max=20_000), metavar="N", help="Creations to look at (default 1024).")
+@shared
+def direction(run: str, shared: Shared, **settings: Any) -> None:
+    """Find directions to move creations along, and store them in the run for generate --edit NAME=AMOUNT."""
+    _ask("direction", run, shared, force=shared.force, **settings)
+
+
+COMMANDS = (explain, attack, generate, direction)

@@ -27,7 +27,7 @@ from deepwright.verbs.creation.state import Anchor, State
 if TYPE_CHECKING:
     from deepwright.run import Run
 
-__all__ = ["CHUNK", "Maker", "create", "decode", "joined", "knobs_of"]
+__all__ = ["CHUNK", "Maker", "create", "decode", "joined", "knobs_of", "wishes_of"]
 
 CHUNK = 32  # creations made together, always
 
@@ -140,12 +140,10 @@ class _Chunks:
 
     def _made(self, draw: Draw, latents: Tensor | None = None) -> dict[str, Field]:
         network, size = self.network, self.size
-        same = torch.zeros(size, dtype=torch.int64)
         with frozen_statistics(network), torch.inference_mode():
-            drawn = network.wishes(size, draw)
+            wishes = wishes_of(network, size, draw, self.wish)
             if latents is not None:  # a walk keeps to one wish
-                drawn = {name: field[same] for name, field in drawn.items()}
-            wishes = {**drawn, **{name: field[same] for name, field in (self.wish or {}).items()}}
+                wishes = {name: field[torch.zeros(size, dtype=torch.int64)] for name, field in wishes.items()}
             if latents is None and self.shift is None:
                 made = network.sample(size, draw, wishes or None, self.knobs)
             else:
@@ -153,6 +151,12 @@ class _Chunks:
                 moved = latents if self.shift is None else latents + self.shift.to(latents.device)
                 made = network.from_latents(moved, wishes or None, self.knobs)
         return {name: field.to("cpu") for name, field in {**made, **wishes}.items()}
+
+
+def wishes_of(network: Network, n: int, draw: Draw, wish: Fields | None = None) -> dict[str, Field]:
+    """(n, …) conditions: those of one row `wish`, the others as often as they come in the training rows."""
+    same = torch.zeros(n, dtype=torch.int64)
+    return {**network.wishes(n, draw), **{name: field[same] for name, field in (wish or {}).items()}}
 
 
 def _need_latents(network: Network, name: str) -> None:

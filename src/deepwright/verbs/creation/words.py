@@ -1,10 +1,10 @@
 """What a person writes for creations and latents: "3,9,20-25,photo", "3=2,photo", "smile=+2"."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from deepwright.core.errors import RecipeError
-from deepwright.verbs.creation.shelf import Shelf
+from deepwright.verbs.creation.shelf import Shelf, Stored
 from deepwright.verbs.creation.state import Anchor, Edit, Weighted
 
 __all__ = ["anchors", "divided", "edit_words", "mixed"]
@@ -78,10 +78,20 @@ def divided(word: str) -> tuple[str, float]:
     return name.strip(), amount
 
 
-def edit_words(words: Sequence[str], shelf: Shelf) -> tuple[Edit, ...]:
-    """Moves along stored directions. Raises RecipeError: a direction that is not there, or no amount."""
-    pairs = [divided(word) for word in words]
-    return tuple(Edit(direction=shelf.named("directions", name).key, amount=amount) for name, amount in pairs)
+def edit_words(words: Sequence[str], shelf: Shelf, found: Callable[[str], Stored]) -> tuple[Edit, ...]:
+    """Moves along stored directions.
+
+    Args:
+        found: gives the direction of "RUN2:label".
+
+    Raises:
+        RecipeError: a direction that is not there, or no amount.
+    """
+    edits = []
+    for name, amount in [divided(word) for word in words]:
+        stored = found(name) if ":" in name else shelf.named("directions", name)
+        edits.append(Edit(direction=stored.key, amount=amount))
+    return tuple(edits)
 
 
 def _number(text: str, where: str, wanted: str) -> float:

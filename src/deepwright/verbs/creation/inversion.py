@@ -1,0 +1,140 @@
+"""Inversion: the latent whose creation comes nearest to an example of a person's own.
+
+Adam on the latent from several starts (Zhu et al. 2016, arXiv 1609.03552, by gradient alone), on the squared difference of
+values and, for pictures, of the maps of random convolutions; a small pull towards the origin keeps the latent where the
+network has learnt. The best of many latents drawn at random is the control: what no search finds as well.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import polars as pl
+import torch
+from torch import Tensor
+
+from deepwright.contracts import Network
+from deepwright.core.errors import DataError, Refused
+from deepwright.data.sources import open_source
+from deepwright.data.sources.paths import PICTURES
+from deepwright.data.table import require_columns
+from deepwright.draw import Draw
+from deepwright.fields import Field, Fields
+from deepwright.training.frozen import frozen_statistics
+from deepwright.verbs.extractors import RandomConvolutions, encoded, picture_columns, scaled
+
+if TYPE_CHECKING:
+    from deepwright.run import Run
+
+__all__ = ["Inversion", "invert", "read_example"]
+
+STARTS, DRAWN, STEPS = 8, 512, 300
+_RATE, _PULL = 0.05, 1e-3
+_AT_ONCE = 32
+
+
+@dataclass(frozen=True)
+class Inversion:
+    """What the search found.
+
+    Args:
+        latent: (*latent,). errors: root mean square differences, in shares of each value's deviation (numbers) or of the
+            range from black to white (pictures): of the latent "found", and of the best of 512 "drawn" ones.
+        length: of the latent, in those that are usual (1: as long as the mean one).
+    """
+
+    latent: Tensor
+    errors: Mapping[str, float]
+    length: float
+
+
+def read_example(run: "Run", path: Path) -> pl.DataFrame:
+    """One row with the columns that the run creates: a picture, or the first row of a table.
+
+    Raises:
+        DataError: it cannot be read, or a column is missing. Refused: it is a picture, and the run creates several columns.
+    """
+    if not path.is_file():
+        raise DataError(f"There is no file {path}.")
+    names = list(run.created)
+    if path.suffix.lower() not in PICTURES:
+        table = open_source(str(path))[1]
+        require_columns(table, names, "a column that this run creates")
+        return table.take([0], names)
+    if len(names) != 1 or not picture_columns(run.created):
+        raise Refused(f"The run {run.name} creates {', '.join(names)}; give a table with these columns, not a picture.")
+    frame = pl.DataFrame({names[0]: [str(path.absolute())]})
+    if run.features[names[0]].encode(frame[names[0]]).present is not None:
+        reason = run.features[names[0]].show(frame[names[0]])[0]
+        raise DataError(f"The picture {path} cannot be read: {reason}.")
+    return frame
+
+
+def invert(run: "Run", example: pl.DataFrame, seed: int, steps: int = STEPS, wish: Fields | None = None) -> Inversion:
+    """The latent whose creation resembles an example (one row).
+
+    Args:
+        wish: one row of conditions, all that the network has.
+
+    Raises:
+        Refused: the network has no latents.
+    """
+    network = run.network
+    if network.latent is None:
+        raise Refused(
+            f"The run {run.name} makes its creations step by step, not from latents: nothing can be inverted."
+        )
+    aim = _Aim(run, encoded(run, example), wish or {})
+    with frozen_statistics(network):
+        drawn = network.latents(DRAWN, Draw(seed).of("invert").keyed(torch.arange(DRAWN))).detach()
+        with torch.no_grad():
+            far = torch.cat([aim(network, part)[0] for part in drawn.split(_AT_ONCE)])
+        order = far.argsort(stable=True)
+        latents = drawn[order[:STARTS]].clone().requires_grad_()
+        best, least = drawn[order[:STARTS]].clone(), torch.full((STARTS,), torch.inf)
+        optimizer = torch.optim.Adam([latents], lr=_RATE, betas=(0.9, 0.99))
+        for step in range(steps):
+            optimizer.param_groups[0]["lr"] = _RATE * min(1.0, 4 * (1 - step / steps))  # calm in the last quarter
+            loss, _ = aim(network, latents)
+            better = loss.detach() < least
+            best[better], least[better] = latents.detach()[better], loss.detach()[better]
+            pulled = loss.sum() + _PULL * latents.square().flatten(1).mean(1).sum()
+            (latents.grad,) = torch.autograd.grad(pulled, [latents])
+            optimizer.step()
+        found = best[least.argmin()]
+        with torch.no_grad():
+            errors = {"found": float(aim(network, found[None])[1]), "drawn": float(aim(network, drawn[order[:1]])[1])}
+    return Inversion(found.cpu(), errors, float(found.norm()) / found.numel() ** 0.5)
+
+
+class _Aim:
+    """How far creations are from an example."""
+
+    def __init__(self, run: "Run", target: Fields, wish: Fields):
+        self._features, self._wish = run.features, wish
+        self._target = {name: field for name, field in target.items() if field.values.is_floating_point()}
+        self._extractors = {
+            name: RandomConvolutions(field.values.shape[-1]) for name, field in self._target.items()
+            if name in picture_columns(run.created)
+        }  # fmt: skip
+
+    def __call__(self, network: Network, latents: Tensor) -> tuple[Tensor, Tensor]:
+        """(n,) losses, and (n,) root mean square differences of values."""
+        same = torch.zeros(len(latents), dtype=torch.int64)
+        made = network.from_latents(latents, {name: field[same] for name, field in self._wish.items()})
+        losses, squares = [], []
+        for name, field in self._target.items():
+            ours, theirs = self._comparable(name, made[name]), self._comparable(name, field)
+            square = (ours - theirs).square().flatten(1).mean(1)
+            squares.append(square)
+            losses.append(square)
+            if name in self._extractors:
+                pairs = zip(self._extractors[name].maps(ours), self._extractors[name].maps(theirs), strict=True)
+                losses += [0.2 * (a - b).square().flatten(1).mean(1) for a, b in pairs]
+        return torch.stack(losses).sum(0), torch.stack(squares).mean(0).sqrt()
+
+    def _comparable(self, name: str, field: Field) -> Tensor:
+        if name in self._extractors:
+            return scaled(self._features[name], field.values)
+        return field.values  # numbers' `z` are standardised

@@ -1,0 +1,107 @@
+"""Extractors: from creations and real examples to flat columns (n, D) in which sets of them are compared.
+
+None of them needs weights that were downloaded. Random convolutions of a fixed seed see edges and textures (that random
+embeddings suffice to compare sets: Naeem et al. 2020, arXiv 2002.09797, section 5.2); a person's own classifier sees what it
+was taught. Every extractor has a hash that figures are stamped with: figures of different extractors are never comparable.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import polars as pl
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from deepwright.contracts import FittedFeature
+from deepwright.fields import Field, Fields
+from deepwright.spaces import Box
+
+if TYPE_CHECKING:
+    from deepwright.run import Run
+
+__all__ = ["RandomConvolutions", "picture_columns", "scaled"]
+
+_WIDTHS = (16, 32, 64)
+_AT_ONCE = 256
+
+
+def picture_columns(features: Mapping[str, FittedFeature]) -> list[str]:
+    """The columns whose `z` is a grid (H, W, C)."""
+    spaces = {name: feature.space for name, feature in features.items()}
+    return [name for name, space in spaces.items() if isinstance(space, Box) and len(space.shape) == 3]
+
+
+def scaled(feature: FittedFeature, z: Tensor) -> Tensor:
+    """(n, H, W, C) of a picture column's `z` from 0 (its lowest value) to 1."""
+    space = feature.space
+    assert isinstance(space, Box)
+    low, high = space.low.to(z.device), space.high.to(z.device)
+    return (z - low) / (high - low)
+
+
+class RandomConvolutions(nn.Module):
+    """Pictures (n, H, W, C) from 0 to 1 → (n, 2 · (16 + 32 + 64)): mean and deviation of each channel of three layers.
+
+    Convolutions of 3 × 3 with leaky ReLUs; the second and third layer look at halved grids. Weights are orthonormal and
+    drawn from a seed of their own. Differentiable.
+    """
+
+    def __init__(self, channels: int, seed: int = 0):
+        super().__init__()
+        generator = torch.Generator().manual_seed(seed)
+        layers, before = [], channels
+        for width in _WIDTHS:
+            layer = nn.Conv2d(before, width, 3, padding=1, padding_mode="replicate")
+            with torch.no_grad():
+                weight = torch.randn(max(width, 9 * before), min(width, 9 * before), generator=generator)
+                rows = torch.linalg.qr(weight)[0]
+                rows = rows.T if width < 9 * before else rows
+                layer.weight.copy_(rows.reshape(width, before, 3, 3) * 2**0.5)
+                layer.bias.copy_(0.1 * torch.randn(width, generator=generator))  # type: ignore[union-attr]
+            layers.append(layer)
+            before = width
+        self.layers = nn.ModuleList(layers).requires_grad_(False)
+
+    def maps(self, pictures: Tensor) -> list[Tensor]:
+        """(n, width, h, w) of each layer."""
+        x = pictures.permute(0, 3, 1, 2) * 2 - 1
+        found = []
+        for place, layer in enumerate(self.layers):
+            x = F.avg_pool2d(x, 2, ceil_mode=True) if place and min(x.shape[2:]) > 1 else x
+            x = F.leaky_relu(layer(x), 0.2)
+            found.append(x)
+        return found
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        parts = []
+        for grid in self.maps(pictures):
+            flat = grid.flatten(2)
+            parts += [flat.mean(2), (flat.var(2, correction=0) + 1e-8).sqrt()]
+        return torch.cat(parts, 1)
+
+    def hash(self) -> str:
+        """12 hexadecimal digits that name the weights."""
+        digest = hashlib.sha256()
+        for layer in self.layers:
+            digest.update(layer.weight.numpy().tobytes())  # type: ignore[union-attr,operator]
+            digest.update(layer.bias.numpy().tobytes())  # type: ignore[union-attr,operator]
+        return digest.hexdigest()[:12]
+
+
+def encoded(run: "Run", frame: pl.DataFrame) -> Fields:
+    """Raw values as the run's `z`: grids scaled and shifted, numbers as they are learnt from."""
+    z = {}
+    for name, column in zip(frame.columns, frame, strict=True):
+        feature = run.features[name]
+        stored, embedder = feature.encode(column), feature.embedder()
+        z[name] = stored.with_values(stored.values.float() if embedder is None else embedder(stored.values))
+    return z
+
+
+def columns_of(extract: RandomConvolutions, feature: FittedFeature, z: Field) -> Tensor:
+    """(n, D) float64 of a picture column's `z`, in pieces."""
+    with torch.inference_mode():
+        parts = [extract(scaled(feature, part)) for part in z.values.float().split(_AT_ONCE)]
+    return torch.cat(parts).double()
