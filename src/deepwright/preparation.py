@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from deepwright import registries
-from deepwright.contracts import Finding, FittedFeature, FittedTask
+from deepwright.contracts import Creatable, Finding, FittedFeature, FittedTask
 from deepwright.core.errors import DataError, RecipeError
 from deepwright.creating import LABEL, choose_model, divide, settle, wished
 from deepwright.data.cells import blank_to_null, decimal_sign
@@ -286,6 +286,8 @@ def _features(
     train = np.flatnonzero(parts == PARTS["train"])[:INFER_ROWS]
     half_named = {n: s for n, s in (draft.get("features") or {}).items() if isinstance(s, dict) and "kind" not in s}
     settings: dict[str, Any] = {}
+    budget = recipe.train.budget
+    seconds = budget.amount if budget.unit == "seconds" and draft.has("train", "budget") else None
     words = {name: registries.features.get("category")() for name in wished(recipe, table.columns)}
     for name in names:
         column = table.select([name]).to_series()
@@ -300,6 +302,10 @@ def _features(
             merged = {**plain(settings[name].model_dump()), **own}
             draft.put(("features", name), merged, draft.place(("features", name)))
             settings[name] = Recipe.from_draft(draft).features[name]
+    if recipe.creates:
+        settings = {
+            name: one.creating(seconds) if isinstance(one, Creatable) else one for name, one in settings.items()
+        }
     if not settings:
         besides = f" besides the target {_quoted(recipe.target)}" if recipe.target else ""
         raise DataError(f"No input column is left in {table.origin}{besides}.")

@@ -204,7 +204,16 @@ def tidy(draft: Draft) -> None:
     if isinstance(train, dict) and "ema" in train:
         place, decay = draft.place(("train", "ema")), train.pop("ema")
         draft.put(("train", "average"), None if decay is None else {"kind": "ema", "decay": decay}, place)
+    for kind in registries.features.kinds:  # `image.fit`: a kind's name alone is the column that is called so
+        if isinstance(draft.value.get(kind), dict):
+            for key in draft.value[kind]:
+                draft.put(("features", kind, key), draft.value[kind][key], draft.place((kind, key)))
+            del draft.value[kind]
     columns = draft.get("features")
+    for name, settings in (columns if isinstance(columns, dict) else {}).items():
+        if isinstance(settings, dict) and "fit" in settings and "resize" not in settings:
+            place = draft.place(("features", name, "fit"))
+            draft.put(("features", name, "resize"), settings.pop("fit"), place)
     if isinstance(columns, dict):  # columns that are called 1, 2, 3 …
         draft.value["features"] = {str(n) if type(n) is int else n: settings for n, settings in columns.items()}
 

@@ -183,7 +183,7 @@ def test_folder_with_classes(tmp_path):
     assert isinstance(settings, Folder)
     assert table.select(["label"])["label"].to_list() == ["cat", "cat", "dog", None]
     assert all(path.startswith("/") for path in table.select(["image"])["image"])
-    assert {f.code: f.count for f in table.findings} == {"unreadable-format": 1, "not-a-picture": 1}
+    assert {f.code: f.count for f in table.findings} == {"unreadable-format": 1, "not-a-picture": 1, "hidden": 2}
 
 
 def test_folder_with_splits(tmp_path):

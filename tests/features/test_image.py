@@ -339,3 +339,23 @@ def test_what_suits(tmp_path, photos, digits, score):
         assert Image.suits(pl.Series(other)) is None
     sounds = pl.Series(np.zeros((2, 9, 9, 7), np.uint8), dtype=pl.Array(pl.UInt8, (9, 9, 7)))
     assert Image.suits(sounds) is None
+
+
+def test_where_pictures_are_created_they_stay_whole_and_small():
+    free = Image().creating(None)
+    assert (free.resize, free.beside, free.most) == ("pad", "border", 32)
+    assert [Image().creating(seconds).most for seconds in (600.0, 1800.0, 7200.0)] == [32, 48, 64]
+    assert Image(resize="crop", most=80).creating(60.0).resize == "crop"
+    assert Image(resize="crop", most=80).creating(60.0).most == 80
+
+
+def test_transparent_places_are_told():
+    pixels = np.zeros((6, 6, 4), np.uint8)
+    pixels[2:4, 2:4] = 255
+    out = BytesIO()
+    Pillow.fromarray(pixels).save(out, "PNG")
+    column = pl.Series("photo", [out.getvalue()] * 3)
+    found = fitted(column).findings(column)
+    assert [f.text for f in found if f.code == "transparent"] == [
+        "3 pictures of 'photo' have transparent places; these become white."
+    ]

@@ -163,6 +163,16 @@ def test_crop_pad_and_stretch(fit, expected):
     assert np.abs(corners - np.array(expected) * np.where(np.array(expected) == 9, 28, 60)).max() <= 6
 
 
+def test_a_padded_picture_can_go_on_with_the_colour_of_its_border():
+    wide = np.full((20, 40, 3), (200, 30, 10), np.uint8)
+    wide[5:15, 10:30] = 255
+    values, _ = read_column(
+        pl.Series([encoded(Pillow.fromarray(wide))]), Frame(40, 40, "pad", 3, (9, 9, 9), None, "border")
+    )
+    assert values[0, 2, 20].tolist() == values[0, 37, 3].tolist() == [200, 30, 10]
+    assert values[0, 20, 20].tolist() == [255, 255, 255]
+
+
 def test_paths_bytes_and_pixels_give_the_same(tmp_path):
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 255, (20, 12, 10, 3), dtype=np.uint8)

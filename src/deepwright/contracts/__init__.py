@@ -5,9 +5,9 @@ Settings are frozen `Config` classes with a `kind`, registered under their noun 
 learnt from the training rows is a second frozen `Config` (the "fitted" one) that dumps to JSON and back.
 """
 
-from deepwright.contracts.features import Feature, FittedFeature, Warp
+from deepwright.contracts.features import Creatable, Feature, FittedFeature, Warp
 from deepwright.contracts.flows import Carries
-from deepwright.contracts.models import ModelSettings, Network
+from deepwright.contracts.models import ModelSettings, Network, SizedBySteps
 from deepwright.contracts.objectives import BoundObjective, Loss, Objective, Player
 from deepwright.contracts.tasks import Answer, FittedTask, Metric, Task
 from deepwright.contracts.told import NEAR, Finding, Suits, Summary
@@ -17,6 +17,7 @@ __all__ = [
     "Answer",
     "BoundObjective",
     "Carries",
+    "Creatable",
     "Feature",
     "Finding",
     "FittedFeature",
@@ -27,6 +28,7 @@ __all__ = [
     "Network",
     "Objective",
     "Player",
+    "SizedBySteps",
     "Suits",
     "Summary",
     "Task",

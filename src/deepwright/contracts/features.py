@@ -1,7 +1,7 @@
 """The contract of features: raw columns into fields, and back."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 import polars as pl
@@ -12,7 +12,7 @@ from deepwright.draw import Draw
 from deepwright.fields import Field
 from deepwright.spaces import Space
 
-__all__ = ["Feature", "FittedFeature", "Warp"]
+__all__ = ["Creatable", "Feature", "FittedFeature", "Warp"]
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,19 @@ class FittedFeature(Protocol):
     def to_state(self) -> dict[str, Any]: ...
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> "FittedFeature": ...
+
+
+@runtime_checkable
+class Creatable(Protocol):
+    """Settings of a feature that are others where the column is to be created."""
+
+    def creating(self, seconds: float | None) -> "Creatable":
+        """The settings where the person left them open.
+
+        Args:
+            seconds: the budget, where it is one of time.
+        """
+        ...
 
 
 class Feature(Protocol):

@@ -12,7 +12,7 @@ from deepwright.draw import Draw
 from deepwright.fields import Batch, Field, Fields
 from deepwright.spaces import Space
 
-__all__ = ["ModelSettings", "Network"]
+__all__ = ["ModelSettings", "Network", "SizedBySteps"]
 
 
 class Network(nn.Module):
@@ -76,6 +76,15 @@ class Network(nn.Module):
 
     def warm(self, batches: Callable[[], Iterator[Batch]], bias: Mapping[str, Tensor]) -> None:
         """Data-dependent start values (bin edges, head biases); called once before training."""
+
+
+@runtime_checkable
+class SizedBySteps(Protocol):
+    """A family whose size follows the steps that a wall-clock budget affords, not the epochs."""
+
+    def sized_for(self, steps: float) -> "SizedBySteps":
+        """The settings for so many steps of this network; itself where the size is decided already."""
+        ...
 
 
 @runtime_checkable

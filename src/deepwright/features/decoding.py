@@ -27,6 +27,7 @@ __all__ = [
     "Frame",
     "Raster",
     "as_channels",
+    "border_colour",
     "cells",
     "column_pixels",
     "finite_range",
@@ -68,8 +69,9 @@ class Frame:
         fit: what happens when the shape differs: "crop" fills the frame and cuts what stands over, "pad" shows all and
             fills the rest, "stretch" distorts, "within" only shrinks and keeps the shape (sizes then differ).
         channels: 1 or 3; None keeps what the picture has.
-        fill: (channels,) bytes beside a padded picture.
+        fill: (channels,) bytes beside a padded picture, and for one that cannot be read.
         deep: raw values that become 0 and 255 in pictures of more than 8 bits; None leaves those as float32.
+        beside: a padded picture: "fill", or "border", the colour of its own border.
     """
 
     height: int
@@ -78,6 +80,7 @@ class Frame:
     channels: int | None = None
     fill: tuple[int, ...] = ()
     deep: tuple[float, float] | Literal["own"] | None = None
+    beside: Literal["fill", "border"] = "fill"
 
 
 @dataclass(frozen=True)
@@ -281,10 +284,16 @@ def _framed(image: Image.Image, frame: Frame) -> np.ndarray:
     if frame.fit != "pad" or pixels.shape[:2] == (frame.height, frame.width):
         return pixels
     full = np.empty((frame.height, frame.width, pixels.shape[2]), pixels.dtype)
-    full[:] = frame.fill
+    full[:] = frame.fill if frame.beside == "fill" else border_colour(pixels)
     top, left = ((outer - inner) // 2 for outer, inner in zip(full.shape[:2], pixels.shape[:2], strict=True))
     full[top : top + pixels.shape[0], left : left + pixels.shape[1]] = pixels
     return full
+
+
+def border_colour(pixels: np.ndarray) -> np.ndarray:
+    """(C,) the median colour of the outermost pixels of a picture (H, W, C)."""
+    edge = np.concatenate([pixels[0], pixels[-1], pixels[1:-1, 0], pixels[1:-1, -1]])
+    return np.median(edge, axis=0).astype(pixels.dtype)
 
 
 def _resized(image: Image.Image, frame: Frame) -> Image.Image:

@@ -78,6 +78,7 @@ class FittedImage(Config):
     size: tuple[Side, Side]
     channels: Literal[1, 3]
     resize: Literal["crop", "pad", "stretch"] = "crop"
+    beside: Literal["mean", "border"] = "mean"
     mean: tuple[float, ...]
     std: tuple[float, ...]
     deep: tuple[float, float] | None = None
@@ -89,7 +90,8 @@ class FittedImage(Config):
 
     @property
     def _frame(self) -> Frame:
-        return Frame(*self.size, self.resize, self.channels, self._grey, self.deep or "own")
+        beside = "border" if self.beside == "border" else "fill"
+        return Frame(*self.size, self.resize, self.channels, self._grey, self.deep or "own", beside)
 
     @property
     def space(self) -> Box:
@@ -177,7 +179,12 @@ class Image(Config):
             96 pixels; a shared larger one is scaled to the area of a square of 64; otherwise a square, its side the
             median of the shorter sides, a multiple of 8 from 16 to 64.
         channels: 1 grey, 3 colour; None: 1 if every training picture is grey.
-        resize: where the shape differs, "crop" cuts what stands over, "pad" fills up with the mean colour, "stretch" distorts.
+        resize: where the shape differs, "crop" cuts what stands over, "pad" fills up, "stretch" distorts; `fit` is the same.
+            None: "crop", and "pad" where pictures are created.
+        beside: what "pad" fills up with: the "mean" colour of the training pictures, or that of each one's "border". None:
+            the mean, and the border where pictures are created.
+        most: the largest side that is chosen by itself. None: 64; where pictures are created 32 up to 20 minutes, 48 up to
+            an hour.
         augment: "auto", "none", "light" (shifts and mirroring only) or "rand" (also RandAugment). The following settings
             win over it; see `Augmentation`.
         flip: mirror left and right; "auto" as told above. False where left and right differ in meaning.
@@ -186,7 +193,9 @@ class Image(Config):
     kind: Literal["image"] = "image"
     size: tuple[Side, Side] | Side | None = None
     channels: Literal[1, 3] | None = None
-    resize: Literal["crop", "pad", "stretch"] = "crop"
+    resize: Literal["crop", "pad", "stretch"] | None = None
+    beside: Literal["mean", "border"] | None = None
+    most: int | None = Setting(None, ge=16, le=1024)
     augment: Literal["auto", "none", "light", "rand"] = "auto"
     flip: bool | Literal["auto"] = "auto"
     shift: float | None = Setting(None, ge=0.0, le=0.5)
@@ -203,6 +212,12 @@ class Image(Config):
     @classmethod
     def suits(cls, column: pl.Series) -> Suits | None:
         return _suits(column, cls())
+
+    def creating(self, seconds: float | None) -> "Image":
+        """Whole pictures, small enough for a network that has to make every pixel."""
+        side = 32 if seconds is None or seconds < 1200 else 48 if seconds < 3600 else 64
+        usual = {"resize": "pad", "beside": "border", "most": side}
+        return self.model_copy(update={name: value for name, value in usual.items() if getattr(self, name) is None})
 
     def summarise(self, column: pl.Series) -> ImageSummary:
         return summarise_pictures(column)
@@ -221,7 +236,8 @@ class Image(Config):
         return FittedImage(
             size=self._chosen_size(summary.sizes),
             channels=channels,
-            resize=self.resize,
+            resize=self.resize or "crop",
+            beside=self.beside or "mean",
             mean=tuple(round(value, 6) for value in mean),
             std=tuple(round(value, 6) for value in std),
             deep=deep,
@@ -231,10 +247,10 @@ class Image(Config):
     def _chosen_size(self, sizes: Mapping[tuple[int, int], int]) -> tuple[int, int]:
         if self.size is not None:
             return (self.size, self.size) if isinstance(self.size, int) else self.size
-        low, high = _SIDE
+        low, high = _SIDE[0], self.most or _SIDE[1]
         if len(sizes) == 1:
             ((height, width),) = sizes
-            if max(height, width) <= _SMALL:
+            if max(height, width) <= (_SMALL if self.most is None else self.most):
                 return height, width
             scale = min(1.0, high / math.sqrt(height * width))
             return max(8, _eights(height * scale)), max(8, _eights(width * scale))

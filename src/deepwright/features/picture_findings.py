@@ -16,6 +16,7 @@ __all__ = ["picture_findings"]
 _EXAMPLES = 5
 _LISTED = 8  # of them, in the sentence
 _UNLIKE = 4.0  # times as large: worth telling
+_ALPHA = ("LA", "La", "PA", "RGBA", "RGBa")  # modes with transparency
 _CUT = 1 / 3  # of a picture lost by cropping: worth telling
 
 
@@ -29,6 +30,7 @@ class _Facts:
     faults: list[tuple[int, str, str]] = field(default_factory=list)
     blank: list[int] = field(default_factory=list)
     deep: list[int] = field(default_factory=list)
+    clear: list[int] = field(default_factory=list)
     rows: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
     sizes: np.ndarray = field(default_factory=lambda: np.ones((0, 2)))
 
@@ -43,6 +45,7 @@ def _facts(column: pl.Series) -> _Facts:
             rows.append(group.rows)
             sizes.append(group.sizes)
             facts.blank += group.rows[blank_pictures(group)].tolist()
+            facts.clear += [int(row) for row, mode in zip(group.rows, group.modes, strict=True) if mode in _ALPHA]
             facts.deep += group.rows.tolist() if group.pixels.dtype != np.uint8 else []
     facts.rows = np.concatenate(rows)
     order = np.argsort(facts.rows)
@@ -57,7 +60,7 @@ def picture_findings(column: pl.Series, size: tuple[int, int], resize: str) -> l
         size: (H, W) that all become. resize: how.
     """
     facts = _facts(column)
-    found = [_missing(facts), _unreadable(facts), _blank(facts), _deep(facts), _sizes(facts, size)]
+    found = [_missing(facts), _unreadable(facts), _blank(facts), _deep(facts), _clear(facts), _sizes(facts, size)]
     found.append(_cut(facts, size) if resize == "crop" else None)
     return [finding for finding in found if finding is not None]
 
@@ -109,6 +112,15 @@ def _deep(facts: _Facts) -> Finding | None:
     verb = "has" if number == 1 else "have"
     text = f"{_count(number)} of '{facts.name}' {verb} more than 8 bits; the values are scaled to 0 to 255."
     return Finding("note", "deep", text, facts.name, number, first)
+
+
+def _clear(facts: _Facts) -> Finding | None:
+    if not facts.clear:
+        return None
+    number, first = len(facts.clear), min(facts.clear)
+    verb = "has" if number == 1 else "have"
+    text = f"{_count(number)} of '{facts.name}' {verb} transparent places; these become white."
+    return Finding("note", "transparent", text, facts.name, number, first)
 
 
 def _sizes(facts: _Facts, size: tuple[int, int]) -> Finding | None:

@@ -24,13 +24,19 @@ from deepwright.spaces import Box, Space
 __all__ = ["GAN", "GANKnobs", "GANNetwork"]
 
 
+_USUAL, _WIDTHS = 16, (8, 12, 16, 24, 32)
+_STEPS = 4000  # below which a wider network only learns slower
+_COST = 1.6  # a step's cost grows with this power of the width
+
+
 @models.register
 class GAN(Config):
     """Creates pictures like those it has seen.
 
     Args:
         latent: numbers a creation is made from.
-        width: channels at the finest grid; doubled with each halving of the sides, up to 256.
+        width: channels at the finest grid; doubled with each halving of the sides, up to 256. None: 16, and under a
+            wall-clock budget as many (8 to 32) as leave it 4,000 steps.
         blocks: residual blocks at the coarsest grid, in generator and discriminator each.
         spectral: no layer of the discriminator stretches anything (spectral normalisation); for the loss "hinge".
     """
@@ -41,7 +47,7 @@ class GAN(Config):
 
     kind: Literal["gan"] = "gan"
     latent: int = Setting(64, ge=1)
-    width: int = Setting(16, ge=1)
+    width: int | None = Setting(None, ge=1)
     blocks: int = Setting(1, ge=0)
     spectral: bool = False
 
@@ -76,7 +82,15 @@ class GAN(Config):
         }  # fmt: skip
 
     def sized(self, epochs: float) -> "GAN":
-        return self
+        """The usual width; see `sized_for`."""
+        return self.model_copy(update={"width": self.width or _USUAL})
+
+    def sized_for(self, steps: float) -> "GAN":
+        """The widest network of which the budget affords enough steps, given that of the usual one it affords `steps`."""
+        if self.width is not None:
+            return self
+        fitting = [width for width in _WIDTHS if steps * (_USUAL / width) ** _COST >= _STEPS]
+        return self.model_copy(update={"width": max(fitting, default=_WIDTHS[0])})
 
     def space(self, rows: int) -> dict[str, Any]:
         """What `tune` chooses from, unless the person says otherwise: recipe key → range."""
@@ -124,7 +138,7 @@ class GANNetwork(Network):
         middle, reach = (space.high + space.low) / 2, (space.high - space.low) / 2
         self.register_buffer("middle", middle.clone(), persistent=False)  # of the space, hence with the features
         self.register_buffer("reach", reach.clone(), persistent=False)
-        plan, sizes = Plan.of(space.shape, settings.width), self.wished.sizes
+        plan, sizes = Plan.of(space.shape, settings.width or _USUAL), self.wished.sizes
         generator = GridGenerator(plan, settings.latent, settings.blocks, sizes)
         self.generator = generator.to(memory_format=torch.channels_last)
         self.discriminator = GridDiscriminator(plan, settings.blocks, sizes, settings.spectral)

@@ -65,7 +65,7 @@ class Case:
         network = self.network()
         bound = self.bind(network)
         feed = Feed(self.packed, torch.arange(self.packed.rows), BATCH, seed=3, order=bound.order, mates=bound.mates)
-        sgd, constant = registries.optimizers.get("sgd")(lr=0.02), registries.schedules.get("constant")()  # type: ignore[call-arg]
+        sgd, constant = registries.optimizers.get("sgd")(lr=0.005), registries.schedules.get("constant")()  # type: ignore[call-arg]
         train = Train.model_validate(
             {
                 "budget": f"{steps}steps",

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from deepwright.contracts import BoundObjective, Network
+from deepwright.contracts import BoundObjective, Network, SizedBySteps
 from deepwright.core.clock import process_seconds
 from deepwright.core.errors import Interrupted, RunError, TrainingError
 from deepwright.core.seeds import derive
@@ -220,7 +220,9 @@ class Session:
     def _resize(self, epochs: float) -> bool:
         """Write the size that suits the budget into the recipe; whether it is another than was probed."""
         model: Any = self.run.recipe.model
-        sized = model.sized(epochs)
+        rows = len(self.prepared["train"])
+        steps = epochs * rows / max(1, min(self.settings.batch or 1, rows))
+        sized = model.sized_for(steps) if isinstance(model, SizedBySteps) else model.sized(epochs)
         if sized == model:
             return False
         before = sum(p.numel() for p in self.run.fresh_network().parameters())
@@ -229,7 +231,8 @@ class Session:
         if self.ranks.rank == 0:
             self.run.save_recipe()
         if after != before:
-            self.watch.tell(f"the budget affords {epochs:.1f} epochs of the usual network: a smaller one learns more")
+            kind = "smaller" if after < before else "larger"
+            self.watch.tell(f"the budget affords {epochs:.1f} epochs of the usual network: a {kind} one learns more")
         return after != before
 
     def _copy(self, network: Network, precision: str) -> Trainer:

@@ -1,5 +1,6 @@
 """A folder of pictures: one sub-folder a class."""
 
+from collections import Counter
 from pathlib import Path
 from typing import Literal
 
@@ -8,6 +9,7 @@ import polars as pl
 from deepwright.contracts import Finding
 from deepwright.core.config import Config
 from deepwright.core.errors import DataError
+from deepwright.core.wording import plural
 from deepwright.data.sources.paths import PICTURES
 from deepwright.data.table import FrameTable, Table
 from deepwright.registries import sources
@@ -22,6 +24,7 @@ _UNREADABLE = {
     ".raw": "camera raw",
     ".cr2": "camera raw",
 }
+_LISTED = 8
 _SPLITS = {"train": "train", "training": "train", "val": "validation", "valid": "validation", "validation": "validation",
            "dev": "validation", "test": "test", "testing": "test"}  # fmt: skip
 
@@ -38,7 +41,9 @@ class Folder(Config):
         folder = Path(self.path)
         if not folder.is_dir():
             raise DataError(f"There is no folder {folder}.")
-        files = sorted(path for path in folder.rglob("*") if path.is_file() and not _hidden(path, folder))
+        everything = sorted(path for path in folder.rglob("*") if path.is_file())
+        files = [path for path in everything if not _hidden(path, folder)]
+        hidden = [path for path in everything if _hidden(path, folder) and path.suffix.lower() in PICTURES]
         pictures = [path for path in files if path.suffix.lower() in PICTURES]
         others = [path for path in files if path.suffix.lower() not in PICTURES]
         if not pictures:
@@ -52,22 +57,35 @@ class Folder(Config):
             parts = [part[1:] for part in parts]
         if any(parts):
             columns["label"] = [part[0] if part else None for part in parts]
-        return FrameTable(pl.DataFrame(columns), folder.name, tuple(_findings(others)), files=tuple(pictures))
+        return FrameTable(pl.DataFrame(columns), folder.name, tuple(_findings(others, hidden)), files=tuple(pictures))
+
+
+def _listed(paths: list[Path]) -> str:
+    more = f" and {len(paths) - _LISTED} more" if len(paths) > _LISTED else ""
+    return ", ".join(path.name for path in paths[:_LISTED]) + more
 
 
 def _hidden(path: Path, folder: Path) -> bool:
     return any(part.startswith(".") or part == "__MACOSX" for part in path.relative_to(folder).parts)
 
 
-def _findings(others: list[Path]) -> list[Finding]:
+def _findings(others: list[Path], hidden: list[Path]) -> list[Finding]:
     findings = []
     unreadable = [path for path in others if path.suffix.lower() in _UNREADABLE]
     if unreadable:
-        kind = _UNREADABLE[unreadable[0].suffix.lower()]
-        text = f"{len(unreadable)} pictures cannot be read ({kind}, such as {unreadable[0].name}); convert them to PNG or JPEG."
+        kinds = Counter(_UNREADABLE[path.suffix.lower()] for path in unreadable)
+        counted = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
+        text = (
+            f"{plural(len(unreadable), 'picture')} cannot be read ({counted}): {_listed(unreadable)}. "
+            "Convert them to PNG or JPEG."
+        )
         findings.append(Finding("warning", "unreadable-format", text, "image", len(unreadable)))
-    rest = [path for path in others if path not in unreadable]
+    rest = [path for path in others if path.suffix.lower() not in _UNREADABLE]
     if rest:
-        text = f"{len(rest)} files are no pictures and were passed over, such as {rest[0].name}."
+        are = "is no picture and was" if len(rest) == 1 else "are no pictures and were"
+        text = f"{plural(len(rest), 'file')} {are} passed over: {_listed(rest)}."
         findings.append(Finding("note", "not-a-picture", text, "image", len(rest)))
+    if hidden:
+        text = f"{plural(len(hidden), 'hidden picture')} {'was' if len(hidden) == 1 else 'were'} passed over: {_listed(hidden)}."
+        findings.append(Finding("note", "hidden", text, "image", len(hidden)))
     return findings
