@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from deepwright.core.errors import Refused
+from deepwright.core.errors import DiskError, Refused
 from deepwright.ranges import Choice, Range, Real
 from deepwright.verbs.tune.points import Point
 from deepwright.verbs.tune.prunings import Halving, Hyperband, Median, NoPruning
@@ -152,6 +152,39 @@ def test_importance_names_what_decides(opened: Any) -> None:
     shares = study.importance()
     assert next(iter(shares)) == "x"
     assert sum(shares.values()) == pytest.approx(1.0)
+
+
+def growing_by(study: Study, pages: int | None) -> None:
+    """A disk with room for so many more pages of the database; None: as much as it likes."""
+    connection = study._storage.engine.raw_connection()  # the pool gives the same one again
+    (count,) = connection.cursor().execute("PRAGMA page_count").fetchone()
+    connection.cursor().execute(f"PRAGMA max_page_count = {2**30 if pages is None else count + pages}")
+    connection.close()
+
+
+@pytest.mark.parametrize("pages", range(3))
+def test_a_full_disk_loses_and_repeats_nothing(opened: Any, pages: int) -> None:
+    """Whichever write it is that does not fit."""
+    whole = run(opened("whole"), 20)
+    study, points = opened(), []
+    growing_by(study, pages)
+
+    def go_on() -> None:
+        for _ in range(20):
+            asked = study.ask()
+            study.finish(asked, "done", cost(asked.point), facts={"seconds": 1.0, "log": 2000 * "long "})
+            points.append(asked.point)
+
+    with pytest.raises(DiskError, match=r"Cannot write .*/one/trials\.db: the disk is full"):
+        go_on()
+    study.close()
+    again = opened()
+    done = [one.point for one in again.records() if one.state == "done"]
+    assert done[: len(points)] == points == whole[: len(points)]
+    for asked in again.left_over():
+        again.finish(asked, "done", cost(asked.point))
+    run(again, 20 - len(again.records()))
+    assert [one.point for one in again.records()] == whole
 
 
 @pytest.mark.parametrize(

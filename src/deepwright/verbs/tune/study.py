@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from deepwright.core.errors import Refused, RunError
+from deepwright.core.errors import DiskError, Refused, RunError
 from deepwright.core.seeds import derive
 from deepwright.ranges import Range
 from deepwright.verbs.tune.points import Point, State, Tried, suggest
@@ -24,6 +24,10 @@ __all__ = ["OVER", "Asked", "Record", "Study", "local_storage"]
 
 OVER = "The time was over"  # how the reason begins where a trial was stopped for that
 WAIT = 30.0  # seconds for the plan of whoever made a shared study
+_REFUSALS = {  # what SQLite says when the disk refuses
+    "database or disk is full": "the disk is full", "readonly database": "the disk is read-only",
+    "disk I/O error": "the disk reported a fault",
+}  # fmt: skip
 STATES: Mapping[str, State] = {"COMPLETE": "done", "PRUNED": "pruned", "FAIL": "failed", "RUNNING": "running"}
 
 
@@ -78,7 +82,15 @@ def _quiet(url: str) -> Iterator[None]:
         try:
             yield
         except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
+            _check_disk(url, error)
             raise RunError(f"The storage {_named(url)} cannot be reached: {_why(error)}.") from error
+
+
+def _check_disk(url: str, error: BaseException) -> None:
+    """Raises DiskError: it is a file that SQLite could not write."""
+    words = next((words for sign, words in _REFUSALS.items() if sign in _why(error)), None)
+    if url.startswith("sqlite:") and words is not None:
+        raise DiskError(f"Cannot write {url.partition('///')[2]}: {words}") from error
 
 
 def _why(error: BaseException) -> str:
@@ -103,7 +115,7 @@ class Study:
     `start`: the default recipe's point, where it lies in the ranges and is to be the first.
 
     Raises:
-        Refused: the storage cannot be opened.
+        Refused: the storage cannot be opened. DiskError, here and in all that writes: the disk is full or not writable.
     """
 
     def __init__(
@@ -253,7 +265,7 @@ class Study:
 
 
 def _storage(url: str) -> Any:
-    """Raises Refused: it cannot be opened."""
+    """Raises Refused: it cannot be opened. DiskError: the disk is full or not writable."""
     import optuna
     from sqlalchemy.exc import SQLAlchemyError
 
@@ -263,6 +275,7 @@ def _storage(url: str) -> Any:
     except ImportError as error:
         raise Refused(f"The storage {_named(url)} needs the package '{error.name}', which is not installed.") from error
     except (SQLAlchemyError, ValueError, RuntimeError, optuna.exceptions.OptunaError) as error:
+        _check_disk(url, error)
         raise Refused(f"The storage {_named(url)} cannot be opened: {_why(error)}. {expected}.") from error
 
 
