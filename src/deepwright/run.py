@@ -34,6 +34,7 @@ from deepwright.fields import Batch
 from deepwright.preparation import Data, Prepared, open_data
 from deepwright.recipe import Recipe
 from deepwright.run_folder import FORMAT, known_format, new_folder, no_run, whole
+from deepwright.training.checkpoint import best_so_far
 from deepwright.training.journal import parse
 from deepwright.training.tensor_files import read_tensors, write_tensors
 
@@ -119,17 +120,12 @@ class Run:
 
     @cached_property
     def network(self) -> Network:
-        """The trained network, in evaluation mode.
+        """The trained network, in evaluation mode; of a training that is not at its end, the best so far.
 
         Raises:
             RunError: training has not come far enough to leave weights, or they fit another network.
         """
-        path = self.folder / "weights.safetensors"
-        if not path.exists():
-            raise RunError(f"The run {self.folder} has no weights yet. Go on with: deepwright resume {self.folder}")
-        network = self.fresh_network()
-        with whole(path):
-            tensors = read_tensors(path)[0]
+        network, tensors = self.fresh_network(), self._weights()
         try:
             network.load_state_dict(tensors)
         except RuntimeError as error:
@@ -138,6 +134,32 @@ class Run:
                 f"another version made the run. Train again: deepwright train {self.folder}/recipe.yaml"
             ) from error
         return network.eval()
+
+    def _weights(self) -> Mapping[str, torch.Tensor]:
+        path = self.folder / "weights.safetensors"
+        if self.state == "unfinished":  # what lies there may be of an earlier interrupt
+            best = best_so_far(self.folder, self.task is not None)
+            if best:
+                return best
+        if not path.exists():
+            raise RunError(
+                f"The run {self.folder} has no weights yet: no checkpoint holds a network that was validated. "
+                f"Go on with: deepwright resume {self.folder}"
+            )
+        with whole(path):
+            return read_tensors(path)[0]
+
+    @property
+    def remark(self) -> str | None:
+        """What has to be known of its answers where training has not come to its end."""
+        events = self.events()
+        if not events or self.state_after(events) == "finished":
+            return None
+        of = f" of {events[-1]['total']}" if "total" in events[-1] else ""
+        return (
+            f"Training has not come to its end (step {events[-1]['step']}{of}): this is the best network so far. "
+            f"Go on with: deepwright resume {self.folder}"
+        )
 
     def fresh_network(self) -> Network:
         """A network with start weights of the recipe's model."""

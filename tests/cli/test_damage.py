@@ -2,6 +2,9 @@
 
 import json
 import shutil
+import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -90,15 +93,17 @@ def test_a_path_that_is_no_run(cli: Cli, here: Path, number_run: Path, table: Pa
 
 
 def test_verbs_that_do_not_fit_say_so(cli: Cli, number_run: Path) -> None:
-    cli("generate", number_run).refused("answers, it does not create", "--model gan")
+    cli("generate", number_run).refused("answers, it does not create", "--task generate")
     cli("resume", number_run).refused("is finished", "deepwright train")
     cli("attack", number_run, "--epsilon", "7").refused("7.0 is not in the range")
 
 
 def test_a_run_without_weights_says_how_to_go_on(cli: Cli, here: Path, number_run: Path, table: Path) -> None:
     (number_run / "weights.safetensors").unlink()
+    assert cli("predict", number_run, table).code == 0, "the best network of its checkpoint answers"
+    shutil.rmtree(number_run / "checkpoints")
     for verb in (("predict", number_run, table), ("evaluate", number_run), ("report", number_run)):
-        cli(*verb).refused("has no weights yet. Go on with: deepwright resume")
+        cli(*verb).refused("has no weights yet", "Go on with: deepwright resume")
     assert "unfinished" in cli("runs").out
 
 
@@ -130,3 +135,21 @@ def test_a_run_that_is_fine_says_nothing(number_run: Path) -> None:
     Run.load(number_run)
     with pytest.raises(RunError):
         Run.load(number_run.parent)
+
+
+def test_a_run_that_another_process_trains_is_left_to_it(cli: Cli, number_run: Path, table: Path) -> None:
+    script = "import sys; from pathlib import Path; from deepwright.core.lock import locked\n"
+    script += (
+        "with locked(Path(sys.argv[1]), 'deepwright resume runs/flats-1'): print('held', flush=True); sys.stdin.read()"
+    )
+    words = [sys.executable, "-c", script, str(number_run)]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout
+        assert other.stdout.readline() == "held\n"
+        who = f"is in use by process {other.pid} on {socket.gethostname()} since 20"
+        cli("resume", number_run).refused(
+            who, "(deepwright resume runs/flats-1)", "Wait for it, or stop that process first."
+        )
+        assert cli("predict", number_run, table).code == 0, "who only reads needs no lock"
+        other.communicate("")
+    cli("resume", number_run).refused("is finished")

@@ -1,6 +1,7 @@
 """Ctrl-C: nothing is lost, exit code 130, and a sentence that says how to go on."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 
 from deepwright import api
 from deepwright.run import Run
+from deepwright.training.checkpoint import Checkpoints
 from deepwright.training.events import Saved, Stepped
 from deepwright.verbs import session
 from tests.cli.conftest import Cli
@@ -67,7 +69,9 @@ def test_ctrl_c_while_reading(cli: Cli, here: Path, table: Path, monkeypatch: py
 
     monkeypatch.setattr("deepwright.preparation.open_source", read)
     said = cli("train", table, *WORDS, "--quiet")
-    assert (said.code, said.out, said.err) == (130, "", "Stopped before training began; nothing was written.\n")
+    assert (said.code, said.out) == (130, "")
+    assert said.err.startswith("Stopped before training began; nothing was kept. Begin again with: deepwright ")
+    assert said.err.count("\n") == 1
     assert not Path("runs").exists()
 
 
@@ -79,8 +83,64 @@ def test_ctrl_c_while_baselines_learn(cli: Cli, here: Path, table: Path, monkeyp
         patch.setattr("deepwright.verbs.complete.Evaluate", learn)
         said = cli("train", table, "--target", "y", "--budget", "5steps", "--quiet")
     assert said.code == 130
-    assert said.err == "Stopped after training; the network is kept. Its figures: deepwright evaluate runs/flats-1\n"
+    sentence = "Stopped after training; the network is kept. Its figures and report: deepwright resume runs/flats-1\n"
+    assert said.err == sentence
     assert cli("evaluate", "runs/flats-1", "--quiet").code == 0
+    assert cli("resume", "runs/flats-1", "--quiet").code == 0
+    assert Path("runs/flats-1/report.html").exists()
+
+
+def test_ctrl_c_in_the_last_step_is_heard(cli: Cli, here: Path, table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    interrupting(monkeypatch, 5)
+    said = cli("train", table, "--target", "y", "--budget", "5steps", "--quiet")
+    sentence = (
+        "Stopped after the last step; the network is kept. Its figures and report: deepwright resume runs/flats-1\n"
+    )
+    assert (said.code, said.err) == (130, sentence)
+    assert Run.load("runs/flats-1").state == "finished"
+
+
+def test_ctrl_c_before_the_person_is_told_of_the_run_leaves_none(
+    cli: Cli, here: Path, table: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = Run.create
+
+    def create(*arguments: Any) -> Run:
+        made(*arguments)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Run, "create", create)
+    said = cli("train", table, *WORDS, "--quiet")
+    assert (said.code, "nothing was kept" in said.err) == (130, True)
+    assert list(Path("runs").iterdir()) == []
+
+
+def test_a_killed_run_answers_with_the_best_network_of_its_checkpoint(
+    cli: Cli, here: Path, table: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("train", table, *WORDS, "--set", "train.checkpoint_seconds=1e-6", "--set", "train.inside_epochs=true")
+    with monkeypatch.context() as patch:
+        patch.setattr("deepwright.training.loop.SAVE_SHARE", 0)
+        interrupting(patch, 200, times=2)
+        cli(*words, "--quiet")
+    run = Path("runs/flats-1")
+    assert not (run / "weights.safetensors").exists(), "the second one leaves no time for it"
+    said = cli("predict", run, table)
+    assert said.code == 0, said.err
+    assert "Warning: Training has not come to its end (step " in said.err
+    assert "of 4000): this is the best network so far. Go on with: deepwright resume runs/flats-1" in said.err
+    assert "Training has not come to its end" in cli("evaluate", run, "--no-baselines").out
+    assert cli("report", run).code == 0
+    best = Run.load(run).network.state_dict()
+    newest = Checkpoints(run / "checkpoints").latest()
+    assert newest is not None
+    kept = newest.under("best")
+    assert all(best[name].equal(value) for name, value in kept.items())
+    shutil.rmtree(run / "checkpoints")
+    for verb in (("predict", run, table), ("evaluate", run), ("report", run)):
+        cli(*verb).refused(
+            "has no weights yet", "no checkpoint holds a network that was validated", "deepwright resume"
+        )
 
 
 def test_an_interrupt_in_python_returns_the_best_network_so_far(

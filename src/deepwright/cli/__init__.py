@@ -4,12 +4,23 @@
 def main() -> None:
     """Entry point of `deepwright` and `dw`."""
     import gc
+    import signal
+    import sys
+
+    from deepwright.cli.stopping import stoppable
 
     gc.set_threshold(
         20_000, 50, 100
     )  # imports make many lasting objects; looking through them again and again costs 0.1 s
-    from deepwright.cli.main import run
+    code = stoppable(_command)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # the last moments belong to the interpreter
+    sys.exit(code)
+
+
+def _command() -> int:
+    from deepwright.cli.main import command
     from deepwright.core.waiting import wait_asleep
 
     wait_asleep()
-    run()
+    return command()

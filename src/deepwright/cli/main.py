@@ -12,9 +12,10 @@ import click
 from deepwright import __version__
 from deepwright.cli.commands import answer, data, question, training, tuning
 from deepwright.cli.options import readable
+from deepwright.cli.stopping import CODE, asked, say, stoppable
 from deepwright.core.errors import DeepwrightError, Interrupted, did_you_mean
 
-__all__ = ["group", "run"]
+__all__ = ["command", "group", "run"]
 
 
 class _Group(click.Group):
@@ -46,10 +47,15 @@ for command in (first, *training.COMMANDS, *tuning.COMMANDS, *answer.COMMANDS, *
     group.add_command(command)
 
 
+def command(arguments: list[str] | None = None) -> int:
+    """Run the command line; its exit code."""
+    words = sys.argv[1:] if arguments is None else arguments
+    return _guarded(lambda: group.main(readable(words), "deepwright", standalone_mode=False), "--debug" in words)
+
+
 def run(arguments: list[str] | None = None) -> None:
     """Run the command line and exit."""
-    words = sys.argv[1:] if arguments is None else arguments
-    sys.exit(_guarded(lambda: group.main(readable(words), "deepwright", standalone_mode=False), "--debug" in words))
+    sys.exit(stoppable(lambda: command(arguments)))
 
 
 def _guarded(call: Callable[[], Any], debug: bool) -> int:
@@ -65,10 +71,17 @@ def _guarded(call: Callable[[], Any], debug: bool) -> int:
     except BrokenPipeError:
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  the reader has gone; nothing more is said
         return 0
+    except Interrupted as stop:
+        say(str(stop))
+        return CODE
     except (click.Abort, KeyboardInterrupt):
-        click.echo("Stopped.", err=True)
-        return 130
+        if asked():
+            raise
+        say("Stopped.")
+        return CODE
     except Exception as error:
+        if asked():
+            raise  # it is what others have made of the interrupt
         if debug:
             traceback.print_exc()
         code, text = _told(error)
@@ -86,7 +99,7 @@ def _told(error: Exception) -> tuple[int, str]:
     if isinstance(error, click.ClickException):
         return 2, f"Error: {error.format_message()}"
     if isinstance(error, DeepwrightError):
-        return error.exit_code, f"{error}" if isinstance(error, Interrupted) else f"Error: {error}"
+        return error.exit_code, f"Error: {error}"
     if isinstance(error, MemoryError):
         return 2, "Error: The memory is not enough. Try fewer rows, smaller pictures, or --set train.batch=…"
     if isinstance(error, OSError) and error.errno in _PLACES:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from deepwright.training.tensor_files import read_tensors, write_tensors
 
-__all__ = ["Checkpoint", "Checkpoints", "paths"]
+__all__ = ["Checkpoint", "Checkpoints", "best_so_far", "paths"]
 
 _NAME = re.compile(r"step-(\d+)\.safetensors$")
 
@@ -88,3 +88,21 @@ class Checkpoints:
         """Newest first."""
         found = (_NAME.match(path.name) for path in self._folder.glob("step-*.safetensors"))
         return sorted((int(match[1]) for match in found if match), reverse=True)
+
+
+def best_so_far(folder: Path, judged: bool) -> dict[str, Tensor]:
+    """The weights to answer with while a training has not come to its end, from its newest whole checkpoint.
+
+    Args:
+        folder: of the run. judged: validation says which were best; otherwise the newest count, averaged where they are.
+
+    Returns:
+        {} where there is no checkpoint, or no validation was before it.
+    """
+    newest = Checkpoints(folder / "checkpoints").latest()
+    if newest is None:
+        return {}
+    if judged:
+        return newest.under("best")
+    weights, moving = newest.under("weights"), newest.under("average")
+    return moving if moving.keys() == weights.keys() else weights

@@ -161,7 +161,7 @@ def answer_rows(run: "Run", table: Table, rows: np.ndarray) -> Answered:
 
 def _told(run: "Run", answered: Answered, split: str) -> list[str]:
     """What a person has to know about new rows: those left out, and cells that are not what they were in training."""
-    notes = []
+    notes = [] if run.remark is None else [run.remark]
     if answered.left:
         many = "1 row was" if answered.left == 1 else f"{answered.left} rows were"
         notes.append(f"{many} left out: the target is empty there, or one that was not in the training data.")

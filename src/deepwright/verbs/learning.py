@@ -45,6 +45,8 @@ def learning_report(run: "Run") -> Report:
             )
         )
         blocks.append(Headline("network", run.recipe.model.kind, plural(parameters, "weight")))
+    if run.remark is not None:
+        blocks.append(Text(run.remark, "warning"))
     blocks.append(_rows(run))
     if chosen is not None:
         blocks.append(Text(Chosen(**{name: value for name, value in chosen.items() if name != "event"}).text))

@@ -35,12 +35,14 @@ def predict(
     if run.task is None:
         raise Refused(f"The run {run.name} has no target, so there is nothing to predict.")
     table = run.open(source)
-    parts = []
+    network, parts = run.network, []
+    if run.remark is not None:
+        tell(run.remark)
     for raw, batch in run.batches(table):
         if not parts:
             for text in new_data_notes(run, table, raw):
                 tell(text)
-        said = run.task.decode(answer_batch(run.network, run.task, batch))
+        said = run.task.decode(answer_batch(network, run.task, batch))
         front = raw if with_inputs else raw.select([] if run.examples is None else [run.examples.id])
         twice = [name for name in said.columns if name in front.columns]
         if twice:

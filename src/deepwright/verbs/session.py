@@ -25,6 +25,7 @@ from deepwright.training.journal import Journal
 from deepwright.training.loop import Trainer
 from deepwright.training.pace import Pace, Segment
 from deepwright.training.step import native_half
+from deepwright.training.stopping import interrupts
 from deepwright.training.threads import computing
 from deepwright.verbs.planning import decide, precisions_of
 from deepwright.verbs.probe import SECONDS, Probed, probe
@@ -205,6 +206,8 @@ class Session:
         copies = lambda precision: self._copy(at_hand[0], precision)  # noqa: E731
         choices, planned = decide(self.settings, self._half(network), rows, pace, self.ranks, copies, resized)
         self._tell(planned)
+        if self.ranks.rank == 0:
+            self.journal.sync()  # else a power cut could leave the recipe that follows from the plan without the plan
         self._settle(choices)
         return at_hand[0], choices
 
@@ -265,17 +268,22 @@ class Session:
 
     def _trained(self, trainer: Trainer) -> Run:
         reason = "budget"
-        try:
-            for event in _finite(trainer.run()):
-                self._tell(event)
-                if isinstance(event, Stopped):
-                    reason = event.reason
-        except TrainingError as error:
-            raise self._given_up(trainer, error) from error
-        self._finish(trainer)
+        with interrupts() as asked:  # until what was learnt is kept; a second one does not wait for that
+            try:
+                for event in _finite(trainer.run()):
+                    self._tell(event)
+                    if isinstance(event, Stopped):
+                        reason = event.reason
+            except TrainingError as error:
+                raise self._given_up(trainer, error) from error
+            self._finish(trainer)
         if reason == "interrupted":
             raise Interrupted(
                 f"Stopped at step {trainer.step} of {trainer.pace.total}; nothing is lost. Go on with: deepwright resume {self.run.folder}"
+            )
+        if asked.is_set():
+            raise Interrupted(
+                f"Stopped after the last step; the network is kept. Its figures and report: deepwright resume {self.run.folder}"
             )
         return self.run
 

@@ -49,9 +49,8 @@ def train(
     prepared = ready(draft, source, test, watch)
     with ExitStack() as held:
         ranks = held.enter_context(joined())
-        run = _new_run(prepared, out, command, ranks, held)
         watch = watch if ranks.rank == 0 else Watch()
-        watch.run(run)
+        run = _new_run(prepared, out, command, ranks, held, watch)
         held.enter_context(_resumable(run))
         watch, tracking = held.enter_context(tracked(run, watch, ranks))
         run = Session(run, prepared.packed, pick_device(), watch, ranks).start(began)
@@ -112,15 +111,18 @@ def check_fit(prepared: Prepared) -> None:
         )
 
 
-def _new_run(prepared: Prepared, out: Path, command: str, ranks: Ranks, held: ExitStack) -> Run:
-    """The first rank makes the folder and holds it, the others open it."""
+def _new_run(prepared: Prepared, out: Path, command: str, ranks: Ranks, held: ExitStack, watch: Watch) -> Run:
+    """The first rank makes the folder and holds it, the others open it; a run that the person is not told of is none."""
     name = ""
     if ranks.rank == 0:
         folder = new_folder(out, Path(prepared.data.table.origin.split(".")[0] or "run").name)
-        held.enter_context(locked(folder, command))
-        circumstances = environment(prepared.data.table, prepared.task, prepared.recipe.seed, pick_device(), command)
         with _whole_or_gone(folder):
+            held.enter_context(locked(folder, command))
+            circumstances = environment(
+                prepared.data.table, prepared.task, prepared.recipe.seed, pick_device(), command
+            )
             run = Run.create(folder, prepared, circumstances)
+            watch.run(run)
         name = folder.name
     name = ranks.word(name)
     return run if ranks.rank == 0 else Run.load(out / name)

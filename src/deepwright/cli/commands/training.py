@@ -19,6 +19,7 @@ from deepwright.cli.options import (
     shared,
     threads_option,
 )  # fmt: skip
+from deepwright.cli.stopping import will_say
 from deepwright.core.errors import Interrupted
 
 __all__ = ["COMMANDS", "command_line", "short"]
@@ -44,7 +45,12 @@ def train(source: str, shared: Shared, **flags: Any) -> None:
     from deepwright.verbs.train import train as work
 
     out = Path(shared.out or "runs")
-    _work(shared, lambda watch, then: work(draft, out=out, watch=watch, began=0.0, command=command_line(), then=then))
+    again = f"Stopped before training began; nothing was kept. Begin again with: {command_line()}"
+    _work(
+        shared,
+        lambda watch, then: work(draft, out=out, watch=watch, began=0.0, command=command_line(), then=then),
+        again,
+    )
 
 
 @click.command()
@@ -71,6 +77,7 @@ def resume(run: str, data: str | None, threads: Any, shared: Shared) -> None:
         lambda watch, then: work(
             Path(run), source=data, watch=watch, command=command_line(), then=then, threads=threads
         ),
+        f"Stopped; what was saved is kept. Go on with: deepwright resume {run}",
     )
 
 
@@ -99,8 +106,12 @@ def command_line() -> str:
     return shlex.join(["deepwright", *readable(sys.argv[1:])])
 
 
-def _work(shared: Shared, work: Any) -> None:
-    """Train with progress, then evaluate, report and say what to do next."""
+def _work(shared: Shared, work: Any, again: str) -> None:
+    """Train with progress, then evaluate, report and say what to do next.
+
+    Args:
+        again: what is said when it is stopped before there is a run.
+    """
     from deepwright.cli.progress import Progress
     from deepwright.verbs.complete import complete
     from deepwright.verbs.train import Watch
@@ -117,11 +128,12 @@ def _work(shared: Shared, work: Any) -> None:
         progress.tell("comparing with baselines")
         made.extend(complete(run))
 
+    will_say(lambda: _how_to_go_on(known, again))
     with Progress(shared.quiet or follower) as progress:
         try:
             run = work(Watch(progress.event, progress.tell, told, progress.warn), then)
         except KeyboardInterrupt as error:
-            raise Interrupted(_how_to_go_on(known)) from error
+            raise Interrupted(_how_to_go_on(known, again)) from error
     if follower:
         return
     report, page = made
@@ -137,14 +149,17 @@ def _work(shared: Shared, work: Any) -> None:
             emit(f"Next:   deepwright generate {run.folder} -n 64\n")
 
 
-def _how_to_go_on(known: list[Any]) -> str:
+def _how_to_go_on(known: list[Any], again: str) -> str:
     """What is left after an interrupt outside the steps of training, or after a second one."""
-    if not known:
-        return "Stopped before training began; nothing was written."
-    folder = known[0].folder
-    if known[0].state == "finished":
-        return f"Stopped after training; the network is kept. Its figures: deepwright evaluate {folder}"
-    return f"Stopped; what was saved is kept. Go on with: deepwright resume {folder}"
+    if not known or not (known[0].folder / "recipe.yaml").exists():
+        return again
+    run = known[0]
+    events = run.events()
+    if events and events[-1]["event"] == "completed":
+        return f"Stopped, but all was done: {run.folder / 'report.html'}"
+    if run.state_after(events) == "finished":
+        return f"Stopped after training; the network is kept. Its figures and report: deepwright resume {run.folder}"
+    return f"Stopped; what was saved is kept. Go on with: deepwright resume {run.folder}"
 
 
 def short(report: Any) -> Any:

@@ -7,6 +7,7 @@ import click
 
 from deepwright.cli.commands.training import command_line, short
 from deepwright.cli.options import Shared, Whole, as_json, build_draft, data_options, emit, shared
+from deepwright.cli.stopping import will_say
 from deepwright.core.errors import Interrupted
 
 __all__ = ["COMMANDS", "go_on"]
@@ -66,14 +67,18 @@ def _work(shared: Shared, work: Any) -> None:
     from deepwright.verbs.tune.settings import TuneWatch
 
     folders: list[Path] = []
+
+    def how_to_go_on() -> str:
+        if folders and is_tune(folders[0]):
+            return f"Stopped; finished trials are kept. Go on with: deepwright resume {folders[0]}"
+        return "Stopped before the first trial; nothing was lost."
+
+    will_say(how_to_go_on)
     with Progress(shared.quiet) as progress:
         try:
             tuned = work(TuneWatch(progress.tell, progress.line, progress.findings, progress.standing, folders.append))
         except KeyboardInterrupt as error:
-            text = "Stopped before the first trial; nothing was lost."
-            if folders and is_tune(folders[0]):
-                text = f"Stopped; finished trials are kept. Go on with: deepwright resume {folders[0]}"
-            raise Interrupted(text) from error
+            raise Interrupted(how_to_go_on()) from error
     if shared.json:
         emit(as_json(tuned.report.data))
         return

@@ -128,7 +128,7 @@ class _Worker:
                 if run.state != "finished":
                     Session(run, base.packed, pick_device(), Watch(event=event), Ranks()).go_on()
             except Interrupted:
-                state = "interrupted"
+                state = run.state
         self._wire.tell(told="trained", state=state)
 
 
