@@ -2,9 +2,10 @@
 
     python -m tests.crash --kills 200 [--family mlp] [--fresh]
 
-Half of the kills come at any time, half at a call to the disk, in the middle of a write where it is one; resumed trainings
-are killed again. Settings of the objective take turns. Finished kills are kept under tests/crash/.cache, by the hash of
-the sources, so that a run that was stopped goes on.
+A third of the kills come at any time, a third at a call to the disk, in the middle of a write where it is one, a third in a
+phase of the work that is drawn; resumed trainings are killed again. Settings of the objective and situations (averages,
+accumulated gradients, a roll-back, other threads) take turns. Finished kills are kept under tests/crash/.cache, by the
+hash of the sources, so that a run that was stopped goes on.
 """
 
 import argparse
@@ -14,17 +15,19 @@ import shutil
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.harness import ROOT, files_hash, print_machine
 
 from deepwright.cli.progress import duration
-from tests.crash.families import Family, families
-from tests.crash.lives import Reference, differences, killed, reference
+from tests.crash.families import Family, Variant, families
+from tests.crash.lives import HOW, Reference, differences, killed, reference
 from tests.crash.server import Server
 
 CACHE = Path(__file__).parent / ".cache"
+Result = tuple[list[str], list[str], float]  # phases in which it was killed, what differed, seconds computed
 
 
 class Kept:
@@ -34,21 +37,21 @@ class Kept:
         self._path = CACHE / f"{files_hash(ROOT / 'src', Path(__file__).parent)}.jsonl"
         if fresh:
             self._path.unlink(missing_ok=True)
-        self._known: dict[str, list[str]] = {}
+        self._known: dict[str, Result] = {}
         for line in self._path.read_text(encoding="utf-8").splitlines() if self._path.exists() else ():
             try:
-                name, differing = json.loads(line)
-            except ValueError:
+                name, *result = json.loads(line)
+                self._known[name] = (result[0], result[1], result[2])
+            except (ValueError, LookupError):
                 continue  # cut short when this was stopped
-            self._known[name] = differing
 
-    def get(self, name: str, work: Callable[[], list[str]]) -> list[str]:
-        """What differed, from the file or found out now."""
+    def get(self, name: str, work: Callable[[], Result]) -> Result:
+        """From the file or found out now."""
         if name not in self._known:
             self._known[name] = work()
             CACHE.mkdir(exist_ok=True)
             with open(self._path, "a", encoding="utf-8") as file:
-                file.write(json.dumps([name, self._known[name]]) + "\n")
+                file.write(json.dumps([name, *self._known[name]]) + "\n")
         return self._known[name]
 
     def has(self, name: str) -> bool:
@@ -60,27 +63,33 @@ class Bench:
 
     def __init__(self, server: Server, family: Family, scratch: Path):
         self.server, self.family, self._scratch = server, family, scratch
+        self.variants = family.variants()
         self._references: dict[str, Reference] = {}
+        self.phases: set[str] = set()
 
-    def reference(self, option: str) -> Reference:
-        if option not in self._references:
+    def reference(self, variant: Variant) -> Reference:
+        if variant.name not in self._references:
+            number = len(self._references)
             first, again = (
-                reference(self.server, self.family, option, self._scratch / f"{part}-{len(self._references)}")
+                reference(self.server, self.family, variant, self._scratch / f"{part}-{number}")
                 for part in ("first", "again")
             )
             assert not differences(again.outcome, first.outcome), "the same training twice is not the same"
-            self._references[option] = again  # all modules are loaded now: the true duration
-        return self._references[option]
+            self._references[variant.name] = again  # all modules are loaded now: the true duration
+            self.phases |= set(again.phases)
+        return self._references[variant.name]
 
-    def kill(self, number: int) -> list[str]:
+    def kill(self, number: int) -> Result:
         """Kill number so and so: always the same one, but for the time that passes."""
         chance = random.Random(f"{self.family.name} {number}")
-        option = self.family.options[number // 2 % len(self.family.options)]
-        folder = self._scratch / "kill"
+        variant, how = self.variants[number // len(HOW) % len(self.variants)], HOW[number % len(HOW)]
+        folder, before = self._scratch / "kill", self.server.cpu
         try:
-            return killed(self.server, self.reference(option), folder, chance, at_call=number % 2 == 1)[1]
+            known, before = self.reference(variant), self.server.cpu
+            phases, differing = killed(self.server, known, folder, chance, how)
+            return phases, [f"{variant.name}, by {how}: {one}" for one in differing], self.server.cpu - before
         except AssertionError as error:
-            return [str(error)]
+            return [], [f"{variant.name}, by {how}: {error}"], self.server.cpu - before
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -90,21 +99,27 @@ def count(bench: Bench, kills: int, kept: Kept) -> bool:
     names = [f"{bench.family.name} kill {number}" for number in range(kills)]
     began, new = time.monotonic(), 0
     left = sum(not kept.has(name) for name in names)
-    bad = 0
+    bad, computed, phases = 0, 0.0, Counter[str]()
     for number, name in enumerate(names):
-        if not kept.has(name):
-            new += 1
-        differing = kept.get(name, lambda number=number: bench.kill(number))
+        new += not kept.has(name)
+        hit, differing, seconds = kept.get(name, lambda number=number: bench.kill(number))
+        phases.update(hit)
+        computed += seconds
         if differing:
             bad += 1
             print(f"\n{name} differs:\n  " + "\n  ".join(differing[:10]), flush=True)
-        taken = time.monotonic() - began
-        eta = taken / max(1, new) * (left - new)
+        eta = (time.monotonic() - began) / max(1, new) * (left - new)
         told = f"\r{bench.family.name}: {number + 1} of {kills} kills, {bad} differ, {duration(eta)} left    "
         print(told, end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
     taken = duration(time.monotonic() - began)
-    print(f"{bench.family.name}: {kills - bad} of {kills} bit-identical ({new} kills in {taken})", flush=True)
+    print(f"{bench.family.name}: killed {sum(phases.values())} times, in these phases:")
+    for phase, times in phases.most_common():
+        print(f"  {phase:22}{times:5} {'#' * round(60 * times / max(phases.values()))}")
+    missed = bench.phases - set(phases)
+    print(f"  never killed in: {', '.join(sorted(missed)) or 'none of its phases'}")
+    print(f"{bench.family.name}: {new} kills now, in {taken}; all of them computed {computed:.0f} s")
+    print(f"{bench.family.name}: {kills - bad} of {kills} bit-identical", flush=True)
     return bad == 0
 
 

@@ -23,4 +23,4 @@ def mlp(crash_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Refer
     """An uninterrupted training of the family that costs least."""
     known = family("mlp", "supervised")
     assert known is not None
-    return reference(crash_server, known, known.options[0], tmp_path_factory.mktemp("mlp") / "whole")
+    return reference(crash_server, known, known.variants()[0], tmp_path_factory.mktemp("mlp") / "whole")

@@ -11,16 +11,30 @@ import yaml
 
 from deepwright import registries
 from deepwright.core.errors import InputError
+from deepwright.draft import Draft
 from deepwright.recipe import plain
+from deepwright.verbs.train import ready
+from tests.crash.situations import Situation, situations
 from tests.matrix import cells
 from tests.matrix.cells import Cell
 
-__all__ = ["Family", "families", "family", "pairs", "why_not"]
+__all__ = ["Family", "Variant", "families", "family", "pairs", "why_not"]
 
 SETTINGS: dict[str, Any] = {
-    "train.budget": "10steps", "train.batch": 16, "train.checkpoint_seconds": 1e-9, "train.ema": 0.9,
-    "train.early_stopping": {"patience": 4},
+    "train.budget": "10steps", "train.batch": 16, "train.checkpoint_seconds": 1e-9, "train.early_stopping": {"patience": 4},
 }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Variant:
+    """How a family is trained: a name of the objective's settings (`cells.objectives`), and a situation."""
+
+    option: str
+    situation: Situation
+
+    @property
+    def name(self) -> str:
+        return f"{self.option}, {self.situation.name}"
 
 
 @dataclass(frozen=True)
@@ -37,15 +51,38 @@ class Family:
     def name(self) -> str:
         return f"{self.model}-{self.objective}"
 
-    def write(self, folder: Path, option: str) -> Path:
+    @cache  # noqa: B019  there are few families
+    def variants(self) -> list[Variant]:
+        """Every option and every situation that is not refused, each at least once."""
+        fit = [one for one in situations() if self._refusal(Variant(self.options[0], one)) is None]
+        count = max(len(fit), len(self.options))
+        return [Variant(self.options[k % len(self.options)], fit[k % len(fit)]) for k in range(count)]
+
+    def _refusal(self, variant: Variant) -> InputError | None:
+        """Why it cannot be trained so."""
+        try:
+            ready(self.draft(variant), cells.table(self._cell(variant)))
+        except InputError as error:
+            return error
+        return None
+
+    def _cell(self, variant: Variant) -> Cell:
+        return Cell(self.inputs, self.target, self.model, variant.option, cells.PREDICT)
+
+    def draft(self, variant: Variant) -> Draft:
+        """The recipe without its data."""
+        made = cells.draft(self._cell(variant))
+        for name, value in {**SETTINGS, **variant.situation.settings}.items():
+            made.put(tuple(name.split(".")), value, "the crash tests")
+        return made
+
+    def write(self, folder: Path, variant: Variant) -> Path:
         """The recipe of a training in a folder, and its data."""
-        cell = Cell(self.inputs, self.target, self.model, option, cells.PREDICT)
         folder.mkdir(parents=True, exist_ok=True)
         source = folder / "data.parquet"
-        cells.table(cell).write_parquet(source)
-        draft = cells.draft(cell)
-        for name, value in {**SETTINGS, "data.source": str(source)}.items():
-            draft.put(tuple(name.split(".")), value, "the crash tests")
+        cells.table(self._cell(variant)).write_parquet(source)
+        draft = self.draft(variant)
+        draft.put(("data", "source"), str(source), "the crash tests")
         path = folder / "recipe.yaml"
         path.write_text(yaml.safe_dump(plain(draft.value), allow_unicode=True), encoding="utf-8")
         return path

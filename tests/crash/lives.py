@@ -13,24 +13,66 @@ from deepwright.training.events import LIFE
 from deepwright.training.journal import Journal
 from deepwright.training.tensor_files import read_tensors
 from tests.crash.disk import Plan
-from tests.crash.families import Family
-from tests.crash.server import Lived, Server
+from tests.crash.families import Family, Variant
+from tests.crash.server import Harm, Lived, Server
 
-__all__ = ["Reference", "differences", "end", "killed", "next_words", "outcome", "reference"]
+__all__ = ["HOW", "Reference", "differences", "killed", "next_words", "outcome", "reference"]
 
 TIMES = ("seconds", "eta_seconds", "step_seconds", "began")
 MOST = 4  # kills in a row of one run
+HOW = ("time", "call", "phase")
 
 
 @dataclass(frozen=True)
 class Reference:
-    """An uninterrupted training: what came out, how long it took, which calls changed the disk."""
+    """An uninterrupted training: what came out, how long it took in each phase, which calls changed the disk."""
 
     family: Family
-    option: str
+    variant: Variant
     outcome: Mapping[str, Any]
     seconds: float
+    phases: Mapping[str, tuple[int, float]]
     calls: list[list[Any]]
+
+    def write(self, folder: Path) -> None:
+        """Recipe and data for another life, and a folder for runs that is there already."""
+        self.family.write(folder, self.variant)
+        (folder / "runs").mkdir()
+
+    def live(self, server: Server, words: list[str], folder: Path, harm: Harm | None = None, plan: Plan | None = None,
+             largest: int | None = None) -> Lived:  # fmt: skip
+        """One life.
+
+        Raises:
+            AssertionError: it ended otherwise than by its harm or as it should.
+        """
+        situation = self.variant.situation
+        lived = server.run(words, folder, harm, plan, largest, situation.name)
+        assert "Traceback" not in lived.err, lived.err
+        return lived
+
+    def fine(self, lived: Lived) -> bool:
+        """Whether a life came to its own end, and to no other than it should."""
+        return lived.code in (0, self.variant.situation.code)
+
+    def end(self, server: Server, folder: Path) -> Lived | None:
+        """Let a training come to its end; the last life, None where nothing was left to do.
+
+        Raises:
+            AssertionError: it does not.
+        """
+        lived = None
+        for _ in range(
+            2
+        ):  # a training that is given up leaves figures and report to the next life, if it has any weights
+            words = next_words(folder)
+            if words is None:
+                break
+            lived = self.live(server, words, folder)
+            assert self.fine(lived), f"{' '.join(words)} ended with {lived.code}: {lived.err}"
+        given_up = lived is not None and lived.code != 0
+        assert given_up or next_words(folder) is None, f"something is left to do: {lived and lived.err}"
+        return lived
 
 
 def next_words(folder: Path) -> list[str] | None:
@@ -43,61 +85,53 @@ def next_words(folder: Path) -> list[str] | None:
     return None if done else ["resume", str(runs[0].relative_to(folder))]
 
 
-def end(server: Server, folder: Path) -> Lived | None:
-    """Let a training come to its end; the last life, None where nothing was left to do.
-
-    Raises:
-        AssertionError: it does not.
-    """
-    words = next_words(folder)
-    if words is None:
-        return None
-    lived = server.run(words, folder)
-    assert lived.code == 0, f"{' '.join(words)} ended with {lived.code}: {lived.err}"
-    assert next_words(folder) is None, f"something is left to do: {lived.err}"
-    return lived
-
-
-def reference(server: Server, family: Family, option: str, folder: Path) -> Reference:
+def reference(server: Server, family: Family, variant: Variant, folder: Path) -> Reference:
     """Train once without any harm."""
-    family.write(folder, option)
-    (folder / "runs").mkdir()
+    unknown = Reference(family, variant, {}, 0.0, {}, [])
+    unknown.write(folder)
     plan = Plan(str(folder / "runs"), record=str(folder / "calls"))
-    lived = server.run(["train", "recipe.yaml"], folder, plan=plan)
-    assert lived.code == 0, lived.err
+    lived = unknown.live(server, ["train", "recipe.yaml"], folder, plan=plan)
+    assert lived.code == variant.situation.code, lived.err
+    unknown.end(server, folder)
     calls = [json.loads(line) for line in (folder / "calls").read_text(encoding="utf-8").splitlines()]
-    return Reference(family, option, outcome(folder), lived.seconds, calls)
+    return Reference(family, variant, outcome(folder), lived.seconds, lived.phases, calls)
+
+
+def aimed(known: Reference, chance: random.Random) -> Harm:
+    """SIGKILL in some phase: each is as likely, however short it is; at any moment of it."""
+    phase = chance.choice(sorted(known.phases))
+    times, seconds = known.phases[phase]
+    return Harm(chance.uniform(0.0, 1.2 * seconds / times), phase, chance.randint(1, times))
 
 
 def killed(
-    server: Server, known: Reference, folder: Path, chance: random.Random, at_call: bool
-) -> tuple[int, list[str]]:
+    server: Server, known: Reference, folder: Path, chance: random.Random, how: str
+) -> tuple[list[str], list[str]]:
     """Kill a training, resume it, perhaps kill that too, and so on to the end.
 
     Args:
-        at_call: kill at a call to the disk (a write is left half done) instead of at any time.
+        how: "time": at any time; "call": at a call to the disk (a write is left half done); "phase": see `aimed`.
 
     Returns:
-        How often it was killed, and what differs from the uninterrupted training.
+        In which phases it was killed, and what differs from the uninterrupted training.
     """
-    known.family.write(folder, known.option)
-    (folder / "runs").mkdir()
-    kills = 0
-    while kills < MOST and (words := next_words(folder)) is not None and (kills == 0 or chance.random() < 0.4):
-        plan, after = None, None
-        if at_call:
+    known.write(folder)
+    phases: list[str] = []
+    while len(phases) < MOST and (words := next_words(folder)) is not None and (not phases or chance.random() < 0.4):
+        harm = plan = None
+        if how == "call":
             plan = Plan(str(folder / "runs"), kill=chance.randrange(len(known.calls)))
         else:
-            after = chance.uniform(0.0, known.seconds)
-        lived = server.run(words, folder, after, plan)
-        assert lived.killed or lived.code == 0, f"{' '.join(words)} ended with {lived.code}: {lived.err}"
+            harm = aimed(known, chance) if how == "phase" else Harm(chance.uniform(0.0, known.seconds))
+        lived = known.live(server, words, folder, harm, plan)
+        assert lived.killed or known.fine(lived), f"{' '.join(words)} ended with {lived.code}: {lived.err}"
         if lived.killed:
-            kills += 1
-        elif kills == 0:  # it was done sooner than the knell: once more
+            phases.append(lived.phase)
+        elif not phases:  # it was done sooner than the knell: once more
             shutil.rmtree(folder / "runs")
             (folder / "runs").mkdir()
-    end(server, folder)
-    return kills, differences(outcome(folder), known.outcome)
+    known.end(server, folder)
+    return phases, differences(outcome(folder), known.outcome)
 
 
 def outcome(folder: Path) -> dict[str, Any]:
@@ -108,8 +142,10 @@ def outcome(folder: Path) -> dict[str, Any]:
     digests = {f"checkpoint {name}": _digest(value) for name, value in tensors.items()}
     stored = {name: value for name, value in values["values"].items() if name != "lines"}
     events = [event for event in Journal(run).read() if event["event"] not in LIFE]
+    weights = run / "weights.safetensors"
+    kept = hashlib.sha256(weights.read_bytes()).hexdigest() if weights.exists() else "none"
     found = {
-        "weights": hashlib.sha256((run / "weights.safetensors").read_bytes()).hexdigest(), **digests,
+        "weights": kept, **digests,
         "checkpoint values": _timeless(stored), "task": json.loads((run / "task.json").read_text()),
         "events": _timeless(events), "left": _left(folder, run),
     }  # fmt: skip

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.crash.disk import CHANGES, Plan
-from tests.crash.lives import Reference, differences, end, next_words, outcome
+from tests.crash.lives import Reference, differences, next_words, outcome
 from tests.crash.server import Server
 
 SENTENCES = {
@@ -20,15 +20,13 @@ def refused(
     server: Server, mlp: Reference, folder: Path, number: int, plan: Plan | None, largest: int | None = None
 ) -> bool:
     """Train on a disk that refuses; whether it did. What is left must be what a crash may leave."""
-    mlp.family.write(folder, mlp.option)
-    (folder / "runs").mkdir()
-    lived = server.run(["train", "recipe.yaml"], folder, plan=plan, largest=largest)
+    mlp.write(folder)
+    lived = mlp.live(server, ["train", "recipe.yaml"], folder, plan=plan, largest=largest)
     if lived.code == 0:
         return False
     assert lived.code == 2, (lived.code, lived.err)
     (sentence,) = [line for line in lived.err.splitlines() if line.startswith("Error: ")]
     assert SENTENCES[number] in sentence, sentence
-    assert "Traceback" not in lived.err
     words = next_words(folder)
     assert words is None or words[0] == "train" or f"deepwright resume {words[1]}" in sentence, sentence
     return True
@@ -38,7 +36,7 @@ def gone_on(server: Server, mlp: Reference, folder: Path, refuse: int, number: i
     """Train on a disk that refuses from a call on; with room again, come to the same."""
     plan = Plan(str(folder / "runs"), refuse=refuse, number=number)
     told = refused(server, mlp, folder, number, plan)
-    end(server, folder)
+    mlp.end(server, folder)
     assert not differences(outcome(folder), mlp.outcome), f"{errno.errorcode[number]} from call {refuse} on"
     hit = any(call[0] in CHANGES[number] for call in mlp.calls[refuse:])
     assert told or not hit, f"{errno.errorcode[number]} from call {refuse} on went unnoticed"
@@ -62,5 +60,5 @@ def test_files_may_not_grow(crash_server: Server, mlp: Reference, tmp_path: Path
     """The limit of the system itself (RLIMIT_FSIZE): the first checkpoint does not fit."""
     assert refused(crash_server, mlp, tmp_path, errno.EFBIG, None, largest=20_000)
     assert next_words(tmp_path) is not None
-    end(crash_server, tmp_path)
+    mlp.end(crash_server, tmp_path)
     assert not differences(outcome(tmp_path), mlp.outcome)

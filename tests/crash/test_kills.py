@@ -11,6 +11,7 @@ from deepwright.testing.settings import check_sentence
 from tests.crash.families import families, family, pairs, why_not
 from tests.crash.lives import killed, reference
 from tests.crash.server import Server
+from tests.crash.situations import situations
 
 
 @pytest.mark.parametrize(("model", "objective"), pairs())
@@ -21,14 +22,22 @@ def test_killed_and_resumed(crash_server: Server, tmp_path: Path, model: str, ob
         assert isinstance(reason, InputError)
         check_sentence(reason)
         return
-    known = reference(crash_server, found, found.options[0], tmp_path / "whole")
+    variants = found.variants()
     chance = random.Random(f"{model} {objective}")
-    for number in range(2):
-        _, differing = killed(crash_server, known, tmp_path / str(number), chance, at_call=number % 2 == 1)
-        assert not differing, "\n".join(differing)
+    known = reference(crash_server, found, chance.choice(variants), tmp_path / "whole")
+    for number, how in enumerate(("call", "phase")):
+        phases, differing = killed(crash_server, known, tmp_path / str(number), chance, how)
+        assert not differing, "\n".join([f"{known.variant.name}, killed in {phases}", *differing])
 
 
 def test_every_model_and_objective_belongs_to_a_family() -> None:
     found = list(families())
     assert {one.model for one in found} == set(registries.models.kinds)
     assert {one.objective for one in found} == set(registries.objectives.kinds)
+
+
+def test_every_situation_is_one_of_some_family() -> None:
+    known = family("mlp", "supervised")
+    assert known is not None
+    assert {one.situation.name for one in known.variants()} == {one.name for one in situations()}
+    assert {one.option for one in known.variants()} == set(known.options)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.crash.lives import Reference, differences, end, outcome
+from tests.crash.lives import Reference, differences, outcome
 from tests.crash.power import HOW, after, distinct, write
 from tests.crash.server import Server
 
@@ -58,20 +58,20 @@ def test_every_file_is_written_synced_renamed_and_its_folder_synced(mlp: Referen
     assert {Path(path).name for path in others} == {"events.jsonl"}, "written in place: the journal alone"
 
 
-def test_events_are_on_the_disk_before_the_checkpoint_that_builds_on_them(mlp: Reference) -> None:
+def test_events_are_on_the_disk_before_the_file_that_builds_on_them(mlp: Reference) -> None:
+    """A checkpoint, or the recipe into which the plan was written."""
     waiting = 0
     for name, path, *more in mlp.calls:
         if path.endswith("events.jsonl"):
             waiting = 0 if name == "sync" else waiting + (name == "write")
-        if name == "replace" and "checkpoints" in more[0]:
+        if name == "replace" and ("checkpoints" in more[0] or more[0].endswith("recipe.yaml")):
             assert not waiting, f"{waiting} events before {more[0]} may be lost"
 
 
 def gone_on(server: Server, mlp: Reference, folder: Path, number: int, how: str, tree: dict[str, bytes | None]) -> None:
-    mlp.family.write(folder, mlp.option)
-    (folder / "runs").mkdir()
+    mlp.write(folder)
     write(tree, folder / "runs")
-    end(server, folder)
+    mlp.end(server, folder)
     assert not differences(outcome(folder), mlp.outcome), f"after call {number} of {len(mlp.calls)}, {how}"
 
 
