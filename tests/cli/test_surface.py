@@ -47,7 +47,7 @@ SURFACE = {
             "--mix",
             "--edit*",
         }
-        | {"--invert", "--name", "--measure", "--no-record", "--data"},
+        | {"--invert", "--name", "--judge", "--measure", "--no-record", "--data"},
     ),
     "direction": ("RUN", {"--name", "--from", "--examples", "--pca", "--sefa", "--samples"}),
     "runs": ("[FOLDER]", set()),

@@ -158,6 +158,8 @@ def test_labels_and_runs_that_do_not_fit_are_told(run: Run, judge: Run) -> None:
         Direction(label=f"{judge.folder}:brigth")(run)
     with pytest.raises(Refused, match="creates and answers nothing"):
         Direction(label=f"{run.folder}:bright")(run)
+    with pytest.raises(Refused, match="creates and answers nothing"):
+        Generate(judge=run.folder)(run)
     with pytest.raises(Refused, match="answers, it does not create"):
         Direction().check(judge)
 

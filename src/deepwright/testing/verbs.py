@@ -33,7 +33,7 @@ _SMALL: Mapping[str, Any] = {
     "rows": 8,
     "steps": 3,
     "n": 3,
-    "measure": 24,
+    "measure": 12,
     "samples": 32,
     "baselines": False,
     "restarts": 1,

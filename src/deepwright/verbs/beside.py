@@ -1,9 +1,9 @@
 """Creations beside real examples: what is measured of them, and what that means in words."""
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import polars as pl
 
 from deepwright.core.errors import DataError, RunError
 from deepwright.core.report import Block, Grid, Headline, Text
@@ -11,46 +11,90 @@ from deepwright.core.seeds import derive
 from deepwright.core.wording import interval, number
 from deepwright.data.split import PARTS
 from deepwright.fields import Fields
-from deepwright.verbs.creation.making import Maker, decode
+from deepwright.verbs.creation.making import Maker, decode, joined
+from deepwright.verbs.creation.scorers import judged_columns
 from deepwright.verbs.creation.state import State
+from deepwright.verbs.extractors import JudgeExtractor, RandomExtractor, encoded, picture_columns
+from deepwright.verbs.likeness import Likeness, likeness_blocks, picture_likeness
 from deepwright.verbs.resemblance import Interval, Resemblance, Scale, resemblance
 from deepwright.verbs.wishes import fulfils
 
 if TYPE_CHECKING:
     from deepwright.run import Run
 
-__all__ = ["copy_words", "distance_words", "figures", "judged", "measured"]
+__all__ = ["Beside", "copy_words", "distance_words", "figures", "judged", "measured"]
 
 TRAIN_ROWS = 50_000  # that creations are compared with
 FEW = 20  # rows below which nothing is measured
 SURE = 0.05
 
 
-def measured(run: "Run", state: State, most: int, wish: Fields | None = None) -> tuple[Resemblance | None, list[str]]:
+@dataclass(frozen=True)
+class Beside:
+    """What was measured, and why not where it was not."""
+
+    resemblance: Resemblance | None = None
+    likeness: Likeness | None = None
+    notes: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any] | None:
+        """Plain JSON for programs."""
+        if self.resemblance is None:
+            return None
+        return {**figures(self.resemblance), "likeness": None if self.likeness is None else self.likeness.to_dict()}
+
+    @property
+    def verdict(self) -> str:
+        found = self.resemblance
+        return "" if found is None else f"{distance_words(found)[0]} {copy_words(found)[0]}"
+
+    def blocks(self) -> list[Block]:
+        """What people see of it."""
+        blocks = [] if self.resemblance is None else judged(self.resemblance)
+        blocks += [] if self.likeness is None else likeness_blocks(self.likeness)
+        return blocks + [Text(note, "warning") for note in self.notes]
+
+
+def measured(run: "Run", state: State, most: int, wish: Fields | None = None, judge: "Run | None" = None) -> Beside:
     """Creations 0, 1, … of a state beside real examples (of the wished kind), or why not.
 
     Args:
-        most: creations and held-out examples; 0 measures nothing.
+        most: creations and held-out examples; 0 measures nothing. judge: a run that answers, whose last layer compares
+            pictures instead of random convolutions.
+
+    Raises:
+        Refused: the judge does not fit.
     """
+    columns = None if judge is None else judged_columns(run, judge)
     if not most or not state.plain:
-        return None, []
+        return Beside()
     try:
         table = run.training_data().table
     except (RunError, DataError) as error:
-        return None, [f"Nothing could be measured: {error}"]
+        return Beside(notes=(f"Nothing could be measured: {error}",))
     part = "test" if (run.parts == PARTS["test"]).any() else "validation"
     suits = fulfils(run, table, wish or {})
     held, train = (np.flatnonzero((run.parts == PARTS[name]) & suits) for name in (part, "train"))
     if min(len(held), len(train)) < FEW:
-        return None, [f"Nothing could be measured: there are only {len(held)} held-out examples."]
+        return Beside(notes=(f"Nothing could be measured: there are only {len(held)} held-out examples.",))
     order = np.random.default_rng(derive(run.recipe.seed, "held"))
     held, train = (np.sort(order.permutation(rows)[:limit]) for rows, limit in ((held, most), (train, TRAIN_ROWS)))
-    names = list(run.created)
-    known = table.take(train, names)
+    names, seed = list(run.created), run.recipe.seed
+    known, real = table.take(train, names), table.take(held, names)
     scale = Scale(run.created, known)
-    maker = Maker(run, state, wish)
-    made = pl.concat([decode(run, z) for _, z in maker.pieces(range(min(most, max(len(held), FEW))))])
-    return resemblance(scale(made), scale(table.take(held, names)), scale(known), run.recipe.seed), []
+    pieces = [z for _, z in Maker(run, state, wish).pieces(range(min(most, max(len(held), FEW))))]
+    z = {name: field for name, field in joined(pieces).items() if name in names}
+    found = resemblance(scale(decode(run, z)), scale(real), scale(known), seed)
+    if not picture_columns(run.created):
+        return Beside(found)
+    some = known[np.sort(order.permutation(known.height)[: 2 * real.height])]
+    trained = encoded(run, some)
+    extract = (
+        RandomExtractor(run.created, trained)
+        if judge is None or columns is None
+        else JudgeExtractor(run, judge, columns)
+    )
+    return Beside(found, picture_likeness(run, extract, z, encoded(run, real), trained, seed))
 
 
 def figures(measured: Resemblance) -> dict[str, Any]:

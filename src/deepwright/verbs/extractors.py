@@ -15,15 +15,26 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from deepwright.contracts import FittedFeature
+from deepwright.core.errors import Refused
+from deepwright.core.files import file_hash
 from deepwright.fields import Field, Fields
 from deepwright.spaces import Box
+from deepwright.training.frozen import frozen_statistics
 
 if TYPE_CHECKING:
     from deepwright.run import Run
 
-__all__ = ["RandomConvolutions", "picture_columns", "scaled"]
+__all__ = [
+    "Extractor",
+    "JudgeExtractor",
+    "RandomConvolutions",
+    "RandomExtractor",
+    "encoded",
+    "picture_columns",
+    "scaled",
+]
 
-_WIDTHS = (16, 32, 64)
+_WIDTHS = (8, 16, 32)
 _AT_ONCE = 256
 
 
@@ -42,7 +53,7 @@ def scaled(feature: FittedFeature, z: Tensor) -> Tensor:
 
 
 class RandomConvolutions(nn.Module):
-    """Pictures (n, H, W, C) from 0 to 1 → (n, 2 · (16 + 32 + 64)): mean and deviation of each channel of three layers.
+    """Pictures (n, H, W, C) from 0 to 1 → (n, 2 · (8 + 16 + 32)): mean and deviation of each channel of three layers.
 
     Convolutions of 3 × 3 with leaky ReLUs; the second and third layer look at halved grids. Weights are orthonormal and
     drawn from a seed of their own. Differentiable.
@@ -90,6 +101,79 @@ class RandomConvolutions(nn.Module):
         return digest.hexdigest()[:12]
 
 
+class RandomExtractor:
+    """Random convolutions of the picture columns, every column of the result on one scale learnt from training examples.
+
+    Args:
+        features: the columns that a run creates. known: training examples as `z`.
+    """
+
+    name = "random convolutions"
+
+    def __init__(self, features: Mapping[str, FittedFeature], known: Fields):
+        self._features = {name: features[name] for name in picture_columns(features)}
+        spaces = {name: feature.space for name, feature in self._features.items()}
+        self._nets = {n: RandomConvolutions(space.shape[-1]) for n, space in spaces.items() if isinstance(space, Box)}
+        raw = self._raw(known)
+        self._centre, self._deviation = raw.mean(0), float(raw.std(0).square().mean().sqrt()) or 1.0
+
+    @property
+    def hash(self) -> str:
+        return "-".join(dict.fromkeys(net.hash() for net in self._nets.values()))
+
+    def __call__(self, z: Fields) -> Tensor:
+        """(n, D) float64."""
+        return (self._raw(z) - self._centre) / self._deviation
+
+    def _raw(self, z: Fields) -> Tensor:
+        return torch.cat([columns_of(net, self._features[name], z[name]) for name, net in self._nets.items()], 1)
+
+
+class JudgeExtractor:
+    """What meets the last layer of a run that answers, a person's own classifier.
+
+    Args:
+        run: creates. judge: answers from columns that `run` creates.
+
+    Raises:
+        Refused: the judge takes other columns, or has no last linear layer.
+    """
+
+    def __init__(self, run: "Run", judge: "Run", columns: Mapping[str, str]):
+        self._run, self._judge, self._columns = run, judge, columns
+        self.name = f"the last layer of {judge.name}"
+        self.hash = file_hash(judge.folder / "weights.safetensors")[:12]
+
+    def __call__(self, z: Fields) -> Tensor:
+        count = len(next(iter(z.values())))
+        parts = []
+        for start in range(0, count, _AT_ONCE):
+            rows = {name: field[slice(start, start + _AT_ONCE)] for name, field in z.items()}
+            raw = {name: self._run.features[name].decode(field) for name, field in rows.items()}
+            stored = {
+                name: self._judge.features[name].encode(raw[ours].alias(name)) for name, ours in self._columns.items()
+            }
+            parts.append(self._last(stored))
+        return torch.cat(parts)
+
+    def _last(self, stored: Fields) -> Tensor:
+        """(n, D) the input of the last linear layer that is asked."""
+        network, met = self._judge.network, []
+        hooks = [
+            layer.register_forward_hook(lambda _, inputs, __: met.append(inputs[0].detach()))
+            for layer in network.modules() if isinstance(layer, nn.Linear)
+        ]  # fmt: skip
+        try:
+            with frozen_statistics(network), torch.inference_mode():
+                network.body(network.embed(stored))
+        finally:
+            for hook in hooks:
+                hook.remove()
+        if not met or len(met[-1]) != len(next(iter(stored.values()))):
+            raise Refused(f"The run {self._judge.name} has no last linear layer whose inputs could be compared.")
+        return met[-1].flatten(1).double().cpu()
+
+
 def encoded(run: "Run", frame: pl.DataFrame) -> Fields:
     """Raw values as the run's `z`: grids scaled and shifted, numbers as they are learnt from."""
     z = {}
@@ -105,3 +189,6 @@ def columns_of(extract: RandomConvolutions, feature: FittedFeature, z: Field) ->
     with torch.inference_mode():
         parts = [extract(scaled(feature, part)) for part in z.values.float().split(_AT_ONCE)]
     return torch.cat(parts).double()
+
+
+Extractor = RandomExtractor | JudgeExtractor

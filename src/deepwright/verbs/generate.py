@@ -19,13 +19,14 @@ from deepwright.fields import Field, Fields
 from deepwright.recipe import Names
 from deepwright.spaces import Tokens
 from deepwright.training.threads import computing, cores
-from deepwright.verbs.beside import copy_words, distance_words, figures, judged, measured
+from deepwright.verbs.beside import measured
 from deepwright.verbs.creation.files import Writer, place_of
 from deepwright.verbs.creation.inverting import inversion_of
 from deepwright.verbs.creation.labelled import label_direction
 from deepwright.verbs.creation.making import CHUNK, Maker, decode
 from deepwright.verbs.creation.recall import Record, find_run, recalled, record_of
 from deepwright.verbs.creation.sameness import shows_the_same
+from deepwright.verbs.creation.scorers import judged_columns
 from deepwright.verbs.creation.shelf import Shelf, Stored
 from deepwright.verbs.creation.state import Anchor, Edit, State, Walk
 from deepwright.verbs.creation.words import anchors, edit_words, mixed
@@ -60,6 +61,7 @@ class Generate(Config):
         edit: moves in standard deviations, along stored directions or a label of a run that answers: "smile=+2", "RUN2:label=+2".
         invert: a picture (or a table, its first row) of one's own: the latent that comes nearest is stored under `name` (None:
             the file's own) and made.
+        judge: a run that answers, whose last layer compares creations with real examples instead of random convolutions.
         measure: creations that are compared with as many real examples; 0 measures nothing.
         record: files carry the record of how they were made.
         force: write into a folder that holds something already.
@@ -81,6 +83,7 @@ class Generate(Config):
     edit: Words = ()
     invert: Path | None = None
     name: str | None = None
+    judge: Path | None = None
     measure: int = Setting(2000, ge=0, le=5000)
     record: bool = True
     force: bool = False
@@ -103,7 +106,7 @@ class Generate(Config):
             return self._made(run, old)
 
     def _made(self, run: "Run", old: Record | None) -> Report:
-        wish = wish_of(run, self._label(old))
+        wish, judge = wish_of(run, self._label(old)), self._judge(run)
         place = place_of(run.folder, self.out, self._moves(old), _has_pictures(run), self.force)
         inverted, told_inversion = self._inverted(run, wish)
         asked = self._asked(run, old, inverted)
@@ -119,17 +122,16 @@ class Generate(Config):
             whole += [frame] if asked.again else []
         files = writer.finish(asked.told)
         told, notes = _again(self.reopen, old, pl.concat(whole) if whole else None, asked)
-        found, why = measured(run, asked.state, 0 if asked.again or asked.names else self.measure, wish)
+        beside = measured(run, asked.state, 0 if asked.again or asked.names else self.measure, wish, judge)
         data: dict[str, Any] = {
             "version": 1, "run": run.name, "seed": asked.state.seed, "n": asked.count, "folder": str(place.path), "files": files,
-            "record": record, "reopened": told, "measured": None if found is None else figures(found),
-            "verdict": "" if found is None else " ".join((distance_words(found)[0], copy_words(found)[0])),
-            "notes": [*(note for note, _ in notes), *why],
+            "record": record, "reopened": told, "measured": beside.to_dict(),
+            "verdict": beside.verdict,
+            "notes": [*(note for note, _ in notes), *beside.notes],
         }  # fmt: skip
         blocks = [*told_inversion, *(Text(note, tone) for note, tone in notes)]
         blocks += [*_blocks(run, shown, asked), Text(_where(place.path, files, bool(place.end)))]
-        blocks += [] if found is None else judged(found)
-        blocks += [Text(note, "warning") for note in why]
+        blocks += beside.blocks()
         return Report("generate", "What it creates", data, tuple(blocks))
 
     def _asked(self, run: "Run", old: Record | None, inverted: Stored | None) -> "Asked":
@@ -170,6 +172,16 @@ class Generate(Config):
 
     def _label(self, old: Record | None) -> tuple[str, ...]:
         return tuple(self.label) or (() if old is None else old.state.label)
+
+    def _judge(self, run: "Run") -> "Run | None":
+        """Raises Refused: its columns do not fit."""
+        if self.judge is None:
+            return None
+        from deepwright.run import Run
+
+        judge = Run.load(self.judge)
+        judged_columns(run, judge)
+        return judge
 
     def _inverted(self, run: "Run", wish: Fields) -> tuple[Stored | None, list[Block]]:
         if self.invert is None:

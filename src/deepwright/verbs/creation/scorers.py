@@ -19,7 +19,7 @@ from deepwright.verbs.resemblance import Scale
 if TYPE_CHECKING:
     from deepwright.run import Run
 
-__all__ = ["between_sets", "divided_source", "label_score"]
+__all__ = ["between_sets", "divided_source", "judged_columns", "label_score"]
 
 Score = Callable[[pl.DataFrame], Tensor]
 _RIDGE = 0.1
@@ -44,10 +44,8 @@ def label_score(run: "Run", judge: "Run", label: str) -> Score:
     Raises:
         Refused: the judge answers nothing, or takes other columns. RecipeError: it knows no such label.
     """
-    task = judge.task
-    if task is None:
-        raise Refused(f"The run {judge.name} creates and answers nothing; a direction needs a run with a target.")
-    names = _columns(run, judge)
+    names, task = judged_columns(run, judge), judge.task
+    assert task is not None
     valued = label in task.targets
     if not valued:
         row = pl.DataFrame({name: [label] for name in task.targets})
@@ -72,8 +70,14 @@ def label_score(run: "Run", judge: "Run", label: str) -> Score:
     return score
 
 
-def _columns(run: "Run", judge: "Run") -> dict[str, str]:
-    """The judge's columns → those of the creations: of the same name, or the only ones of both."""
+def judged_columns(run: "Run", judge: "Run") -> dict[str, str]:
+    """The judge's columns → those of the creations: of the same name, or the only ones of both.
+
+    Raises:
+        Refused: it answers nothing, or takes other columns.
+    """
+    if judge.task is None:
+        raise Refused(f"The run {judge.name} creates and answers nothing; give a run with a target.")
     wanted, there = list(judge.features), list(run.created)
     if set(wanted) <= set(there):
         return {name: name for name in wanted}
