@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from deepwright.core.wording import number, plural
 from deepwright.training.events import (
+    Acted,
+    Checked,
     Chosen,
     Event,
     Planned,
@@ -240,6 +242,10 @@ class Progress:
             words = f"step {event.step} of {self._total}, loss {number(event.loss)}"
             words += (f", {self._figure}{self._end}" if self._figure else "") + f", {duration(event.eta_seconds)} left"
             self._face.show("training", event.step / self._total, words)
+        elif isinstance(event, Checked):
+            self._figure = event.text
+        elif isinstance(event, Acted):
+            self.line(event.text)
         elif isinstance(event, RolledBack):
             self.line(f"Warning: {event.text}")
         elif isinstance(event, Chosen):

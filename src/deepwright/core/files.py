@@ -15,7 +15,7 @@ from deepwright.core.processes import alive
 
 __all__ = [
     "file_hash", "make_folder", "place_errors", "read_json", "refuse_existing", "sweep", "sync_file", "sync_folder",
-    "write_atomic", "write_json", "write_text",
+    "write_atomic", "write_bytes", "write_json", "write_text",
 ]  # fmt: skip
 
 _ELSEWHERE = "choose another place with --out"
@@ -115,6 +115,11 @@ def sweep(folder: Path) -> None:
 def write_text(path: Path, text: str) -> None:
     """Write UTF-8 text whole or not at all."""
     write_atomic(path, lambda part: part.write_text(text, encoding="utf-8", newline="\n"))
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Replace `path` by these bytes, atomically; its folder is made where it is not there."""
+    write_atomic(path, lambda part: part.write_bytes(content))
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 __all__ = [
-    "LIFE", "Chosen", "Completed", "Event", "Kept", "Planned", "Replanned", "Resumed", "Rethreaded", "RolledBack", "Saved", "Started", "Stepped",
+    "LIFE", "Acted", "Checked", "Chosen", "Completed", "Event", "Kept", "Planned", "Rendered", "Replanned", "Resumed", "Rethreaded", "RolledBack", "Saved", "Started", "Stepped",
     "Stopped", "Validated",
     "to_dict",
 ]  # fmt: skip
@@ -153,6 +153,38 @@ def _shown(value: float | None) -> str:
 
 
 @dataclass(frozen=True)
+class Checked:
+    """The watcher looked at the training: its figures, and what they mean in words."""
+
+    step: int
+    total: int
+    seconds: float
+    figures: Mapping[str, float]
+    text: str
+    healthy: bool = True
+
+
+@dataclass(frozen=True)
+class Acted:
+    """The watcher changed something by itself. `what`: "augmentation", "gamma" or "roll-back"."""
+
+    step: int
+    total: int
+    seconds: float
+    what: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """Creations of fixed seeds were drawn into a file of the run."""
+
+    step: int
+    seconds: float
+    file: str
+
+
+@dataclass(frozen=True)
 class Saved:
     """A checkpoint is safe on the disk; to write it took `took` seconds."""
 
@@ -187,7 +219,8 @@ class Completed:
 
 
 Event = (
-    Started | Resumed | Planned | Replanned | Rethreaded | Stepped | Validated | RolledBack | Chosen | Saved | Stopped | Kept | Completed
+    Started | Resumed | Planned | Replanned | Rethreaded | Stepped | Validated | Checked | Acted | Rendered | RolledBack | Chosen | Saved
+    | Stopped | Kept | Completed
 )  # fmt: skip
 LIFE = ("resumed", "saved")  # names of events that tell of processes and the clock, not of what is learnt
 

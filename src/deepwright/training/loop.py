@@ -7,7 +7,6 @@ State after step s is a function of the recipe, the data and the choices made at
 training was stopped on the way.
 """
 
-import copy
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -29,9 +28,11 @@ from deepwright.training.health import RATE, Health, all_finite, causes
 from deepwright.training.judging import Validation
 from deepwright.training.pace import Pace, Segment
 from deepwright.training.settings import Train
+from deepwright.training.snapshot import copied_state, put_back, state_of
 from deepwright.training.step import PlayerStep
 from deepwright.training.stopping import interrupts
 from deepwright.training.threads import Threads
+from deepwright.training.watching import Watcher
 
 __all__ = ["Trainer"]
 
@@ -47,7 +48,7 @@ class Trainer:
         network: on its device already. objective: bound to it. feed: the training rows.
         settings: complete (optimiser and schedule named). pace: planned, or to be loaded by `resume`.
         choices: what was measured or decided at the start; stored with every checkpoint and obeyed on resume.
-        threads: how many compute, where that may change or be followed.
+        threads: how many compute, where that may change or be followed. watcher: looks at more than losses, and may act.
     """
 
     network: Network
@@ -61,6 +62,7 @@ class Trainer:
     choices: dict[str, Any] = field(default_factory=dict)
     step: int = 0
     threads: Threads | None = None
+    watcher: Watcher | None = None
 
     def __post_init__(self) -> None:
         self.players = [
@@ -78,7 +80,7 @@ class Trainer:
         self._saved_at = self.pace.clock()
         self._save_cost = 0.0
         self._validation_seconds = float(self.choices.get("validation_seconds", 0.0))
-        self._healthy = self._copied()  # what a roll-back goes back to; the start weights at first
+        self._healthy = copied_state(self)  # what a roll-back goes back to; the start weights at first
 
     def run(self) -> Iterator[Event]:
         """Train to the end of the budget; the network then holds the weights to keep.
@@ -160,6 +162,8 @@ class Trainer:
             self.health.begin(self._losses(self._means()))
         if due or step % self.choices["log_every"] == 0:
             yield from self._look(deep=due)
+        if self.watcher is not None:
+            yield from self.watcher.each(self)
         segment = self._replan() if self.ranks.count == 1 else self._agreed_replan()
         if segment is not None:
             yield Replanned(segment.step, segment.fraction, segment.total, self.pace.clock())
@@ -187,8 +191,10 @@ class Trainer:
         yield self._stepped(means)
         if deep and self.validation is not None:
             yield self._validate()
-        if deep and self.health.calm:
-            self._healthy = self._copied()
+        if deep and self.watcher is not None:
+            yield from self.watcher.look(self)
+        if deep and self.health.calm and (self.watcher is None or self.watcher.calm):
+            self._healthy = copied_state(self)
 
     def _roll_back(self, reason: str) -> Iterator[Event]:
         """Put the last healthy state back and go on from this step at half the rate; the second time, give up.
@@ -202,11 +208,18 @@ class Trainer:
                 f"At step {self.step} {reason}, as before at step {self._gone_back}, although half the learning rate was "
                 f"used since. Training was given up. {causes(self.settings)}"
             )
-        self._put_back(self._healthy)
+        put_back(self, self._healthy)
         self._sums, self._summed = {}, 0
         self.health.calm_down()
         self.rate, self._gone_back = RATE, self.step
         yield RolledBack(self.step, self.pace.total, seconds, self._healthy.step, reason, self.rate)
+
+    def go_back(self) -> int:
+        """Put the last healthy state back because the watcher says so; the step it is of."""
+        put_back(self, self._healthy)
+        self._sums, self._summed = {}, 0
+        self.health.calm_down()
+        return self._healthy.step
 
     def _sound(self) -> bool:
         """Whether sums, weights, optimisers and averages hold finite numbers only."""
@@ -267,7 +280,7 @@ class Trainer:
     def _validate(self) -> Validated:
         assert self.validation is not None
         began = self.pace.clock()
-        with weights(self.network, self._live):
+        with weights(self.network, self.live):
             figures = self.figures()
         self._validation_seconds = self.pace.clock() - began
         self.pace.set_aside(self._validation_seconds)
@@ -276,14 +289,14 @@ class Trainer:
         self._bad = 0 if better else self._bad + 1
         if better:
             self.best_value = value
-            kept = self._live or self.network.state_dict()
+            kept = self.live or self.network.state_dict()
             self.best = copied(kept)
         epoch = self.step / self.feed.steps_per_epoch
         expected = self.validation.expected(self.pace.fraction(self.step), figures)
         return Validated(self.step, self.pace.total, self.pace.clock(), figures, better, epoch, expected)
 
     @property
-    def _live(self) -> Mapping[str, Tensor] | None:
+    def live(self) -> Mapping[str, Tensor] | None:
         """Averaged weights, where they are those that count during training."""
         return self.average.live if self.average else None
 
@@ -306,8 +319,8 @@ class Trainer:
     def keep_best(self) -> None:
         """Put the weights to keep into the network: best on validation, else the average, else as they are."""
         if self.best is None and not self._sound():
-            self._put_back(self._healthy)  # stopped between two looks
-        kept = self.best or self._live
+            put_back(self, self._healthy)  # stopped between two looks
+        kept = self.best or self.live
         if kept is not None:
             self.network.load_state_dict(kept)
 
@@ -343,47 +356,22 @@ class Trainer:
         if self._saved_step == self.step:
             yield Saved(self.step, self._saved_at, self._save_cost)
 
-    def _state(self) -> Checkpoint:
-        """What steps change, as it is now: weights, optimisers, averages, the objective's own."""
-        groups: dict[str, Mapping[str, Tensor]] = {"weights": self.network.state_dict()}
-        groups |= {f"optimizer/{p.player.name}": p.state() for p in self.players}
-        averaged = self.average.state() if self.average else ({}, {})
-        groups["average"] = averaged[0]
-        own = self.objective.state()
-        groups["objective"] = {name: value for name, value in own.items() if isinstance(value, Tensor)}
-        rest = {name: value for name, value in own.items() if not isinstance(value, Tensor)}
-        return Checkpoint(self.step, paths(groups), {"objective": rest, "average": averaged[1]})
-
-    def _copied(self) -> Checkpoint:
-        """The same, untouched by later steps."""
-        state = self._state()
-        return Checkpoint(state.step, copied(state.tensors), copy.deepcopy(state.values))
-
-    def _put_back(self, state: Checkpoint) -> None:
-        """Weights, optimisers, averages and the objective as they were."""
-        self.network.load_state_dict(state.under("weights"))
-        for player in self.players:
-            player.load(state.under(f"optimizer/{player.player.name}"))
-        if self.average:
-            self.average.load(state.under("average"), state.values["average"])
-        self.objective.load({**state.values["objective"], **state.under("objective")})
-
     def checkpoint(self) -> Checkpoint:
         """The whole state after `step` steps."""
-        state, healthy, best = self._state(), self._healthy, self.best_value
+        state, healthy, best = state_of(self), self._healthy, self.best_value
         groups = {"best": self.best or {}, "sums": self._sums, "healthy": healthy.tensors}
         values = {
             **state.values, "pace": self.pace.state(), "choices": self.choices,
             "threads": None if self.threads is None else self.threads.count, "bad": self._bad,
             "best_value": best if best is not None and math.isfinite(best) else None,  # else there is nothing to beat
             "curve": self._curve, "summed": self._summed, "health": self.health.state(), "rate": self.rate,
-            "gone_back": self._gone_back, "healthy": {"step": healthy.step, **healthy.values},
+            "gone_back": self._gone_back, "watcher": None if self.watcher is None else self.watcher.state(), "healthy": {"step": healthy.step, **healthy.values},
         }  # fmt: skip
         return Checkpoint(self.step, {**state.tensors, **paths(groups)}, values)
 
     def resume(self, checkpoint: Checkpoint) -> None:
         """Take the state of a checkpoint; the next step is `checkpoint.step`."""
-        self._put_back(checkpoint)
+        put_back(self, checkpoint)
         values = checkpoint.values
         self.best = checkpoint.under("best") or None
         self._bad, self.best_value = values["bad"], values["best_value"]
@@ -391,6 +379,8 @@ class Trainer:
         self.health.load(values["health"])
         self.rate, self._gone_back = values["rate"], values["gone_back"]
         self._healthy = Checkpoint(values["healthy"]["step"], checkpoint.under("healthy"), values["healthy"])
+        if self.watcher is not None and values.get("watcher") is not None:
+            self.watcher.load(values["watcher"])
         self._curve[:] = [(fraction, value) for fraction, value in values["curve"]]
         self.choices = dict(values["choices"])
         self.pace.load(values["pace"])

@@ -8,6 +8,7 @@ from deepwright import registries
 from deepwright.core.report import Block, Chart, Grid, Headline, Report, Series, Text
 from deepwright.core.wording import number, plural
 from deepwright.training.events import Chosen, RolledBack
+from deepwright.verbs.creation.story import story_blocks
 from deepwright.verbs.figures import named
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ def learning_report(run: "Run") -> Report:
         Text(RolledBack(**{name: value for name, value in event.items() if name != "event"}).text, "warning")
         for event in backs
     ]
+    blocks += story_blocks(run, events)
     blocks += _curves(events, checked)
     blocks += _foretold(checked, stopped)
     blocks += data_blocks(run)

@@ -13,6 +13,7 @@ import torch
 from deepwright.contracts import BoundObjective, Network, SizedBySteps
 from deepwright.core.clock import process_seconds
 from deepwright.core.errors import Interrupted, RunError, TrainingError
+from deepwright.core.files import write_bytes
 from deepwright.core.seeds import derive
 from deepwright.data.feed import Feed
 from deepwright.data.pack import Packed
@@ -27,6 +28,7 @@ from deepwright.training.pace import Pace, Segment
 from deepwright.training.step import native_half
 from deepwright.training.stopping import interrupts
 from deepwright.training.threads import computing
+from deepwright.verbs.creation.watch import Watch as CreationWatch
 from deepwright.verbs.planning import decide, precisions_of
 from deepwright.verbs.probe import SECONDS, Probed, probe
 from deepwright.verbs.thread_choice import Wish, threads_of
@@ -180,7 +182,18 @@ class Session:
             )
         checkpoints = None if alone else self._checkpoints()
         ranks = Ranks() if alone else self.ranks
-        return Trainer(network, objective, feed, settings, pace, judged, checkpoints, ranks, dict(choices))
+        watcher = None if alone or task is not None else self._watcher()
+        return Trainer(
+            network, objective, feed, settings, pace, judged, checkpoints, ranks, dict(choices), watcher=watcher
+        )
+
+    def _watcher(self) -> CreationWatch:
+        """Over a network that creates; the first rank keeps what is drawn."""
+        run = self.run
+        keep = None if self.ranks.rank else lambda file, content: write_bytes(run.folder / file, content)
+        return CreationWatch(
+            run.created, self.packed, self.prepared["train"], self.prepared["validation"], run.recipe.seed, keep
+        )
 
     def _judged(self, choices: Mapping[str, Any]) -> torch.Tensor:
         """The validation rows that are asked: all, or a fixed part where the budget affords no more."""

@@ -160,7 +160,7 @@ def resume(
         watch = watch if ranks.rank == 0 else Watch()
         if ranks.rank == 0:
             held.enter_context(locked(folder, command))
-            for place in (folder, folder / "checkpoints", folder / "reports"):
+            for place in (folder, folder / "checkpoints", folder / "reports", folder / "lapse"):
                 sweep(place)
         events = Journal(folder).read()
         trained = run.state_after(events) == "finished"
