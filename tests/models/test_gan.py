@@ -8,8 +8,10 @@ from deepwright.draw import Draw
 from deepwright.fields import Field
 from deepwright.models import infer_model
 from deepwright.models.gan import GAN
+from deepwright.models.layers.rows import RowUnits
+from deepwright.spaces import Box
 from tests.models.checks import check_gradients, check_round_trip, check_rows_apart, check_shapes
-from tests.models.fakes import CATEGORY, NUMBER, batch, picture
+from tests.models.fakes import CATEGORY, NUMBER, PAIR, batch, picture
 from tests.models.fakes import SMALL as CHOICE
 
 SIZES = [(1, 1, 1), (5, 5, 1), (2, 9, 3), (13, 12, 3), (28, 28, 1)]
@@ -69,7 +71,8 @@ def test_the_score_is_of_pictures_from_minus_one_to_one_whatever_the_bounds():
 @pytest.mark.parametrize(
     ("features", "words"),
     [
-        ({"a": NUMBER, "b": CATEGORY}, "no column here is a picture: a, b"),
+        ({"a": NUMBER, "b": CATEGORY}, "creates a picture or numbers; 'b' is neither"),
+        ({}, "there is no column"),
         ({"a": picture(9, 9), "b": picture(8, 8)}, "here are 2: a, b. Leave all but one out with --ignore"),
     ],
 )
@@ -148,3 +151,32 @@ def test_the_budget_decides_the_width(steps, width):
     assert sized.width == width
     assert sized.sized_for(steps / 10) == sized
     assert GAN(width=5).sized_for(steps).width == 5
+
+
+@pytest.mark.parametrize("conditions", [(), ("c",)])
+def test_rows_of_numbers_have_a_body_of_their_own(conditions):
+    torch.manual_seed(0)
+    features = {"a": NUMBER, "b": PAIR} | {name: CATEGORY for name in conditions}
+    network = GAN(width=8).build(features, {}, 100, conditions)
+    data = batch(features)
+    network.warm(lambda: iter([data]), {})
+    assert network.latent == (3,)
+    draw = Draw(1).keyed(torch.arange(50))
+    made = network.sample(50, draw)
+    assert {name: field.values.shape for name, field in made.items()} == {"a": (50, 1), "b": (50, 2)}
+    assert max(float(field.values.detach().abs().max()) for field in made.values()) <= 3.0
+    part = network.sample(2, Draw(1).keyed(torch.tensor([9, 4])))
+    torch.testing.assert_close(part["b"].values, made["b"].values[[9, 4]])
+    check_rows_apart(network, data, training=False)
+    assert infer_model({"a": NUMBER, "b": PAIR}, {}, 100).settings.kind in ("gan", "flow")
+
+
+def test_missing_cells_are_created_as_wholly_missing():
+    one = torch.ones(2)
+    space = Box((2,), -3 * one, 3 * one, torch.tensor([False, True]), one, absent=1)
+    units = RowUnits({"x": space})
+    unit = torch.tensor([[0.7, 0.2], [0.7, 0.9], [9.0, -4.0]], requires_grad=True)
+    values = units.back(unit)["x"].values
+    torch.testing.assert_close(values, torch.tensor([[0.7, 0.0], [0.0, 1.0], [3.0, 0.0]]))
+    values.sum().backward()
+    assert bool((unit.grad[[0, 2]] != 0).all())

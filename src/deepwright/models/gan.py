@@ -1,6 +1,6 @@
-"""GAN for one picture: a generator that creates and a discriminator that compares. No row meets another in either.
+"""GAN: a generator that creates and a discriminator that compares, with the bodies that suit what is to be created.
 
-Shapes: B rows, H × W pixels, C channels; pictures are (B, H, W, C) in `z` units.
+One picture (`layers/grids.py`) or rows of numbers (`layers/rows.py`). No row meets another in either player.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -8,15 +8,16 @@ from typing import Any, ClassVar, Literal
 
 import torch
 from pydantic import Field as Setting
-from torch import Tensor
+from torch import Tensor, nn
 
 from deepwright.contracts import FittedFeature, Network, Suits
 from deepwright.core.config import Config
 from deepwright.core.errors import Refused
 from deepwright.draw import Draw
 from deepwright.fields import Batch, Field, Fields
-from deepwright.models.inputs import Embed, is_grid
-from deepwright.models.layers.grids import GridDiscriminator, GridGenerator, Plan
+from deepwright.models.inputs import is_grid, is_vector
+from deepwright.models.layers.grids import GridDiscriminator, GridGenerator, GridUnits, Plan
+from deepwright.models.layers.rows import RowDiscriminator, RowGenerator, RowUnits
 from deepwright.models.layers.wishes import Wishes
 from deepwright.registries import models
 from deepwright.spaces import Box, Space
@@ -24,6 +25,8 @@ from deepwright.spaces import Box, Space
 __all__ = ["GAN", "GANKnobs", "GANNetwork"]
 
 
+_LATENT = 64
+_ROW_WIDTH, _ROW_BLOCKS = 128, 2
 _USUAL, _WIDTHS = 16, (8, 12, 16, 24, 32)
 _STEPS = 4000  # below which a wider network only learns slower
 _COST = 1.6  # a step's cost grows with this power of the width
@@ -31,13 +34,13 @@ _COST = 1.6  # a step's cost grows with this power of the width
 
 @models.register
 class GAN(Config):
-    """Creates pictures like those it has seen.
+    """Creates pictures, or rows of numbers, like those it has seen.
 
     Args:
-        latent: numbers a creation is made from.
+        latent: numbers a creation is made from. None: 64, of rows as many as they have numbers, up to 64.
         width: channels at the finest grid; doubled with each halving of the sides, up to 256. None: 16, and under a
-            wall-clock budget as many (8 to 32) as leave it 4,000 steps.
-        blocks: residual blocks at the coarsest grid, in generator and discriminator each.
+            wall-clock budget as many (8 to 32) as leave it 4,000 steps. Of rows: of the layers; None: 128.
+        blocks: residual blocks at the coarsest grid (None: 1), or of rows (None: 2), in generator and discriminator each.
         spectral: no layer of the discriminator stretches anything (spectral normalisation); for the loss "hinge".
     """
 
@@ -46,32 +49,43 @@ class GAN(Config):
     budget: ClassVar[str] = "10min"  # unless the person gives another
 
     kind: Literal["gan"] = "gan"
-    latent: int = Setting(64, ge=1)
+    latent: int | None = Setting(None, ge=1)
     width: int | None = Setting(None, ge=1)
-    blocks: int = Setting(1, ge=0)
+    blocks: int | None = Setting(None, ge=0)
     spectral: bool = False
 
     @classmethod
     def suits(cls, spaces: Mapping[str, Space], heads: Mapping[str, int], rows: int) -> Suits | None:
-        """Where something is to be created (`--task generate`), and it is one picture."""
-        grids = [name for name, space in spaces.items() if is_grid(space)]
-        return Suits(0.8, cls(), "one column of pictures") if not heads and len(grids) == 1 else None
+        """Where something is to be created (`--task generate`), and it is one picture, or rows of numbers alone."""
+        if heads:
+            return None
+        if sum(is_grid(space) for space in spaces.values()) == 1:
+            return Suits(0.8, cls(), "one column of pictures")
+        numbers = bool(spaces) and all(is_vector(space) and isinstance(space, Box) for space in spaces.values())
+        return Suits(0.5, cls(), "numbers only") if numbers else None
 
     def takes(self, spaces: Mapping[str, Space]) -> tuple[str, ...]:
-        """The column it learns to create.
+        """The columns it learns to create: one picture, or all numbers.
 
         Raises:
-            Refused: there is not exactly one picture column.
+            Refused: there are several pictures, or something else than numbers.
         """
         grids = tuple(name for name, space in spaces.items() if is_grid(space))
-        if len(grids) == 1:
+        if len(grids) > 1:
+            raise Refused(
+                f"The model 'gan' creates one picture column; here are {len(grids)}: {', '.join(grids)}. "
+                "Leave all but one out with --ignore."
+            )
+        if grids:
             return grids
-        if not grids:
-            raise Refused(f"The model 'gan' creates pictures, and no column here is a picture: {', '.join(spaces)}.")
-        raise Refused(
-            f"The model 'gan' creates one picture column; here are {len(grids)}: {', '.join(grids)}. "
-            "Leave all but one out with --ignore."
-        )
+        other = [name for name, space in spaces.items() if not (is_vector(space) and isinstance(space, Box))]
+        if other or not spaces:
+            what = f"'{other[0]}' is neither" if other else "there is no column"
+            raise Refused(
+                f"The model 'gan' creates a picture or numbers; {what}. Leave it out with --ignore, make it what is asked for "
+                "(--set task.condition=COLUMN), or use --model flow, which creates mixed rows."
+            )
+        return tuple(spaces)
 
     def recommended(self, rows: int) -> dict[str, Any]:
         """Train settings that suit this family."""
@@ -83,7 +97,7 @@ class GAN(Config):
 
     def sized(self, epochs: float) -> "GAN":
         """The usual width; see `sized_for`."""
-        return self.model_copy(update={"width": self.width or _USUAL})
+        return self if self.width is not None else self.model_copy(update={"width": _USUAL})
 
     def sized_for(self, steps: float) -> "GAN":
         """The widest network of which the budget affords enough steps, given that of the usual one it affords `steps`."""
@@ -95,7 +109,7 @@ class GAN(Config):
     def space(self, rows: int) -> dict[str, Any]:
         """What `tune` chooses from, unless the person says otherwise: recipe key → range."""
         return {
-            "model.latent": [32, 64, 128], "model.width": [8, 16, 24], "train.batch": [32, 64, 128],
+            "model.width": [8, 16, 24], "train.batch": [32, 64, 128],
         }  # fmt: skip
 
     def build(
@@ -105,7 +119,7 @@ class GAN(Config):
             raise Refused("The model 'gan' creates and answers nothing: train it without a target.")
         free = {name: feature.space for name, feature in features.items() if name not in conditions}
         names = self.takes(free)
-        if len(free) > 1:
+        if len(free) > len(names):
             rest = ", ".join(name for name in free if name not in names)
             raise Refused(f"The model 'gan' creates '{names[0]}' alone. Leave out with --ignore: {rest}.")
         return GANNetwork(self, features, conditions)
@@ -127,45 +141,45 @@ class GANNetwork(Network):
 
     def __init__(self, settings: GAN, features: Mapping[str, FittedFeature], conditions: Sequence[str] = ()):
         super().__init__()
-        self._settings = settings
-        self.latent = (settings.latent,)
-        self.conditions = tuple(conditions)
+        self._settings, self.conditions = settings, tuple(conditions)
         self.wished = Wishes(features, conditions)
-        self.inputs = Embed({name: feature for name, feature in features.items() if name not in conditions}, 1)
-        (self._name,) = self.inputs.grids
-        space = features[self._name].space
-        assert isinstance(space, Box)
-        middle, reach = (space.high + space.low) / 2, (space.high - space.low) / 2
-        self.register_buffer("middle", middle.clone(), persistent=False)  # of the space, hence with the features
-        self.register_buffer("reach", reach.clone(), persistent=False)
-        plan, sizes = Plan.of(space.shape, settings.width or _USUAL), self.wished.sizes
-        generator = GridGenerator(plan, settings.latent, settings.blocks, sizes)
-        self.generator = generator.to(memory_format=torch.channels_last)
-        self.discriminator = GridDiscriminator(plan, settings.blocks, sizes, settings.spectral)
-        self.discriminator = self.discriminator.to(memory_format=torch.channels_last)
+        sizes, blocks, spectral = self.wished.sizes, settings.blocks, settings.spectral
+        free = {name: feature for name, feature in features.items() if name not in conditions}
+        grids = [name for name, feature in free.items() if is_grid(feature.space)]
+        if grids:
+            self.units: GridUnits | RowUnits = GridUnits(grids[0], free[grids[0]])
+            latent, plan = settings.latent or _LATENT, Plan.of(self.units.shape, settings.width or _USUAL)
+            generator = GridGenerator(plan, latent, 1 if blocks is None else blocks, sizes)
+            discriminator = GridDiscriminator(plan, 1 if blocks is None else blocks, sizes, spectral)
+            self.generator: nn.Module = generator.to(memory_format=torch.channels_last)
+            self.discriminator: GridDiscriminator | RowDiscriminator = discriminator.to(
+                memory_format=torch.channels_last
+            )
+        else:
+            spaces = {name: feature.space for name, feature in free.items() if isinstance(feature.space, Box)}
+            self.units = RowUnits(spaces)
+            latent, width = settings.latent or min(_LATENT, self.units.width), settings.width or _ROW_WIDTH
+            count = _ROW_BLOCKS if blocks is None else blocks
+            self.generator = RowGenerator(self.units.width, latent, width, count, sizes)
+            self.discriminator = RowDiscriminator(self.units.width, width, count, sizes, spectral)
+        self.latent = (latent,)
 
-    middle: Tensor
-    reach: Tensor
     knobs = GANKnobs
 
     def warm(self, batches: Callable[[], Iterator[Batch]], bias: Mapping[str, Tensor]) -> None:
         self.wished.learn(batches())
 
     def embed(self, inputs: Fields) -> dict[str, Field]:
-        """Pictures in `z` units; wishes as they are."""
-        return {**self.inputs(inputs), **{name: inputs[name] for name in self.conditions if name in inputs}}
+        """What is created in `z` units; wishes as they are."""
+        return {**self.units.embed(inputs), **{name: inputs[name] for name in self.conditions if name in inputs}}
 
     def body(self, z: Fields, draw: Draw | None = None) -> dict[str, Field]:
-        return {"score": Field(self.discriminator(self._unit(z), self._ids(z)))}
+        return {"score": Field(self.discriminator(self.units.unit(z), self._ids(z)))}
 
     def directed(self, z: Fields) -> tuple[Tensor, Tensor]:
         """(B, F) features and directions: their product is the score, but for a constant."""
-        unit = self._unit(z)
+        unit = self.units.unit(z)
         return self.discriminator.features(unit), self.discriminator.directions(len(unit), self._ids(z))
-
-    def _unit(self, z: Fields) -> Tensor:
-        """(B, C, H, W) from -1 to 1 whatever the training rows' mean."""
-        return ((z[self._name].values - self.middle) / self.reach).permute(0, 3, 1, 2)
 
     def wishes(self, n: int, draw: Draw) -> dict[str, Field]:
         return self.wished.drawn(n, draw)
@@ -173,7 +187,7 @@ class GANNetwork(Network):
     def sample(
         self, n: int, draw: Draw, condition: Fields | None = None, knobs: Config | None = None
     ) -> dict[str, Field]:
-        """`n` pictures inside the space's bounds. Differentiable.
+        """`n` creations inside the bounds of their spaces. Differentiable.
 
         Raises:
             Refused: a condition that the network does not know.
@@ -181,7 +195,7 @@ class GANNetwork(Network):
         return self.from_latents(self.latents(n, draw), {**self.wishes(n, draw), **(condition or {})}, knobs)
 
     def latents(self, n: int, draw: Draw) -> Tensor:
-        return draw.at("latent").normal(n, self._settings.latent).to(self.middle.device)
+        return draw.at("latent").normal(n, *self.latent).to(next(self.parameters()).device)
 
     def from_latents(
         self, latents: Tensor, condition: Fields | None = None, knobs: Config | None = None
@@ -193,8 +207,7 @@ class GANNetwork(Network):
             raise Refused(f"This network creates without the condition '{unknown[0]}'{known}.")
         if isinstance(knobs, GANKnobs) and knobs.truncation != 1:
             latents = latents * knobs.truncation
-        unit = torch.tanh(self.generator(latents, self._ids(condition or {}))).permute(0, 2, 3, 1)
-        return {self._name: Field(unit * self.reach + self.middle)}
+        return self.units.back(self.generator(latents, self._ids(condition or {})))
 
     def _ids(self, z: Fields) -> Tensor | None:
         return self.wished.ids(z) if self.conditions else None

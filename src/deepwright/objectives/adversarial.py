@@ -25,6 +25,7 @@ from deepwright.spaces import Box, Space
 __all__ = ["Adversarial", "BoundAdversarial"]
 
 _VALUES = 784  # gamma is measured on 28 × 28 grey pictures
+_LEAST = 0.05  # of it, for rows of few numbers
 _LATE = 0.2  # of gamma, at the end
 MOST = 0.8  # share of changed rows: beyond it creations begin to look changed (Karras et al. 2020, arXiv 2006.06676, sec. 2.2)
 STEP = 0.1  # by which the share is raised
@@ -111,7 +112,7 @@ class BoundAdversarial(BoundObjective):
         self._middle = {name: _middle(space) for name, space in spaces.items()}
         boxes = [space.shape for space in spaces.values() if isinstance(space, Box)]
         values = max(1, sum(torch.Size(shape).numel() for shape in boxes))
-        usual = self._duel.gamma * (values / _VALUES if self._duel.penalty == "slopes" else 1.0)
+        usual = self._duel.gamma * (max(values / _VALUES, _LEAST) if self._duel.penalty == "slopes" else 1.0)
         self._start = usual if settings.gamma is None else settings.gamma
         late = _LATE if self._duel.penalty == "slopes" else 1.0
         self._end = self._start * late if settings.gamma_end is None else settings.gamma_end

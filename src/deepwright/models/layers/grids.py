@@ -14,16 +14,46 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from deepwright.contracts import FittedFeature
+from deepwright.fields import Field, Fields
+from deepwright.models.inputs import Embed
 from deepwright.models.layers.spectral import SpectralConv2d, SpectralLinear
 from deepwright.models.layers.wishes import Wish
+from deepwright.spaces import Box
 
-__all__ = ["GridDiscriminator", "GridGenerator", "Plan"]
+__all__ = ["GridDiscriminator", "GridGenerator", "GridUnits", "Plan"]
 
 _SLOPE = 0.2  # of leaky ReLUs
 _GAIN = math.sqrt(2 / (1 + _SLOPE**2))
 _COARSE = 12  # sides are halved while they are at least this
 _WIDEST = 256
 _WISH = 32  # width of what is known of a wish
+
+
+class GridUnits(nn.Module):
+    """One column of pictures as (B, C, H, W) from -1 to 1 whatever the training rows' mean, and back inside the bounds."""
+
+    def __init__(self, name: str, feature: FittedFeature):
+        super().__init__()
+        self._name, space = name, feature.space
+        assert isinstance(space, Box)
+        self.inputs, self.shape = Embed({name: feature}, 1), space.shape
+        middle, reach = (space.high + space.low) / 2, (space.high - space.low) / 2
+        self.register_buffer("middle", middle.clone(), persistent=False)  # of the space, hence with the features
+        self.register_buffer("reach", reach.clone(), persistent=False)
+
+    middle: Tensor
+    reach: Tensor
+
+    def embed(self, inputs: Fields) -> dict[str, Field]:
+        return self.inputs(inputs)
+
+    def unit(self, z: Fields) -> Tensor:
+        return ((z[self._name].values - self.middle) / self.reach).permute(0, 3, 1, 2)
+
+    def back(self, unbounded: Tensor) -> dict[str, Field]:
+        unit = torch.tanh(unbounded).permute(0, 2, 3, 1)
+        return {self._name: Field(unit * self.reach + self.middle)}
 
 
 class Plan:
