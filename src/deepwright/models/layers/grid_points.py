@@ -1,5 +1,6 @@
 """Pictures as points among standard normal noise, and back. Shapes: B rows, H × W pixels, C channels."""
 
+import math
 from collections.abc import Iterable
 
 from torch import Tensor, nn
@@ -26,6 +27,7 @@ class GridPoints(nn.Module):
         self.inputs = Embed({name: feature}, 1)
         height, width, channels = space.shape
         self.latent = (channels, height, width)
+        self.numbers = 1  # standard deviations there are to learn
         middle, reach = (space.high + space.low) / 2, (space.high - space.low) / 2
         self.register_buffer("middle", middle.clone(), persistent=False)  # of the space, hence with the features
         self.register_buffer("reach", reach.clone(), persistent=False)
@@ -51,3 +53,16 @@ class GridPoints(nn.Module):
     def mistakes(self, raw: Tensor, z: Fields, goal: Tensor, velocity: Tensor) -> Tensor:
         """(B,) mean square over pixels."""
         return (raw - velocity).square().flatten(1).mean(1)
+
+    def unlikely(self, raw: Tensor, spread: Tensor, z: Fields, goal: Tensor) -> Tensor:
+        """(B,) nats: a normal distribution around `raw` for each pixel.
+
+        Args:
+            spread: (1,) logarithm of the standard deviation of all.
+        """
+        away = (goal - raw) * (-spread).exp()
+        return (0.5 * away.square() + spread + 0.5 * math.log(2 * math.pi)).flatten(1).sum(1)
+
+    def drawn(self, raw: Tensor, spread: Tensor, noise: Tensor) -> Tensor:
+        """Pictures are shown as their means: what is left open is fine noise."""
+        return raw

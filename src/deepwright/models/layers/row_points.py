@@ -156,6 +156,12 @@ class RowPoints(nn.Module):
         if self.numbers:
             squares = (raw[:, : self.numbers] - velocity[:, : self.numbers]).square() * self.weight(z)
             lost = lost + squares.sum(1)
+        lost = lost + self._unlikely_labels(raw, z, goal)
+        return lost / (self.numbers + len(self.sizes))
+
+    def _unlikely_labels(self, raw: Tensor, z: Fields, goal: Tensor) -> Tensor:
+        """(B,) cross-entropies of labels, in nats."""
+        lost = raw.new_zeros(len(raw))
         for name, size in self.sizes.items():
             own = raw[:, self.places[name]]
             if size <= MOST:
@@ -163,7 +169,31 @@ class RowPoints(nn.Module):
             else:
                 digits = (goal[:, self.places[name]] > 0).float()
                 lost = lost + F.binary_cross_entropy_with_logits(own, digits, reduction="none").sum(1)
-        return lost / (self.numbers + len(self.sizes))
+        return lost
+
+    def unlikely(self, raw: Tensor, spread: Tensor, z: Fields, goal: Tensor) -> Tensor:
+        """(B,) nats: normal distributions around `raw` for numbers, its odds for labels.
+
+        Args:
+            spread: (N,) logarithms of the standard deviations.
+        """
+        lost = raw.new_zeros(len(raw))
+        if self.numbers:
+            away = (goal[:, : self.numbers] - raw[:, : self.numbers]) * (-spread).exp()
+            lost = lost + ((0.5 * away.square() + spread + 0.5 * math.log(2 * math.pi)) * self.weight(z)).sum(1)
+        return lost + self._unlikely_labels(raw, z, goal)
+
+    def drawn(self, raw: Tensor, spread: Tensor, noise: Tensor) -> Tensor:
+        """(B, D) a point by the distributions of `unlikely`; `noise` (B, D) is standard normal, and 0 the most likely one."""
+        parts = [raw[:, : self.numbers] + noise[:, : self.numbers] * spread.exp()]
+        level = torch.special.ndtr(noise).clamp(1e-6, 1 - 1e-6)
+        for name, size in self.sizes.items():
+            own, u = raw[:, self.places[name]], level[:, self.places[name]]
+            if size <= MOST:
+                parts.append(own - (-u.log()).log())  # the largest one is a draw (Gumbel 1954)
+            else:
+                parts.append(torch.sign(own + torch.logit(u)))
+        return torch.cat(parts, 1)
 
 
 def _bits(ids: Tensor, width: int) -> Tensor:

@@ -1,0 +1,221 @@
+"""Autoregressive: rows of plain columns made column by column by a transformer that sees what came before.
+
+Shapes: B rows, T tokens (one a column, more for dates and gaps), W width.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import torch
+import torch.nn.functional as F
+from pydantic import Field as Setting
+from torch import Tensor, nn
+
+from deepwright.contracts import FittedFeature, Network, Suits
+from deepwright.core.config import OFF, Config
+from deepwright.core.errors import Refused
+from deepwright.draw import Draw
+from deepwright.fields import Batch, Field, Fields
+from deepwright.models.inputs import is_vector
+from deepwright.models.layers.causal import Cache, Causal
+from deepwright.models.layers.choosing import chosen
+from deepwright.models.layers.points import alone
+from deepwright.models.layers.row_tokens import RowTokens
+from deepwright.models.layers.wishes import Wish, Wishes
+from deepwright.registries import models
+from deepwright.spaces import Space
+
+__all__ = ["Autoregressive", "AutoregressiveKnobs", "AutoregressiveNetwork", "Made"]
+
+
+@models.register
+class Autoregressive(Config):
+    """Creates rows of plain columns, one column after the other.
+
+    Args:
+        width, depth, heads: of the transformer. bins: equally frequent parts that a number is known by; inside its part it is
+            drawn evenly.
+    """
+
+    learns: ClassVar[Literal["target", "inputs"]] = "inputs"
+    objective: ClassVar[str] = "autoregressive"
+    budget: ClassVar[str] = "10min"  # unless the person gives another
+
+    kind: Literal["autoregressive"] = "autoregressive"
+    width: int = Setting(96, ge=1)
+    depth: int = Setting(3, ge=1)
+    heads: int = Setting(4, ge=1)
+    bins: int = Setting(100, ge=2, le=1000)
+    dropout: float = Setting(0.1, ge=0.0, lt=1.0, json_schema_extra=OFF)
+
+    @classmethod
+    def suits(cls, spaces: Mapping[str, Space], heads: Mapping[str, int], rows: int) -> Suits | None:
+        """Where something is to be created, and it is rows of plain columns."""
+        plain = bool(spaces) and all(is_vector(space) for space in spaces.values())
+        return Suits(0.5, cls(), "plain columns only") if plain and not heads else None
+
+    def takes(self, spaces: Mapping[str, Space]) -> tuple[str, ...]:
+        """The columns it learns to create: all plain ones.
+
+        Raises:
+            Refused: there is none.
+        """
+        names = tuple(name for name, space in spaces.items() if is_vector(space))
+        if not names:
+            raise Refused(f"The model 'autoregressive' creates plain columns, and here are none: {', '.join(spaces)}.")
+        return names
+
+    def recommended(self, rows: int) -> dict[str, Any]:
+        """Train settings that suit this family."""
+        return {
+            "budget": self.budget, "batch": 64 if rows < 4_000 else 128, "optimizer": {"kind": "adamw", "lr": 2e-3, "weight_decay": 1e-2},
+            "schedule": {"kind": "cosine", "warmup": 0.02}, "average": {"kind": "ema", "decay": 0.999}, "clip": 1.0,
+            "early_stopping": {"patience": 12},
+        }  # fmt: skip
+
+    def sized(self, epochs: float) -> "Autoregressive":
+        return self
+
+    def space(self, rows: int) -> dict[str, Any]:
+        """What `tune` chooses from, unless the person says otherwise: recipe key → range."""
+        return {"model.width": [64, 96, 128], "model.depth": {"int": [1, 6]}, "model.dropout": {"float": [0.0, 0.3]}}
+
+    def build(
+        self, features: Mapping[str, FittedFeature], heads: Mapping[str, int], rows: int, conditions: Sequence[str] = ()
+    ) -> "AutoregressiveNetwork":
+        free = {name: feature.space for name, feature in features.items() if name not in conditions}
+        if not heads:
+            self.takes(free)
+        spaces = alone(self.kind, features, heads, conditions)
+        if not all(is_vector(space) for space in spaces.values()):
+            rest = ", ".join(name for name, space in spaces.items() if not is_vector(space))
+            raise Refused(f"The model 'autoregressive' creates plain columns alone. Leave out with --ignore: {rest}.")
+        return AutoregressiveNetwork(self, features, spaces, conditions)
+
+
+class AutoregressiveKnobs(Config):
+    """How a trained autoregressive network is sampled.
+
+    Args:
+        temperature: below 1 likely values come even more often; 0 takes the likeliest always.
+        top_k: only the k likeliest values of each column; 0 for all. top_p: only the likeliest that together have this share.
+        min_p: only values with this share of the likeliest one's.
+    """
+
+    temperature: float = Setting(1.0, ge=0.0, le=10.0)
+    top_k: int = Setting(0, ge=0)
+    top_p: float = Setting(1.0, gt=0.0, le=1.0)
+    min_p: float = Setting(0.0, ge=0.0, le=1.0)
+
+
+@dataclass
+class Made:
+    """Rows half made: what the transformer remembers, and how many tokens there are."""
+
+    cache: Cache
+    told: Tensor
+    length: int = 0
+
+
+class AutoregressiveNetwork(Network):
+    """See `Autoregressive`. `body` gives {"cost": (B, 1)}: mean nats of a row's tokens; high for what is unusual."""
+
+    knobs = AutoregressiveKnobs
+
+    def __init__(
+        self, settings: Autoregressive, features: Mapping[str, FittedFeature], spaces: Mapping[str, Space],
+        conditions: Sequence[str],
+    ):  # fmt: skip
+        super().__init__()
+        self.conditions, self.wished = tuple(conditions), Wishes(features, conditions)
+        self.rows = RowTokens(spaces, settings.bins)
+        width = settings.heads * -(-settings.width // settings.heads)
+        self.wish = Wish(self.wished.sizes, width) if conditions else None
+        self.start = nn.Parameter(0.02 * torch.randn(width))
+        inner = self.rows.vocabulary[:-1]  # the last token is never looked at
+        self.table = nn.Embedding(max(1, sum(inner)), width) if inner else None
+        if self.table is not None:
+            nn.init.normal_(self.table.weight, std=0.05)
+        self.trunk = Causal(len(self.rows.order), width, settings.depth, settings.heads, settings.dropout)
+        self.heads = nn.ModuleList(nn.Linear(width, size) for size in self.rows.vocabulary)
+        starts = torch.tensor(self.rows.starts, dtype=torch.int64)
+        self.register_buffer("starts", starts, persistent=False)
+
+    starts: Tensor
+
+    def warm(self, batches: Callable[[], Iterator[Batch]], bias: Mapping[str, Tensor]) -> None:
+        self.rows.warm(batches())
+        self.wished.learn(batches())
+
+    def embed(self, inputs: Fields) -> dict[str, Field]:
+        """What is created in `z` units; wishes as they are."""
+        return {**self.rows.embed(inputs), **{name: inputs[name] for name in self.conditions if name in inputs}}
+
+    def wishes(self, n: int, draw: Draw) -> dict[str, Field]:
+        return self.wished.drawn(n, draw)
+
+    def _told(self, z: Fields, rows: int) -> Tensor:
+        """(B, W) what stands before the first token: the wish."""
+        told = self.start.expand(rows, -1)
+        if self.wish is None or any(name not in z for name in self.conditions):
+            return told
+        return told + self.wish(self.wished.ids(z))
+
+    def _seen(self, tokens: Tensor, first: int = 0) -> Tensor:
+        """(B, T, W) embeddings of tokens (B, T), the first of which is number `first`."""
+        assert self.table is not None
+        return self.table(tokens + self.starts[first : first + tokens.shape[1]])
+
+    def logits(self, tokens: Tensor, told: Tensor, draw: Draw | None = None) -> list[Tensor]:
+        """(B, size) for every token, given those before it."""
+        before = [told[:, None]] + ([self._seen(tokens[:, :-1])] if tokens.shape[1] > 1 else [])
+        x = self.trunk(torch.cat(before, 1), draw)
+        return [head(x[:, place]) for place, head in enumerate(self.heads)]
+
+    def begin(self, rows: int, condition: Fields | None = None) -> Made:
+        """Nothing made yet. Args: condition: (B, …) stored fields of `conditions`."""
+        return Made(self.trunk.begin(rows), self._told(condition or {}, rows))
+
+    def step(self, token: Tensor | None, made: Made) -> Tensor:
+        """(B, size) logits of the next token, the same as `logits` gives there.
+
+        Args:
+            token: (B,) the last one; None before the first.
+        """
+        x = made.told if token is None else self._seen(token[:, None], made.length - 1)[:, 0]
+        made.length += 1
+        return self.heads[made.length - 1](self.trunk.step(x, made.cache))
+
+    def costs(self, z: Fields, draw: Draw, inner: Draw | None) -> Tensor:
+        tokens, weight = self.rows.tokens(z, draw)
+        found = self.logits(tokens, self._told(z, len(tokens)), inner)
+        costs = [F.cross_entropy(one, tokens[:, place], reduction="none") for place, one in enumerate(found)]
+        return torch.stack(costs, 1) * weight
+
+    def body(self, z: Fields, draw: Draw | None = None) -> dict[str, Field]:
+        rows = len(next(iter(z.values())))
+        chance = Draw(0).keyed(torch.zeros(rows, dtype=torch.int64)) if draw is None else draw
+        return {"cost": Field(self.costs(z, chance, draw if self.training else None).mean(1, keepdim=True))}
+
+    def sample(
+        self, n: int, draw: Draw, condition: Fields | None = None, knobs: Config | None = None
+    ) -> dict[str, Field]:
+        """`n` rows inside the bounds of their spaces, column by column.
+
+        Raises:
+            Refused: a condition that the network does not know.
+        """
+        unknown = [name for name in condition or () if name not in self.conditions]
+        if unknown:
+            known = f"; it knows {', '.join(self.conditions)}" if self.conditions else ""
+            raise Refused(f"This network creates without the condition '{unknown[0]}'{known}.")
+        one = knobs if isinstance(knobs, AutoregressiveKnobs) else AutoregressiveKnobs()
+        device = self.start.device
+        made = self.begin(n, {**self.wishes(n, draw), **(condition or {})})
+        chance = draw.at("token").uniform(n, 2 * len(self.rows.order)).to(device)
+        tokens: list[Tensor] = []
+        for place in range(len(self.rows.order)):
+            logits = self.step(tokens[-1] if tokens else None, made)
+            tokens.append(chosen(logits, chance[:, place], one.temperature, one.top_k, one.top_p, one.min_p))
+        return self.rows.row(torch.stack(tokens, 1), chance[:, len(tokens) :])
