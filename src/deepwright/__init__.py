@@ -19,16 +19,29 @@ _PLACES = {
     "Recipe": "deepwright.recipe", "Report": "deepwright.core.report", "Run": "deepwright.run",
     "attack": "deepwright.api", "evaluate": "deepwright.api", "explain": "deepwright.api", "generate": "deepwright.api",
     "inspect": "deepwright.api", "load": "deepwright.api", "predict": "deepwright.api", "report": "deepwright.api",
-    "resume": "deepwright.api", "train": "deepwright.api", "tune": "deepwright.api",
+    "reproduce": "deepwright.api", "resume": "deepwright.api", "train": "deepwright.api", "tune": "deepwright.api",
 }  # fmt: skip
 
 __all__ = [
     "Recipe", "Report", "Run", "__version__", "attack", "evaluate", "explain", "generate", "inspect", "load", "predict",
-    "report", "resume", "train", "tune",
+    "report", "reproduce", "resume", "train", "tune",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
-    from deepwright.api import attack, evaluate, explain, generate, inspect, load, predict, report, resume, train, tune
+    from deepwright.api import (
+        attack,
+        evaluate,
+        explain,
+        generate,
+        inspect,
+        load,
+        predict,
+        report,
+        reproduce,
+        resume,
+        train,
+        tune,
+    )
     from deepwright.core.report import Report
     from deepwright.recipe import Recipe
     from deepwright.run import Run

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from deepwright.verbs.tune.tune import Tuned
 
 __all__ = [
-    "attack", "evaluate", "explain", "generate", "inspect", "load", "predict", "report", "resume", "train", "tune",
+    "attack", "evaluate", "explain", "generate", "inspect", "load", "predict", "report", "reproduce", "resume", "train", "tune",
 ]  # fmt: skip
 
 
@@ -155,6 +155,28 @@ def resume(
         return _kept(
             lambda: training.resume(Path(folder), data, watch, "deepwright.resume", then, threads), progress, started
         )
+
+
+def reproduce(
+    run: Run | str | Path, data: Any = None, test: Any = None, *, out: str | Path | None = None, quiet: bool = False
+) -> Report:
+    """Train a run again from its record, into a new run, and say whether it comes out the same, bit for bit.
+
+    Args:
+        data, test: where the data moved or was in memory. out: the folder of runs; None for the one the run lies in.
+
+    Returns:
+        A report: `.data["equal"]`, `.data["sentence"]`, `.data["differences"]` with the first cause first, and `.data["folder"]`
+        of the new run (None where the data is not as it was: then nothing is trained).
+
+    Raises:
+        RunError: it is unfinished, or its data is gone. Refused: its weights are those of no single training.
+    """
+    from deepwright.verbs.reproduce.reproduce import reproduce as work
+
+    with Progress(quiet) as progress:
+        watch = training.Watch(progress.event, progress.tell, progress.run, progress.warn)
+        return work(_run(run), data, test, None if out is None else Path(out), watch, "deepwright.reproduce")
 
 
 def load(folder: str | Path) -> Run:

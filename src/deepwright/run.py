@@ -173,6 +173,11 @@ class Run:
         """The columns that a run which creates makes."""
         return {name: one for name, one in self.features.items() if name not in self.recipe.conditions}
 
+    def save_environment(self, **more: Any) -> None:
+        """Add to what environment.json holds."""
+        self.__dict__["environment"] = {**self.environment, **more}
+        write_json(self.folder / "environment.json", self.environment)
+
     def save_weights(self, network: Network) -> None:
         write_tensors(self.folder / "weights.safetensors", network.state_dict())
         self.__dict__["network"] = network.eval()
@@ -345,6 +350,12 @@ class Run:
         from deepwright.verbs.generate import Generate
 
         return Generate(**({} if out is None else {"out": Path(out)}), **settings)(self)
+
+    def reproduce(self, data: Any = None, **settings: Any) -> Report:
+        """Whether the run comes out the same when it is trained again, bit for bit; see `deepwright.reproduce`."""
+        from deepwright.verbs.reproduce.reproduce import reproduce
+
+        return reproduce(self, data, **settings)
 
     def report(self) -> Path:
         """Write report.html and say where it is."""

@@ -9,7 +9,7 @@ from typing import Any
 from deepwright.core.errors import InputError, RunError, did_you_mean
 from deepwright.core.files import make_folder, place_errors, sync_folder
 
-__all__ = ["FORMAT", "known_format", "new_folder", "no_run", "whole"]
+__all__ = ["FORMAT", "fitting", "known_format", "new_folder", "no_run", "whole"]
 
 FORMAT = 1
 
@@ -92,3 +92,15 @@ def no_run(folder: Path) -> str:
     if inner:
         return f"{folder} is a folder of runs, not a run. Name one of them: {', '.join(inner[:10])}."
     return f"{folder} is no run: it has no recipe.yaml."
+
+
+@contextmanager
+def fitting(folder: Path) -> Iterator[None]:
+    """Raises RunError: the checkpoint belongs to another network than the recipe makes."""
+    try:
+        yield
+    except (RuntimeError, LookupError) as error:
+        raise RunError(
+            f"The newest checkpoint of {folder} does not fit its recipe; was recipe.yaml changed by hand? "
+            f"Change it back, or train anew: deepwright train {folder}/recipe.yaml"
+        ) from error

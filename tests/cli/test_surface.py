@@ -22,6 +22,7 @@ SURFACE = {
     "inspect": ("SOURCE", DATA | {"--overfit", "--show-personal"}),
     "train": ("SOURCE", DATA | {"--budget", "--metric", "--threads", "--track*"}),
     "resume": ("RUN", {"--data", "--threads"}),
+    "reproduce": ("RUN", {"--data", "--test"}),
     "tune": (
         "SOURCE",
         DATA
@@ -247,3 +248,22 @@ def test_set_takes_quoted_names(cli: Cli, here: Path) -> None:
 def test_targets_repeat(cli: Cli, table: Path) -> None:
     told = json.loads(cli("inspect", table, "--target", "y", "--target", "größe", "--json").out)
     assert (told["task"], sorted(told["inputs"])) == ("regress", ["lage", "teuer"])
+
+
+def test_reproduce_ends_with_0_when_all_is_the_same_and_with_2_and_a_sentence_when_not(
+    cli: Cli, number_run: Path
+) -> None:
+    told = cli("reproduce", number_run, "--json")
+    answer = json.loads(told.out)
+    assert (told.code, answer["equal"], answer["first"]) == (0, True, None)
+    assert answer["hashes"]["now"]["figures"] == answer["hashes"]["then"]["figures"]
+    path = number_run / "reports" / "evaluate.json"
+    report = json.loads(path.read_text(encoding="utf-8"))
+    report["data"]["metrics"]["mae"]["value"] = 1.0
+    path.write_text(json.dumps(report), encoding="utf-8")
+    told = cli("reproduce", number_run, "--json", "--out", number_run.parent / "others")
+    answer = json.loads(told.out)
+    assert (told.code, answer["equal"], answer["first"]["about"]) == (2, False, "figures")
+    assert "The first difference, in the figures: the mae on held-out rows was 1.0 and is " in told.err
+    assert Path(answer["folder"]).parent == (number_run.parent / "others").resolve()
+    cli("reproduce", number_run.parent).refused("is a folder of runs, not a run")

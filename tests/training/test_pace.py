@@ -30,7 +30,7 @@ class Machine:
 
     def work(self, pace, seconds_a_step, recorded=()):
         step, plans = 0, []
-        while step < pace.total and not pace.overdue(0):
+        while step < pace.total and not pace.overdue(0) and pace.ended(step) is None:
             self.now += seconds_a_step(step)
             step += 1
             plan = pace.replan(step, reserve=0.0)
@@ -88,3 +88,15 @@ def test_time_set_aside_says_nothing_about_the_pace():
         pace.replan(step, reserve=max(0.0, 9.0 - step // 100))
     assert len(pace.segments) <= 2  # the first plan knew of no validations
     assert machine.now == pytest.approx(100, rel=0.02)
+
+
+def test_what_is_done_again_follows_the_record_whatever_the_clock_says():
+    machine = Machine()
+    pace = timed(machine)
+    steps, plans = machine.work(pace, lambda step: 0.1 if step < 100 else 0.3)
+    again = timed(Machine(), recorded=plans, closed=True, ends=(steps, "deadline"))
+    slow = Machine()
+    again.clock = lambda: slow.now
+    assert slow.work(again, lambda step: 5.0) == (steps, plans)
+    assert again.segments == pace.segments
+    assert (again.ended(steps - 1), again.ended(steps), pace.ended(steps)) == (None, "deadline", None)

@@ -1,14 +1,15 @@
 """What the loop tells its watchers: bars, logs, early stopping and the studio see nothing else."""
 
+import math
 import re
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 __all__ = [
     "LIFE", "Acted", "Checked", "Chosen", "Completed", "Event", "Kept", "Planned", "Rendered", "Replanned", "Resumed", "Rethreaded", "RolledBack", "Saved", "Started", "Stepped",
     "Stopped", "Validated",
-    "to_dict",
+    "finite", "to_dict",
 ]  # fmt: skip
 
 
@@ -228,3 +229,14 @@ LIFE = ("resumed", "saved")  # names of events that tell of processes and the cl
 def to_dict(event: Event) -> dict[str, Any]:
     """The event as one JSON object, with its name under "event"."""
     return {"event": re.sub(r"(?<!^)(?=[A-Z])", "_", type(event).__name__).lower(), **asdict(event)}
+
+
+def finite(events: Iterator[Event]) -> Iterator[Event]:
+    """Figures that are not numbers become None on their way to JSON."""
+    for event in events:
+        changes: dict[str, Any] = {}
+        for name in ("figures", "logs"):
+            inner = getattr(event, name, None)
+            if inner is not None:
+                changes[name] = {key: value if math.isfinite(value) else None for key, value in inner.items()}
+        yield replace(event, **changes) if changes else event

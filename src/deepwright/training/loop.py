@@ -117,6 +117,8 @@ class Trainer:
             return None
         if self._stop_early():
             return "early stopping"
+        if (ended := self.pace.ended(self.step)) is not None:
+            return ended
         if self.ranks.agree(float(interrupted())):
             return "interrupted"
         return "deadline" if self.ranks.agree(float(self.pace.overdue(self.reserve))) else None

@@ -8,7 +8,7 @@ are recorded, and a resumed run follows the recorded ones before it measures aga
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from deepwright.training.budget import Budget
 
@@ -17,6 +17,9 @@ __all__ = ["Pace", "Segment"]
 DRIFT = 0.10  # of the time left
 PATIENCE = 0.05  # of the budget between two looks at the clock
 FEW_STEPS = 8  # that a pace is not judged by, unless they take long
+
+
+End = Literal["interrupted", "deadline"]
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,8 @@ class Pace:
         clock: seconds used so far, time before the training included, time while stopped not.
         most: steps at most, whatever time is left.
         recorded: re-plans of an earlier life of this run, to be followed.
+        closed: nothing but the recorded happens: the clock is not looked at (a run that is done again).
+        ends: the step at which the clock or a person ended a run that is done again, and which of them.
     """
 
     budget: Budget
@@ -46,6 +51,8 @@ class Pace:
     segments: list[Segment] = field(default_factory=list)
     most: int | None = None
     recorded: Sequence[Segment] = ()
+    closed: bool = False
+    ends: tuple[int, End] | None = None
     _looked: tuple[int, float] = (0, 0.0)
     _began: tuple[int, float] = (0, 0.0)
     _aside: float = 0.0
@@ -107,6 +114,8 @@ class Pace:
                     self.segments.append(segment)
                     return segment
                 return None  # a recorded one lies ahead: until then, no measuring
+        if self.closed:
+            return None
         since, looked = self._looked
         clock = self.clock()
         now = clock - self._aside  # steps alone
@@ -140,7 +149,11 @@ class Pace:
 
     def overdue(self, reserve: float) -> bool:
         """Whether the deadline of a wall-clock budget has come."""
-        return self.timed and self.clock() > self.budget.amount - reserve
+        return self.timed and not self.closed and self.clock() > self.budget.amount - reserve
+
+    def ended(self, step: int) -> End | None:
+        """Why training is over after `step` steps because it was so then."""
+        return None if self.ends is None or step < self.ends[0] else self.ends[1]
 
     def state(self) -> dict[str, Any]:
         return {"segments": [[s.step, s.fraction, s.total] for s in self.segments], "seconds": self.clock()}

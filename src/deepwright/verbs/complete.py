@@ -10,6 +10,7 @@ from deepwright.training.journal import Journal
 from deepwright.training.threads import computing
 from deepwright.verbs.evaluate import Evaluate
 from deepwright.verbs.learning import learning_report
+from deepwright.verbs.manifest import note_figures
 from deepwright.verbs.report import write_report
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ def complete(run: "Run", seconds: float | None = None) -> tuple[Report, Path]:
     with computing(run.recipe.train.threads):
         report = learning_report(run) if run.task is None else judge(run)
     run.save_report(report)
+    note_figures(run, report)
     page = write_report(run)
     journal = Journal(run.folder)
     journal.append(Completed(journal.read()[-1]["step"]))

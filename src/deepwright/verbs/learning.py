@@ -55,6 +55,8 @@ def learning_report(run: "Run") -> Report:
         Text(RolledBack(**{name: value for name, value in event.items() if name != "event"}).text, "warning")
         for event in backs
     ]
+    if why := run.environment.get("training", {}).get("why_not"):
+        blocks.append(Text(why, "warning"))
     blocks += story_blocks(run, events)
     blocks += _curves(events, checked)
     blocks += _foretold(checked, stopped)

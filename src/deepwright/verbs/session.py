@@ -1,34 +1,36 @@
 """One life of a training: builds the trainer, writes events, leaves the run complete. Shared by train and resume."""
 
 import copy
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 
 from deepwright.contracts import BoundObjective, Network, SizedBySteps
 from deepwright.core.clock import process_seconds
-from deepwright.core.errors import Interrupted, RunError, TrainingError
+from deepwright.core.errors import Interrupted, TrainingError
 from deepwright.core.files import write_bytes
 from deepwright.core.seeds import derive
 from deepwright.data.feed import Feed
 from deepwright.data.pack import Packed
 from deepwright.draw import Draw
 from deepwright.run import Run
+from deepwright.run_folder import fitting
 from deepwright.training.checkpoint import Checkpoints
+from deepwright.training.determinism import Determinism, deterministic
 from deepwright.training.distributed import Ranks
-from deepwright.training.events import Event, Kept, Resumed, Stopped
+from deepwright.training.events import Event, Kept, Planned, Resumed, Stopped, finite
 from deepwright.training.journal import Journal
 from deepwright.training.loop import Trainer
 from deepwright.training.pace import Pace, Segment
+from deepwright.training.recorded import Recorded
 from deepwright.training.step import native_half
 from deepwright.training.stopping import interrupts
 from deepwright.training.threads import computing
 from deepwright.verbs.creation.watch import Watch as CreationWatch
+from deepwright.verbs.manifest import note_training
 from deepwright.verbs.planning import decide, precisions_of
 from deepwright.verbs.probe import SECONDS, Probed, probe
 from deepwright.verbs.thread_choice import Wish, threads_of
@@ -57,22 +59,52 @@ class Session:
 
     Args:
         ranks: this process among those that train together; only the first one writes.
+        followed: how a run went that is done again: then neither clock nor probe decides anything.
     """
 
-    def __init__(self, run: Run, packed: Packed, device: torch.device, watch: Watch, ranks: Ranks):
+    def __init__(
+        self,
+        run: Run,
+        packed: Packed,
+        device: torch.device,
+        watch: Watch,
+        ranks: Ranks,
+        followed: Recorded | None = None,
+    ):
         self.run, self.packed, self.device, self.watch, self.ranks = run, packed, device, watch, ranks
-        self.settings = run.recipe.train
+        self.settings, self.followed = run.recipe.train, followed
         self.prepared = _rows(run)
-        self.journal = Journal(run.folder)
+        self.journal, self.promise = Journal(run.folder), Determinism(device.type)
 
     def start(self, began: float) -> Run:
         """From the first step."""
-        self.watch.tell("building the network")
-        network = self._fresh()
-        pace = self._pace(lambda: process_seconds() - began)
-        with computing(None):
-            network, choices = self._plan(network, pace)
-            return self._train(self._trainer(network, pace, choices))
+        with self._promised():
+            self.watch.tell("building the network")
+            network = self._fresh()
+            pace = self._pace(lambda: process_seconds() - began)
+            with computing(None):
+                network, choices = self._plan(network, pace)
+                return self._train(self._trainer(network, pace, choices))
+
+    def follow(self) -> Run:
+        """From the first step, the way that `followed` tells."""
+        assert self.followed is not None
+        planned, began = self.followed.planned, process_seconds()
+        with self._promised():
+            self.watch.tell("building the network")
+            network = self._fresh()
+            pace = self._pace(lambda: process_seconds() - began, self.followed.segments)
+            pace.closed, pace.ends = True, self.followed.ends
+            self._tell(Planned(0, planned["total"], pace.clock(), planned["step_seconds"], planned["choices"]))
+            return self._as_planned(network, pace, planned, self.followed.changes)
+
+    @contextmanager
+    def _promised(self) -> Iterator[None]:
+        """Deterministic kernels where there are any; otherwise it is said at once, or as soon as one is met."""
+        if self.promise.why_not:
+            self.watch.warn(self.promise.why_not)
+        with deterministic(self.device) as self.promise:
+            yield
 
     def _fresh(self, warm: bool = True) -> Network:
         """A network of the recipe, on its device, with start values from the seed and (warm) the training rows.
@@ -92,6 +124,10 @@ class Session:
         Args:
             wish: another number of threads from here on.
         """
+        with self._promised():
+            return self._gone_on(wish)
+
+    def _gone_on(self, wish: Wish) -> Run:
         self.run.task = self.run.training_task()
         events = self.journal.read()
         checkpoints = self._checkpoints()
@@ -121,10 +157,16 @@ class Session:
         offset = planned["seconds"] - process_seconds()
         network = self._fresh()
         pace = self._pace(lambda: process_seconds() + offset, replans)
+        self._tell(Resumed(0, planned["total"], pace.clock(), broken))
+        return self._as_planned(network, pace, planned, changes, wish)
+
+    def _as_planned(
+        self, network: Network, pace: Pace, planned: Mapping[str, Any], changes: Changes, wish: Wish = None
+    ) -> Run:
+        """From the first step, with what an event of a plan tells."""
         pace.segments = [Segment(0, 0.0, planned["total"])]
         pace.start(0)
         self._settle(planned["choices"])
-        self._tell(Resumed(0, pace.total, pace.clock(), broken))
         return self._train(self._trainer(network, pace, planned["choices"]), None, changes, wish)
 
     def _checkpoints(self) -> Checkpoints:
@@ -276,21 +318,27 @@ class Session:
         with computing(None):
             copy = lambda: self._copy(trainer.network, trainer.choices["precision"])  # noqa: E731
             folder = self.run.folder
-            trainer.threads = threads_of(trainer, copy, self._tell, self.watch.warn, folder, count, changes, wish)
+            closed = self.followed is not None
+            trainer.threads = threads_of(
+                trainer, copy, self._tell, self.watch.warn, folder, count, changes, wish, closed
+            )
             return self._trained(trainer)
 
     def _trained(self, trainer: Trainer) -> Run:
-        reason = "budget"
+        reason, followed = "budget", self.followed
         with interrupts() as asked:  # until what was learnt is kept; a second one does not wait for that
             try:
-                for event in _finite(trainer.run()):
+                for event in finite(trainer.run()):
                     self._tell(event)
                     if isinstance(event, Stopped):
                         reason = event.reason
             except TrainingError as error:
-                raise self._given_up(trainer, error) from error
+                told = self._given_up(trainer, error)
+                if followed is None or followed.reason != "diverged":
+                    raise told from error
+                return self.run
             self._finish(trainer)
-        if reason == "interrupted":
+        if reason == "interrupted" and (followed is None or (trainer.step, reason) != (followed.step, followed.reason)):
             raise Interrupted(
                 f"Stopped at step {trainer.step} of {trainer.pace.total}; nothing is lost. Go on with: deepwright resume {self.run.folder}"
             )
@@ -328,32 +376,13 @@ class Session:
             self.run.task = learnt.finish(answer, truth)
             if self.ranks.rank == 0:
                 self.run.save_task(learnt)
+        if self.ranks.rank == 0:
+            if self.promise.operations:
+                self.watch.warn(self.promise.why_not)
+            note_training(self.run, self.journal.read(), self.promise, self.device.type)
         self._tell(Kept(trainer.step, trainer.pace.clock()))
-
-
-@contextmanager
-def fitting(folder: Path) -> Iterator[None]:
-    """Raises RunError: the checkpoint belongs to another network than the recipe makes."""
-    try:
-        yield
-    except (RuntimeError, LookupError) as error:
-        raise RunError(
-            f"The newest checkpoint of {folder} does not fit its recipe; was recipe.yaml changed by hand? "
-            f"Change it back, or train anew: deepwright train {folder}/recipe.yaml"
-        ) from error
 
 
 def _rows(run: Run) -> dict[str, torch.Tensor]:
     parts = torch.from_numpy(run.parts)
     return {name: (parts == code).nonzero()[:, 0] for name, code in (("train", 0), ("validation", 1), ("test", 2))}
-
-
-def _finite(events: Iterator[Event]) -> Iterator[Event]:
-    """Figures that are not numbers become None on their way to JSON."""
-    for event in events:
-        changes: dict[str, Any] = {}
-        for name in ("figures", "logs"):
-            inner = getattr(event, name, None)
-            if inner is not None:
-                changes[name] = {key: value if math.isfinite(value) else None for key, value in inner.items()}
-        yield replace(event, **changes) if changes else event

@@ -17,7 +17,7 @@ Copy = Callable[[], Trainer]
 
 def threads_of(
     trainer: Trainer, copy: Copy, tell: Callable[[Event], None], warn: Callable[[str], None], name: object,
-    count: int | None = None, recorded: Sequence[tuple[int, int]] = (), wish: Wish = None,
+    count: int | None = None, recorded: Sequence[tuple[int, int]] = (), wish: Wish = None, closed: bool = False,
 ) -> Threads:  # fmt: skip
     """The number of threads of a trainer; it may change live where the clock rules and the person did not choose.
 
@@ -25,6 +25,7 @@ def threads_of(
         copy: a trainer like this one that shares nothing with it. tell: of a change at once. warn: the person.
         name: of the run, for sentences. count: at the checkpoint; None for the choice of the start.
         recorded: changes (step, number) from this step on, to be followed. wish: of the person who resumes.
+        closed: nothing but the recorded changes happens.
     """
     choices, step = trainer.choices, trainer.step
     before = int(choices["threads"]) if count is None else count
@@ -36,7 +37,8 @@ def threads_of(
         tell(Rethreaded(step, now, trainer.pace.clock()))
     live = trainer.pace.timed and not choices.get("threads_given") and trainer.ranks.count == 1
     later = [change for change in recorded if change[0] > step]
-    return Threads(now, counts(), live, partial(_slow, copy, warn, name, now, []), later, clock=trainer.pace.clock)
+    slow = partial(_slow, copy, warn, name, now, [])
+    return Threads(now, counts(), live, slow, later, closed, clock=trainer.pace.clock)
 
 
 def fastest(trainer: Trainer, count: int) -> int:

@@ -23,7 +23,7 @@ from deepwright.verbs.thread_choice import Wish
 from deepwright.verbs.tracked import tell_completed, tracked
 from deepwright.verbs.validation import metric_names
 
-__all__ = ["Watch", "check_fit", "ready", "resume", "train"]
+__all__ = ["Watch", "check_fit", "new_run", "ready", "resumable", "resume", "train"]
 
 
 Then = Callable[[Run], object]
@@ -50,8 +50,8 @@ def train(
     with ExitStack() as held:
         ranks = held.enter_context(joined())
         watch = watch if ranks.rank == 0 else Watch()
-        run = _new_run(prepared, out, command, ranks, held, watch)
-        held.enter_context(_resumable(run))
+        run = new_run(prepared, out, command, ranks, held, watch)
+        held.enter_context(resumable(run))
         watch, tracking = held.enter_context(tracked(run, watch, ranks))
         run = Session(run, prepared.packed, pick_device(), watch, ranks).start(began)
         if then is not None and ranks.rank == 0:
@@ -111,16 +111,21 @@ def check_fit(prepared: Prepared) -> None:
         )
 
 
-def _new_run(prepared: Prepared, out: Path, command: str, ranks: Ranks, held: ExitStack, watch: Watch) -> Run:
-    """The first rank makes the folder and holds it, the others open it; a run that the person is not told of is none."""
+def new_run(
+    prepared: Prepared, out: Path, command: str, ranks: Ranks, held: ExitStack, watch: Watch, stem: str | None = None,
+    **more: Any,
+) -> Run:  # fmt: skip
+    """The first rank makes the folder and holds it, the others open it; a run that the person is not told of is none.
+
+    Args:
+        stem: of the run's name; None for that of the data. more: for the record of its circumstances.
+    """
     name = ""
     if ranks.rank == 0:
-        folder = new_folder(out, Path(prepared.data.table.origin.split(".")[0] or "run").name)
+        folder = new_folder(out, stem or Path(prepared.data.table.origin.split(".")[0] or "run").name)
         with _whole_or_gone(folder):
             held.enter_context(locked(folder, command))
-            circumstances = environment(
-                prepared.data.table, prepared.task, prepared.recipe.seed, pick_device(), command
-            )
+            circumstances = {**environment(prepared, pick_device(), command, ranks.count), **more}
             run = Run.create(folder, prepared, circumstances)
             watch.run(run)
         name = folder.name
@@ -172,7 +177,7 @@ def resume(
         watch.tell("reading")
         run = run.moved(source)
         data = run.training_data()
-        held.enter_context(_resumable(run))
+        held.enter_context(resumable(run))
         watch, tracking = held.enter_context(tracked(run, watch, ranks))
         if not trained:
             watch.tell("encoding")
@@ -184,7 +189,7 @@ def resume(
 
 
 @contextmanager
-def _resumable(run: Run) -> Iterator[None]:
+def resumable(run: Run) -> Iterator[None]:
     """A disk that fails in the middle: say how to go on."""
     try:
         yield

@@ -1,4 +1,4 @@
-"""train, resume."""
+"""train, resume, reproduce."""
 
 import os
 import shlex
@@ -173,4 +173,32 @@ def short(report: Any) -> Any:
     return replace(report, blocks=kept)
 
 
-COMMANDS = (train, resume)
+@click.command()
+@click.argument("run")
+@click.option("--data", metavar="PATH", help="Where the training data is now, if it moved.")
+@click.option("--test", metavar="FILE", help="Where the test data is now, if it moved.")
+@shared
+def reproduce(run: str, data: str | None, test: str | None, shared: Shared) -> int:
+    """Train a run again from its record, into a new run, and say whether it comes out the same, bit for bit.
+
+    The recorded plan is followed, whatever the clock says. Otherwise the first difference is named: data, versions, hardware,
+    a figure at a step, weights. Exit code 0 when all is the same, 2 when not. --out is the folder of runs.
+    """
+    from deepwright.cli.progress import Progress
+    from deepwright.run import Run
+    from deepwright.verbs.reproduce.reproduce import reproduce as work
+    from deepwright.verbs.train import Watch
+
+    with Progress(shared.quiet) as progress:
+        watch = Watch(progress.event, progress.tell, progress.run, progress.warn)
+        report = work(Run.load(run), data, test, shared.path, watch, command_line())
+    shared.show(report)
+    equal = report.data["equal"]
+    if not equal and (shared.json or shared.quiet):
+        click.echo(report.data["sentence"], err=True)
+    if not (shared.json or shared.quiet) and report.data["folder"] is not None:
+        emit(f"\nRun:    {report.data['folder']}\n")
+    return 0 if equal else 2
+
+
+COMMANDS = (train, resume, reproduce)

@@ -81,7 +81,7 @@ def tune(
     watch.folder(folder.path)
     watch.line(_subject(folder.path, prepared, ranges))
     watch.findings(prepared.findings)
-    surroundings = environment(prepared.data.table, prepared.task, prepared.recipe.seed, pick_device(), command)
+    surroundings = environment(prepared, pick_device(), command)
     with _held(folder.path, settings, command) as jobs:
         watch.tell("writing the data where all trials can read them")
         full = prepared.recipe
