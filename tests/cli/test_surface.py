@@ -51,6 +51,7 @@ SURFACE = {
         | {"--invert", "--name", "--judge", "--measure", "--no-record", "--data"},
     ),
     "direction": ("RUN", {"--name", "--from", "--examples", "--pca", "--sefa", "--samples"}),
+    "play": ("RUN", {"--rounds", "--port", "--no-browser", "--data"}),
     "runs": ("[FOLDER]", set()),
     "kinds": ("", set()),
     "recipe": ("", {"--schema", "--example"}),

@@ -1,5 +1,6 @@
 """explain, attack, generate, direction: questions to a trained network."""
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -145,4 +146,56 @@ def direction(run: str, shared: Shared, **settings: Any) -> None:
     _ask("direction", run, shared, force=shared.force, **settings)
 
 
-COMMANDS = (explain, attack, generate, direction)
+@click.command(short_help="Real or made? You are the judge.")
+@click.argument("run")
+@click.option(
+    "--rounds", type=click.IntRange(4, 500), default=20, show_default=True, metavar="N", help="Cards of a game."
+)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    metavar="N",
+    help="On this computer (default: one that is free).",
+)
+@click.option("--no-browser", is_flag=True, help="Only say the address.")
+@moved_option
+@shared
+def play(run: str, rounds: int, port: int, no_browser: bool, data: str | None, shared: Shared) -> None:
+    """A page for this computer alone: real examples and creations, one by one; how often you are right goes into the run."""
+    import secrets
+    import webbrowser
+
+    from deepwright.run import Run
+    from deepwright.training.threads import as_trained, computing
+    from deepwright.verbs.complete import store
+    from deepwright.verbs.play.game import Game, new_game
+    from deepwright.verbs.play.hall import Hall
+    from deepwright.verbs.play.record import play_report
+
+    loaded = Run.load(run).moved(data)
+    kept: list[Any] = []
+
+    def deal() -> Game:
+        seed = shared.seed if shared.seed is not None and not kept else secrets.randbelow(2**31)
+        with computing(as_trained(loaded.recipe.train.threads, None)):
+            return new_game(loaded, rounds, seed)
+
+    def keep(game: Game) -> str:
+        kept.append(play_report(loaded, game))
+        store(loaded, kept[-1], own=True, out=shared.path, force=shared.force or len(kept) > 1)
+        return f"Kept in {loaded.name}: with all games so far, {kept[-1].data['right']} of {kept[-1].data['rounds']} right."
+
+    shared.free(shared.path)
+    with Hall(loaded.name, deal, keep, port) as hall:
+        click.echo(hall.address, err=shared.json)
+        shared.say("Open this address on this computer; stop with Ctrl-C.")
+        if not no_browser:
+            webbrowser.open(hall.address)
+        with contextlib.suppress(KeyboardInterrupt):
+            hall.wait()
+    if kept:
+        shared.show(kept[-1])
+
+
+COMMANDS = (explain, attack, generate, direction, play)
