@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Direction"]
 
 AMOUNTS = (-3.0, -1.5, 0.0, 1.5, 3.0)
-SHOWN, JUDGED = 4, 64
+SHOWN, JUDGED = 3, 64
 WEAK = 0.3  # correlation below which a direction says little
 
 
@@ -148,7 +148,7 @@ def _report(
                 f"Mean score of {JUDGED} creations, moved by so many standard deviations; the random direction is the control.",
             )
         )  # fmt: skip
-    for one in stored[:8]:
+    for one in stored[:4]:
         blocks += _moved(run, one)
     blocks.append(Text(f"Use it: deepwright generate {run.folder} --edit {stored[0].name}=+2"))
     return Report("direction", "Directions to move creations along", data, tuple(blocks))
@@ -178,19 +178,19 @@ def _moved(run: "Run", one: Stored) -> list[Block]:
         state = State(edits=(Edit(direction=one.key, amount=amount),))
         frames.append(decode(run, joined([z for _, z in Maker(run, state).pieces(range(SHOWN))])))
     whole = pl.concat([frames[place][row] for row in range(SHOWN) for place in range(len(AMOUNTS))])
-    captions = tuple(f"{row}: {amount:+g}" for row in range(SHOWN) for amount in AMOUNTS)
+    files = [name for name, kind in whole.schema.items() if kind == pl.Binary]
+    signs = tuple(f"{amount:+g}" if amount else "0" for amount in AMOUNTS)
     blocks: list[Block] = []
-    for name, kind in whole.schema.items():
-        if kind == pl.Binary:
-            alts = tuple(
-                f"Creation {row}, moved by {amount:+g} along {one.name}" for row in range(SHOWN) for amount in AMOUNTS
-            )
-            blocks.append(
-                Pictures(f"Along {one.name}: {name}", tuple(run.features[name].show(whole[name])), captions, alts)
-            )
-    rest = whole.drop([name for name, kind in whole.schema.items() if kind == pl.Binary])
+    for name in files:
+        images = run.features[name].show(whole[name])
+        for row in range(SHOWN):  # a block each, so that one creation stays on one line
+            alts = tuple(f"Creation {row}, moved by {sign} along {one.name}" for sign in signs)
+            own = tuple(images[row * len(AMOUNTS) : (row + 1) * len(AMOUNTS)])
+            blocks.append(Pictures(f"Creation {row} along {one.name}", own, signs, alts))
+    rest = whole.drop([*files, *(name for name in run.recipe.conditions if name in whole.columns)])
     if rest.width:
+        captions = [f"{row}: {sign}" for row in range(SHOWN) for sign in signs]
         cells = rest.select(pl.all().cast(pl.String).fill_null(""))
-        rows = tuple((caption, *row) for caption, row in zip(captions, cells.iter_rows(), strict=True))
+        rows = tuple((caption, *cell) for caption, cell in zip(captions, cells.iter_rows(), strict=True))
         blocks.append(Grid(f"Along {one.name}", ("", *cells.columns), rows))
     return blocks

@@ -293,12 +293,18 @@ def _blocks(run: "Run", shown: Sequence[tuple[Anchor, pl.DataFrame]], asked: Ask
     names = [asked.names.get(anchor, anchor) if isinstance(anchor, str) else str(anchor) for anchor in anchors_]
     what = "Frame" if asked.moves else "Mixture" if asked.state.mix else "Creation"
     title = what if asked.state.mix and not asked.moves else f"{what}s"
-    for name in (n for n, kind in few.schema.items() if kind == pl.Binary):
+    files = [name for name, kind in few.schema.items() if kind == pl.Binary]
+    wished = [name for name in run.recipe.conditions if name in few.columns and files]
+    labels = few.select(pl.col(name).cast(pl.String).fill_null("") for name in wished).rows()
+    captions = tuple(
+        ": ".join((name, *filter(None, own))) for name, own in zip(names, labels or [()] * few.height, strict=True)
+    )
+    for name in files:
         alts = tuple(f"{what} {place} of seed {asked.state.seed}" for place in names)
         note = "" if few.height == asked.count else f"{few.height} of {asked.count}."
         images = tuple(run.features[name].show(few[name]))
-        blocks.append(Pictures(f"{title}: {name}", images, tuple(names), alts, note))
-    rest = few.drop([name for name, kind in few.schema.items() if kind == pl.Binary])
+        blocks.append(Pictures(f"{title}: {name}", images, captions, alts, note))
+    rest = few.drop([*files, *wished])
     if rest.width:
         cells = rest.select(pl.all().cast(pl.String).fill_null(""))
         blocks.append(Grid(title, tuple(cells.columns), tuple(cells.iter_rows())))

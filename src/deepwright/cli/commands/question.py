@@ -33,8 +33,14 @@ def _ask(kind: str, run: str, shared: Shared, source: str | None = None, data: s
     verb.check(loaded)
     with personal_cells(show_personal), computing(as_trained(loaded.recipe.train.threads, None)):
         report = verb(loaded)
-    store(loaded, report, own=source is None, out=None if kind == "generate" else shared.path, force=shared.force)
+    kept = source is None and (kind != "generate" or _worth_keeping(loaded, report))
+    store(loaded, report, own=kept, out=None if kind == "generate" else shared.path, force=shared.force)
     shared.show(report)
+
+
+def _worth_keeping(run: Any, report: Any) -> bool:
+    """A walk, or a file that was opened again, shall not take the place of what was measured."""
+    return report.data["measured"] is not None or not any(one.verb == "generate" for one in run.reports())
 
 
 def _verb(settings: Any, given: dict[str, Any]) -> Any:
