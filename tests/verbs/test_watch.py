@@ -146,7 +146,9 @@ def test_a_run_has_its_time_lapse_and_its_health_in_the_report(run: Run) -> None
     assert {"coverage", "duplicates", "copies", "spread", "accuracy", "overfit"} <= checked[-1]["figures"].keys()
     titles = [block.title for block in learning_report(run).blocks if isinstance(block, Pictures | Grid)]
     assert "Time-lapse" in titles
-    assert "As the network sees image" in titles
+    assert "As the network sees them" in titles
+    with Image.open(run.folder / "seen.png") as picture:
+        assert picture.size == (2 * 66 + 2, 2 * 66 + 2)
 
 
 def test_a_collapse_goes_back_and_says_so(tmp_path: Path, monkeypatch: Any) -> None:

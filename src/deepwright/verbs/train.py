@@ -17,6 +17,7 @@ from deepwright.preparation import Prepared, prepare
 from deepwright.run import Run, new_folder
 from deepwright.training.distributed import Ranks, joined
 from deepwright.training.journal import Journal
+from deepwright.verbs.creation.story import keep_seen
 from deepwright.verbs.environment import environment, pick_device
 from deepwright.verbs.session import Session, Watch
 from deepwright.verbs.thread_choice import Wish
@@ -127,6 +128,8 @@ def new_run(
             held.enter_context(locked(folder, command))
             circumstances = {**environment(prepared, pick_device(), command, ranks.count), **more}
             run = Run.create(folder, prepared, circumstances)
+            if run.task is None:
+                keep_seen(run, prepared.packed)
             watch.run(run)
         name = folder.name
     name = ranks.word(name)
