@@ -24,7 +24,8 @@ def digits(folder: Path, part: str) -> tuple[Tensor, Tensor]:
     """(n, 28, 28) uint8 and (n,) labels of "train" or "t10k"."""
     pixels = np.fromfile(folder / f"{part}-images-idx3-ubyte", np.uint8)[16:].reshape(-1, 28, 28)
     labels = np.fromfile(folder / f"{part}-labels-idx1-ubyte", np.uint8)[8:]
-    return torch.from_numpy(pixels.copy()), torch.from_numpy(labels.astype(np.int64))
+    order = np.random.default_rng(0).permutation(len(labels))  # the first half of the test digits was written by others
+    return torch.from_numpy(pixels[order]), torch.from_numpy(labels[order].astype(np.int64))
 
 
 class LeNet(nn.Module):
