@@ -52,6 +52,7 @@ SURFACE = {
     ),
     "direction": ("RUN", {"--name", "--from", "--examples", "--pca", "--sefa", "--samples"}),
     "play": ("RUN", {"--rounds", "--port", "--no-browser", "--data"}),
+    "arena": ("SOURCE", (DATA | {"--models", "--budget"}) - {"--model"}),
     "runs": ("[FOLDER]", set()),
     "kinds": ("", set()),
     "recipe": ("", {"--schema", "--example"}),

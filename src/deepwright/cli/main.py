@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from deepwright import __version__
-from deepwright.cli.commands import answer, data, question, training, tuning
+from deepwright.cli.commands import answer, arena, data, question, training, tuning
 from deepwright.cli.options import readable
 from deepwright.cli.stopping import CODE, asked, say, stoppable
 from deepwright.core.errors import DeepwrightError, Interrupted, did_you_mean
@@ -43,7 +43,15 @@ def group() -> None:
 
 
 first, *listings = data.COMMANDS
-for command in (first, *training.COMMANDS, *tuning.COMMANDS, *answer.COMMANDS, *question.COMMANDS, *listings):
+for command in (
+    first,
+    *training.COMMANDS,
+    *tuning.COMMANDS,
+    *answer.COMMANDS,
+    *question.COMMANDS,
+    *arena.COMMANDS,
+    *listings,
+):
     group.add_command(command)
 
 
