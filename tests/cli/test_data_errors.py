@@ -125,7 +125,7 @@ def test_inspect_shows_what_is_wrong_instead_of_stopping(cli: Cli, here: Path) -
         (("nothing.csv",), "There is no file or folder nothing.csv."),
         (("flat.csv",), "Did you mean 'flats.csv'?"),
         (("notes.docx",), "files ending in '.docx' are not known. Expected .arrow, .csv"),
-        (("flats.csv",), "It is not said what is to be learnt. Name the column with --target. Columns of flats.csv: größe"),
+        (("flats.csv",), "It is not said what is to be learnt. Name the column with --target, or make new examples like these with --task generate. Columns of flats.csv: größe"),
         (("flats.csv", "--target", "Y"), "flats.csv has no column 'Y' (the target). Did you mean 'y'?"),
         (("flats.csv", "--target", "y", "--target", "y"), "The target 'y' is named twice"),
         (("flats.csv", "--target", "y", "--ignore", "y"), "'y' cannot be the target and an input (or ignored) at once."),

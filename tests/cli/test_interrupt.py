@@ -68,10 +68,11 @@ def test_ctrl_c_while_reading(cli: Cli, here: Path, table: Path, monkeypatch: py
         raise KeyboardInterrupt
 
     monkeypatch.setattr("deepwright.preparation.open_source", read)
+    monkeypatch.setattr("sys.argv", ["deepwright", "train", "two words.csv"])
     said = cli("train", table, *WORDS, "--quiet")
     assert (said.code, said.out) == (130, "")
-    assert said.err.startswith("Stopped before training began; nothing was kept. Begin again with: deepwright ")
-    assert said.err.count("\n") == 1
+    again = "Stopped before training began; nothing was kept. Begin again with: deepwright train 'two words.csv'\n"
+    assert said.err == again
     assert not Path("runs").exists()
 
 

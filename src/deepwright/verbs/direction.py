@@ -58,7 +58,9 @@ class Direction(Config):
         model = run.recipe.model
         if model is None or model.learns != "inputs":
             raise Refused(f"The run {run.name} answers, it does not create; directions are those of runs that create.")
-        if run.network.latent is None:
+        if (
+            model.build(run.features, {}, 1, run.recipe.conditions).latent is None
+        ):  # trained or not, of however many rows
             raise Refused(
                 f"The run {run.name} makes its creations step by step, not from latents: it has no directions."
             )
