@@ -48,7 +48,7 @@ SURFACE = {
             "--mix",
             "--edit*",
         }
-        | {"--invert", "--name", "--judge", "--measure", "--no-record", "--data"},
+        | {"--invert", "--name", "--judge", "--predict", "--measure", "--no-record", "--data"},
     ),
     "direction": ("RUN", {"--name", "--from", "--examples", "--pca", "--sefa", "--samples"}),
     "play": ("RUN", {"--rounds", "--port", "--no-browser", "--data"}),

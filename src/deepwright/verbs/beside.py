@@ -17,6 +17,7 @@ from deepwright.verbs.creation.state import State
 from deepwright.verbs.extractors import JudgeExtractor, RandomExtractor, encoded, picture_columns
 from deepwright.verbs.likeness import Likeness, likeness_blocks, picture_likeness
 from deepwright.verbs.resemblance import Interval, Resemblance, Scale, resemblance
+from deepwright.verbs.table_likeness import TableLikeness, table_blocks, table_likeness
 from deepwright.verbs.wishes import fulfils
 
 if TYPE_CHECKING:
@@ -35,13 +36,18 @@ class Beside:
 
     resemblance: Resemblance | None = None
     likeness: Likeness | None = None
+    rows: TableLikeness | None = None
     notes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any] | None:
         """Plain JSON for programs."""
         if self.resemblance is None:
             return None
-        return {**figures(self.resemblance), "likeness": None if self.likeness is None else self.likeness.to_dict()}
+        rest = {"likeness": self.likeness, "rows": self.rows}
+        return {
+            **figures(self.resemblance),
+            **{name: None if one is None else one.to_dict() for name, one in rest.items()},
+        }
 
     @property
     def verdict(self) -> str:
@@ -52,15 +58,23 @@ class Beside:
         """What people see of it."""
         blocks = [] if self.resemblance is None else judged(self.resemblance)
         blocks += [] if self.likeness is None else likeness_blocks(self.likeness)
+        blocks += [] if self.rows is None else table_blocks(self.rows)
         return blocks + [Text(note, "warning") for note in self.notes]
 
 
-def measured(run: "Run", state: State, most: int, wish: Fields | None = None, judge: "Run | None" = None) -> Beside:
+def measured(
+    run: "Run",
+    state: State,
+    most: int,
+    wish: Fields | None = None,
+    judge: "Run | None" = None,
+    predict: str | None = None,
+) -> Beside:
     """Creations 0, 1, … of a state beside real examples (of the wished kind), or why not.
 
     Args:
         most: creations and held-out examples; 0 measures nothing. judge: a run that answers, whose last layer compares
-            pictures instead of random convolutions.
+            pictures instead of random convolutions. predict: of rows, the column that models learn from them; None: the last.
 
     Raises:
         Refused: the judge does not fit.
@@ -86,7 +100,7 @@ def measured(run: "Run", state: State, most: int, wish: Fields | None = None, ju
     z = {name: field for name, field in joined(pieces).items() if name in names}
     found = resemblance(scale(decode(run, z)), scale(real), scale(known), seed)
     if not picture_columns(run.created):
-        return Beside(found)
+        return Beside(found, rows=table_likeness(run, decode(run, z), real, known, seed, predict))
     some = known[np.sort(order.permutation(known.height)[: 2 * real.height])]
     trained = encoded(run, some)
     extract = (

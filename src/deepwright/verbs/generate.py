@@ -13,7 +13,7 @@ from pydantic import Field as Setting
 
 from deepwright import registries
 from deepwright.core.config import Config
-from deepwright.core.errors import RecipeError, Refused
+from deepwright.core.errors import RecipeError, Refused, did_you_mean
 from deepwright.core.report import Block, Grid, Pictures, Report, Text
 from deepwright.fields import Field, Fields
 from deepwright.recipe import Names
@@ -62,6 +62,7 @@ class Generate(Config):
         invert: a picture (or a table, its first row) of one's own: the latent that comes nearest is stored under `name` (None:
             the file's own) and made.
         judge: a run that answers, whose last layer compares creations with real examples instead of random convolutions.
+        predict: of rows, the column that models learn from them, to see what they are worth; None: the last.
         measure: creations that are compared with as many real examples; 0 measures nothing.
         record: files carry the record of how they were made.
         force: write into a folder that holds something already.
@@ -84,6 +85,7 @@ class Generate(Config):
     invert: Path | None = None
     name: str | None = None
     judge: Path | None = None
+    predict: str | None = None
     measure: int = Setting(2000, ge=0, le=5000)
     record: bool = True
     force: bool = False
@@ -106,6 +108,10 @@ class Generate(Config):
             return self._made(run, old)
 
     def _made(self, run: "Run", old: Record | None) -> Report:
+        if self.predict is not None and self.predict not in run.created:
+            raise RecipeError(
+                f"--predict: the run creates no column '{self.predict}'. {did_you_mean(self.predict, list(run.created))}"
+            )
         wish, judge = wish_of(run, self._label(old)), self._judge(run)
         place = place_of(run.folder, self.out, self._moves(old), _has_pictures(run), self.force)
         inverted, told_inversion = self._inverted(run, wish)
@@ -122,7 +128,9 @@ class Generate(Config):
             whole += [frame] if asked.again else []
         files = writer.finish(asked.told)
         told, notes = _again(self.reopen, old, pl.concat(whole) if whole else None, asked)
-        beside = measured(run, asked.state, 0 if asked.again or asked.names else self.measure, wish, judge)
+        beside = measured(
+            run, asked.state, 0 if asked.again or asked.names else self.measure, wish, judge, self.predict
+        )
         data: dict[str, Any] = {
             "version": 1, "run": run.name, "seed": asked.state.seed, "n": asked.count, "folder": str(place.path), "files": files,
             "record": record, "reopened": told, "measured": beside.to_dict(),

@@ -101,6 +101,7 @@ def attack(run: str, shared: Shared, **settings: Any) -> None:
 @click.option("--invert", metavar="PICTURE", help="The creation nearest to a picture of yours; its latent is stored.")
 @click.option("--name", metavar="NAME", help="Of the stored latent (default: the picture's).")
 @click.option("--judge", metavar="RUN2", help="A run that answers: compare with real examples by its last layer.")
+@click.option("--predict", metavar="COLUMN", help="Of rows: what models learn from them, to see what they are worth (default: the last column).")  # fmt: skip
 @click.option("--measure", type=click.IntRange(0, 5000), metavar="N", help="Compare so many with real examples (default 2000; 0: none).")  # fmt: skip
 @click.option("--no-record", is_flag=True, help="Write files without the record of how they were made.")
 @moved_option
