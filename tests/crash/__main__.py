@@ -1,11 +1,12 @@
 """The long crash test: kills every family again and again and counts how often the same bits come out.
 
-    python -m tests.crash --kills 200 [--family mlp] [--fresh]
+    python -m tests.crash --kills 200 [--interrupts 30] [--family mlp] [--fresh]
 
 A third of the kills come at any time, a third at a call to the disk, in the middle of a write where it is one, a third in a
 phase of the work that is drawn; resumed trainings are killed again. Settings of the objective and situations (averages,
-accumulated gradients, a roll-back, other threads) take turns. Finished kills are kept under tests/crash/.cache, by the
-hash of the sources, so that a run that was stopped goes on.
+accumulated gradients, a roll-back, other threads) take turns. Interrupts are Ctrl-C, once or twice, and requests to
+terminate, after which the run is also used. What is finished is kept under tests/crash/.cache, by the hash of the sources,
+so that a run that was stopped goes on.
 """
 
 import argparse
@@ -23,6 +24,7 @@ from benchmarks.harness import ROOT, files_hash, print_machine
 
 from deepwright.cli.progress import duration
 from tests.crash.families import Family, Variant, families
+from tests.crash.interrupts import WAYS, interrupted
 from tests.crash.lives import HOW, Reference, differences, killed, reference
 from tests.crash.server import Server
 
@@ -79,14 +81,16 @@ class Bench:
             self.phases |= set(again.phases)
         return self._references[variant.name]
 
-    def kill(self, number: int) -> Result:
-        """Kill number so and so: always the same one, but for the time that passes."""
+    def stop(self, word: str, number: int) -> Result:
+        """Kill or interrupt number so and so: always the same one, but for the time that passes."""
         chance = random.Random(f"{self.family.name} {number}")
-        variant, how = self.variants[number // len(HOW) % len(self.variants)], HOW[number % len(HOW)]
+        ways = HOW if word == "kill" else tuple(WAYS)
+        variant, how = self.variants[number // len(ways) % len(self.variants)], ways[number % len(ways)]
         folder, before = self._scratch / "kill", self.server.cpu
         try:
             known, before = self.reference(variant), self.server.cpu
-            phases, differing = killed(self.server, known, folder, chance, how)
+            work = killed if word == "kill" else interrupted
+            phases, differing = work(self.server, known, folder, chance, how)
             return phases, [f"{variant.name}, by {how}: {one}" for one in differing], self.server.cpu - before
         except AssertionError as error:
             return [], [f"{variant.name}, by {how}: {error}"], self.server.cpu - before
@@ -94,38 +98,39 @@ class Bench:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def count(bench: Bench, kills: int, kept: Kept) -> bool:
-    """Do the kills that are not done yet, telling how far it is; whether all came to the same."""
-    names = [f"{bench.family.name} kill {number}" for number in range(kills)]
+def count(bench: Bench, word: str, wanted: int, kept: Kept) -> bool:
+    """Do the kills (or interrupts) that are not done yet, telling how far it is; whether all came to the same."""
+    names = [f"{bench.family.name} {word} {number}" for number in range(wanted)]
     began, new = time.monotonic(), 0
     left = sum(not kept.has(name) for name in names)
     bad, computed, phases = 0, 0.0, Counter[str]()
     for number, name in enumerate(names):
         new += not kept.has(name)
-        hit, differing, seconds = kept.get(name, lambda number=number: bench.kill(number))
+        hit, differing, seconds = kept.get(name, lambda number=number: bench.stop(word, number))
         phases.update(hit)
         computed += seconds
         if differing:
             bad += 1
             print(f"\n{name} differs:\n  " + "\n  ".join(differing[:10]), flush=True)
         eta = (time.monotonic() - began) / max(1, new) * (left - new)
-        told = f"\r{bench.family.name}: {number + 1} of {kills} kills, {bad} differ, {duration(eta)} left    "
+        told = f"\r{bench.family.name}: {number + 1} of {wanted} {word}s, {bad} differ, {duration(eta)} left    "
         print(told, end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
     taken = duration(time.monotonic() - began)
-    print(f"{bench.family.name}: killed {sum(phases.values())} times, in these phases:")
+    print(f"{bench.family.name}: {sum(phases.values())} {word}s, in these phases:")
     for phase, times in phases.most_common():
         print(f"  {phase:22}{times:5} {'#' * round(60 * times / max(phases.values()))}")
     missed = bench.phases - set(phases)
-    print(f"  never killed in: {', '.join(sorted(missed)) or 'none of its phases'}")
-    print(f"{bench.family.name}: {new} kills now, in {taken}; all of them computed {computed:.0f} s")
-    print(f"{bench.family.name}: {kills - bad} of {kills} bit-identical", flush=True)
+    print(f"  no {word} in: {', '.join(sorted(missed)) or 'none of its phases'}")
+    print(f"{bench.family.name}: {new} {word}s now, in {taken}; all of them computed {computed:.0f} s")
+    print(f"{bench.family.name}: {wanted - bad} of {wanted} {word}s bit-identical", flush=True)
     return bad == 0
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--kills", type=int, default=200, help="for each family")
+    parser.add_argument("--interrupts", type=int, default=30, help="for each family")
     parser.add_argument("--family", help="only those in whose name (model-objective) this word is")
     parser.add_argument("--fresh", action="store_true", help="do again what was done before")
     given = parser.parse_args()
@@ -138,7 +143,9 @@ def main() -> int:
     kept, good = Kept(given.fresh), True
     for family in chosen:
         with Server() as server, tempfile.TemporaryDirectory(prefix="deepwright-crash-") as scratch:
-            good &= count(Bench(server, family, Path(scratch)), given.kills, kept)
+            bench = Bench(server, family, Path(scratch))
+            for word, wanted in (("kill", given.kills), ("interrupt", given.interrupts)):
+                good &= wanted == 0 or count(bench, word, wanted, kept)
     return 0 if good else 1
 
 

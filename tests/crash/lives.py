@@ -105,24 +105,29 @@ def aimed(known: Reference, chance: random.Random) -> Harm:
 
 
 def killed(
-    server: Server, known: Reference, folder: Path, chance: random.Random, how: str
+    server: Server, known: Reference, folder: Path, chance: random.Random, how: str | None = None
 ) -> tuple[list[str], list[str]]:
     """Kill a training, resume it, perhaps kill that too, and so on to the end.
 
     Args:
-        how: "time": at any time; "call": at a call to the disk (a write is left half done); "phase": see `aimed`.
+        how: "time": at any time; "call": at a call to the disk (a write is left half done); "phase": see `aimed`;
+            None: in turns, at least twice.
 
     Returns:
         In which phases it was killed, and what differs from the uninterrupted training.
     """
     known.write(folder)
     phases: list[str] = []
-    while len(phases) < MOST and (words := next_words(folder)) is not None and (not phases or chance.random() < 0.4):
+    fewest = 1 if how else 2
+    while len(phases) < MOST and (words := next_words(folder)) is not None:
+        if len(phases) >= fewest and chance.random() > 0.4:
+            break
         harm = plan = None
-        if how == "call":
+        way = how or HOW[len(phases) - 2]
+        if way == "call":
             plan = Plan(str(folder / "runs"), kill=chance.randrange(len(known.calls)))
         else:
-            harm = aimed(known, chance) if how == "phase" else Harm(chance.uniform(0.0, known.seconds))
+            harm = aimed(known, chance) if way == "phase" else Harm(chance.uniform(0.0, known.seconds))
         lived = known.live(server, words, folder, harm, plan)
         assert lived.killed or known.fine(lived), f"{' '.join(words)} ended with {lived.code}: {lived.err}"
         if lived.killed:

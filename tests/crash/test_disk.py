@@ -2,7 +2,9 @@
 
 import errno
 import random
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -46,6 +48,25 @@ def gone_on(server: Server, mlp: Reference, folder: Path, refuse: int, number: i
 def test_from_some_call_on_the_disk_refuses(crash_server: Server, mlp: Reference, tmp_path: Path, number: int) -> None:
     chance = random.Random(number)
     gone_on(crash_server, mlp, tmp_path / "any", chance.randrange(len(mlp.calls)), number)
+
+
+def kinds_of_calls(calls: list[list[Any]], number: int) -> list[int]:
+    """Of calls that an error refuses, the first and the last of each kind: what is done to which sort of file."""
+    found: dict[tuple[str, str], list[int]] = {}
+    for place, (name, path, *_) in enumerate(calls):
+        if name in CHANGES[number]:
+            sort = re.sub(r"lock-[0-9a-f]+", "lock", re.sub(r"\.\d+-[0-9a-f]+\.part", ".part", path))
+            found.setdefault((name, re.sub(r"\d+", "N", sort)), []).append(place)
+    return sorted({place for places in found.values() for place in (places[0], places[-1])})
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EIO])
+def test_from_every_kind_of_call_on_the_disk_refuses(
+    crash_server: Server, mlp: Reference, tmp_path: Path, number: int
+) -> None:
+    for refuse in kinds_of_calls(mlp.calls, number):
+        gone_on(crash_server, mlp, tmp_path / str(refuse), refuse, number)
 
 
 @pytest.mark.long

@@ -25,9 +25,8 @@ def test_killed_and_resumed(crash_server: Server, tmp_path: Path, model: str, ob
     variants = found.variants()
     chance = random.Random(f"{model} {objective}")
     known = reference(crash_server, found, chance.choice(variants), tmp_path / "whole")
-    for number, how in enumerate(("call", "phase")):
-        phases, differing = killed(crash_server, known, tmp_path / str(number), chance, how)
-        assert not differing, "\n".join([f"{known.variant.name}, killed in {phases}", *differing])
+    phases, differing = killed(crash_server, known, tmp_path / "killed", chance)
+    assert not differing, "\n".join([f"{known.variant.name}, killed in {phases}", *differing])
 
 
 def test_every_model_and_objective_belongs_to_a_family() -> None:
