@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from deepwright.core.lock import holder
 from deepwright.training.events import LIFE
 from deepwright.training.journal import Journal
 from deepwright.training.tensor_files import read_tensors
@@ -70,6 +71,8 @@ class Reference:
                 break
             lived = self.live(server, words, folder)
             assert self.fine(lived), f"{' '.join(words)} ended with {lived.code}: {lived.err}"
+        if lived is None:  # killed when all was done, but before it let go of the run: nobody is taken for its holder
+            assert [holder(path.parent) for path in folder.glob("runs/*/recipe.yaml")] == [None]
         given_up = lived is not None and lived.code != 0
         assert given_up or next_words(folder) is None, f"something is left to do: {lived and lived.err}"
         return lived
