@@ -25,7 +25,7 @@ def built(shape, settings=SMALL, seed=0):
 
 def created(network, keys, seed=3):
     with torch.no_grad():
-        return network.sample(len(keys), Draw(seed).keyed(keys))["p.x"].values
+        return network.eval().sample(len(keys), Draw(seed).keyed(keys))["p.x"].values
 
 
 @pytest.mark.parametrize("settings", [SMALL, GAN(latent=1, width=2, blocks=0), GAN(width=3, blocks=2)])
@@ -162,7 +162,7 @@ def test_rows_of_numbers_have_a_body_of_their_own(conditions):
     network.warm(lambda: iter([data]), {})
     assert network.latent == (3,)
     draw = Draw(1).keyed(torch.arange(50))
-    made = network.sample(50, draw)
+    made = network.eval().sample(50, draw)
     assert {name: field.values.shape for name, field in made.items()} == {"a": (50, 1), "b": (50, 2)}
     assert max(float(field.values.detach().abs().max()) for field in made.values()) <= 3.0
     part = network.sample(2, Draw(1).keyed(torch.tensor([9, 4])))
@@ -174,7 +174,7 @@ def test_rows_of_numbers_have_a_body_of_their_own(conditions):
 def test_missing_cells_are_created_as_wholly_missing():
     one = torch.ones(2)
     space = Box((2,), -3 * one, 3 * one, torch.tensor([False, True]), one, absent=1)
-    units = RowUnits({"x": space})
+    units = RowUnits({"x": space}).eval()
     unit = torch.tensor([[0.7, 0.2], [0.7, 0.9], [9.0, -4.0]], requires_grad=True)
     values = units.back(unit)["x"].values
     torch.testing.assert_close(values, torch.tensor([[0.7, 0.0], [0.0, 1.0], [3.0, 0.0]]))

@@ -47,9 +47,9 @@ class RowUnits(nn.Module):
         return torch.cat([z[name].values for name in self.names], 1)
 
     def back(self, unit: Tensor) -> dict[str, Field]:
-        """Bounds, and missing or not, are met exactly; gradients flow as if they had not to be."""
+        """Missing or not is met exactly, and after training the bounds are; gradients flow as if they had not to be."""
         found = {}
-        inside = torch.minimum(torch.maximum(unit, self.low), self.high)
+        inside = unit if self.training else torch.minimum(torch.maximum(unit, self.low), self.high)
         parts = (unit + (inside - unit).detach()).split(self._sizes, 1)
         for name, part in zip(self.names, parts, strict=True):
             place = self._absent[name]
