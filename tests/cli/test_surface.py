@@ -110,6 +110,7 @@ def test_exit_code_0_when_done_and_help_is_shown(cli: Cli) -> None:
         (("train", "x.csv", "--seed", "one"), "not a valid whole number"),
         (("predict", "run", "x.csv", "--csv", "exel"), "'excel'"),
         (("train", "x.csv", "--threads", "0"), "'0' is not a number of threads; give auto, or a whole number"),
+        (("reproduce", "run", "--seed", "1"), "done again with its own seed"),
         (("resume", "run", "--threads", "all"), "'all' is not a number of threads"),
     ],
 )

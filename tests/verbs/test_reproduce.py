@@ -25,6 +25,7 @@ from deepwright.training.tensor_files import read_tensors, write_tensors
 from deepwright.training.threads import Threads
 from deepwright.verbs import environment, thread_choice
 from deepwright.verbs.learning import learning_report
+from deepwright.verbs.manifest import recipe_hash
 from deepwright.verbs.reproduce.reproduce import reproduce
 from deepwright.verbs.train import Watch, resume, train
 from tests.verbs.test_rollback import poison
@@ -97,7 +98,7 @@ def test_the_same_bytes_come_out_in_a_run_of_its_own(run: Run) -> None:
 def test_the_manifest_tells_what_has_to_be_known(run: Run) -> None:
     found = run.environment
     assert found["training"] == {
-        "device": "cpu", "threads": 1, "precision": "float32", "deterministic": True, "why_not": "",
+        "recipe": recipe_hash(run), "device": "cpu", "threads": 1, "precision": "float32", "deterministic": True, "why_not": "",
     }  # fmt: skip
     assert found["hashes"].keys() == {"weights", "task", "events"}
     assert found["hashes"]["weights"] == weights(run)
@@ -283,6 +284,26 @@ def test_changed_weights_and_a_changed_preparation_are_named(run: Run) -> None:
     stored["features"].pop("hue")
     write_json(run.folder / "features.json", stored)
     assert first(reproduce(Run.load(run.folder)))["text"] == "what was learnt about the column 'hue' (features.json)"
+
+
+def test_a_changed_recipe_is_named_before_what_comes_of_it(run: Run) -> None:
+    path = run.folder / "recipe.yaml"
+    path.write_text(path.read_text().replace("dropout: 0.2", "dropout: 0.3"))
+    report = reproduce(Run.load(run.folder))
+    assert first(report)["text"].startswith("recipe.yaml is not as the training left it")
+    assert report.data["differences"][1]["about"] == "events"
+
+
+@pytest.mark.parametrize("place", [("python",), ("data", "rows"), ("data", "hashes", "blocks")])
+def test_a_manifest_that_lacks_something_is_damaged(run: Run, place: tuple[str, ...]) -> None:
+    stored = read_json(run.folder / "environment.json")
+    inner = stored
+    for name in place[:-1]:
+        inner = inner[name]
+    del inner[place[-1]]
+    write_json(run.folder / "environment.json", stored)
+    with pytest.raises(RunError, match=r"damaged: environment\.json cannot be read"):
+        reproduce(Run.load(run.folder))
 
 
 def test_an_interrupted_run_is_followed_to_where_it_was_interrupted(wine: Path, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from deepwright.training.recorded import canonical_hash, told
 if TYPE_CHECKING:
     from deepwright.run import Run
 
-__all__ = ["figures_of", "hashes", "note_figures", "note_training"]
+__all__ = ["figures_of", "hashes", "note_figures", "note_training", "recipe_hash"]
 
 
 def hashes(run: "Run", events: Sequence[Mapping[str, Any]]) -> dict[str, str]:
@@ -22,6 +22,11 @@ def hashes(run: "Run", events: Sequence[Mapping[str, Any]]) -> dict[str, str]:
         "task": canonical_hash(task),
         "events": canonical_hash(told(events)),
     }
+
+
+def recipe_hash(run: "Run") -> str:
+    """SHA-256 of the recipe, wherever its data lie."""
+    return canonical_hash(run.recipe.model_dump(mode="json"))
 
 
 def note_training(run: "Run", events: Sequence[Mapping[str, Any]], promise: Determinism, device: str) -> None:
@@ -35,7 +40,7 @@ def note_training(run: "Run", events: Sequence[Mapping[str, Any]], promise: Dete
     train = run.recipe.train
     run.save_environment(
         training={
-            "device": device, "threads": train.threads, "precision": train.precision,
+            "recipe": recipe_hash(run), "device": device, "threads": train.threads, "precision": train.precision,
             "deterministic": not promise.why_not, "why_not": promise.why_not,
         },
         hashes=hashes(run, events),

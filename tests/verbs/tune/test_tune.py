@@ -165,6 +165,12 @@ def test_python_tunes_frames_and_searches_settings_of_task_and_features(here: Pa
     assert tuned.run.predict(flats()).height == 120
     with pytest.raises(RunError, match="is finished"):
         dw.resume(tuned.folder)
+    if (tuned.run.folder / "soup.json").exists():
+        with pytest.raises(Refused, match="no single training gives again"):
+            dw.reproduce(tuned.run, flats(), quiet=True)
+    else:
+        told = dw.reproduce(tuned.run, flats(), quiet=True).data
+        assert told["equal"], told["sentence"]
 
 
 def test_combinations_that_are_refused_are_failed_trials(cli: Cli, here: Path) -> None:

@@ -184,6 +184,8 @@ def reproduce(run: str, data: str | None, test: str | None, shared: Shared) -> i
     The recorded plan is followed, whatever the clock says. Otherwise the first difference is named: data, versions, hardware,
     a figure at a step, weights. Exit code 0 when all is the same, 2 when not. --out is the folder of runs.
     """
+    if shared.seed is not None:
+        raise click.UsageError("--seed cannot be given here: a run is done again with its own seed")
     from deepwright.cli.progress import Progress
     from deepwright.run import Run
     from deepwright.verbs.reproduce.reproduce import reproduce as work

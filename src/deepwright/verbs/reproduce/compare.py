@@ -11,6 +11,7 @@ from deepwright.run import Run
 from deepwright.run_folder import whole
 from deepwright.training.recorded import canonical_hash, told
 from deepwright.training.tensor_files import read_tensors
+from deepwright.verbs.manifest import recipe_hash
 from deepwright.verbs.reproduce.differences import (
     Difference,
     hardware,
@@ -31,12 +32,19 @@ def before_training(run: Run, now: Mapping[str, Any]) -> list[Difference]:
 def after_training(run: Run, again: Run) -> list[Difference]:
     """What came out otherwise, the first cause first."""
     return [
+        *_recipe(run),
         *_preparation(run, again),
         *_events(run, again),
         *_figures(run, again),
         *_task(run, again),
         *_weights(run, again),
     ]
+
+
+def _recipe(run: Run) -> Iterator[Difference]:
+    known = run.environment.get("training", {}).get("recipe")
+    if known not in (None, recipe_hash(run)):
+        yield _tampered("recipe.yaml", known, recipe_hash(run))
 
 
 def _preparation(run: Run, again: Run) -> Iterator[Difference]:

@@ -162,6 +162,8 @@ def _figure(event: str, path: str) -> str:
     words = (name or group).replace("_", " ")
     if event == "validated" and group == "figures":
         return f"the validation {words}"
+    if event == "checked" and group == "figures":
+        return f"the {words} of creations"
     if event == "stepped":
         return "the training loss" if path == "loss" else f"the {words} of training"
     return f"the {words} of '{event}'"

@@ -4,7 +4,7 @@ The new training follows the recorded plan: steps, re-plans, changes of threads,
 runs with a wall-clock budget come out the same too, bit for bit, on the same machine with the same versions.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -97,11 +97,22 @@ def _recorded(run: Run) -> Recorded:
                 f"The loss of {run.folder} left for good before there were weights to keep: there is nothing to compare."
             )
         raise RunError(f"The run {run.folder} is unfinished, so there is nothing to compare with yet. {again}")
+    with whole(run.folder / "environment.json"):
+        _whole_manifest(run.environment)
     with whole(run.folder / "events.jsonl"):
         recorded = Recorded.of(run.events())
         if recorded is None:
             raise ValueError("it does not tell how the training was planned")
     return recorded
+
+
+def _whole_manifest(known: Mapping[str, Any]) -> None:
+    """Raises LookupError, ValueError, TypeError, AttributeError: something is missing, or is not what it should be."""
+    _ = known["deepwright"], known["python"], known["packages"].items()
+    data = known["data"]
+    _ = int(data["rows"]), str(data["origin"])
+    if "hashes" in data:
+        _ = int(data["hashes"]["size"]), data["hashes"]["blocks"].split()
 
 
 def _path(source: Any) -> bool:
