@@ -1,6 +1,8 @@
 """The memory that training on a large CSV takes: 1,000,000 rows, 40 columns.
 
-    python -m benchmarks.memory [--smoke] [--rows 1000000] [--seconds 60]
+    python -m benchmarks.memory [--smoke] [--rows 1000000] [--steps 100] [--source csv|parquet|words|pictures] [--memory 1GB]
+
+`words`: 20 of the 40 columns hold 5,000 different words each. `pictures`: a folder of `--rows` pictures (PNG, 48 × 48).
 
 Peak of the training process, reading included, above what a process has right after `import torch`. To reach: at most
 twice the packed size + 300 MB. The baselines run in a child and are shown on a line of their own.
@@ -15,8 +17,10 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import psutil
+from PIL import Image
 
 from benchmarks.harness import CACHE, PeerError, limited, options, print_machine, print_table
+from deepwright.core.size import Size
 
 MB = 1e6
 ALLOWED = 300.0  # MB beside twice the packed data
@@ -56,6 +60,58 @@ def write_csv(rows: int) -> Path:
     frame.write_csv(part)
     part.replace(path)
     return path
+
+
+def write_parquet(rows: int) -> Path:
+    """The same table as Parquet, with the types that polars finds."""
+    path = CACHE / "memory" / f"rows-{rows}.parquet"
+    if not path.exists():
+        part = path.with_suffix(".part")
+        pl.scan_csv(write_csv(rows), infer_schema_length=10_000).sink_parquet(part)
+        part.replace(path)
+    return path
+
+
+def write_words(rows: int) -> Path:
+    """A table of 20 columns of 5,000 words each and 19 numbers."""
+    path = CACHE / "memory" / f"words-{rows}.csv"
+    if path.exists():
+        return path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    chance = np.random.default_rng(1)
+    words = pl.Series([f"{chance.integers(16**6):06x} {chance.integers(16**4):04x}" for _ in range(5000)])
+    part = path.with_suffix(".part")
+    with open(part, "wb") as file:
+        for start in range(0, rows, 100_000):
+            count = min(100_000, rows - start)
+            numbers = chance.normal(size=(count, 19)).round(4)
+            places = chance.integers(0, len(words), (count, 20))
+            frame = pl.DataFrame({f"number_{place}": numbers[:, place] for place in range(19)})
+            frame = frame.with_columns(
+                *(words.gather(places[:, place]).alias(f"word_{place}") for place in range(20)),
+                pl.Series("target", (numbers[:, 0] + places[:, 0] / 2500).round(4)),
+            )
+            frame.write_csv(file, include_header=start == 0)
+    part.replace(path)
+    return path
+
+
+def write_pictures(count: int) -> Path:
+    """A folder of two classes of noisy pictures."""
+    folder = CACHE / "memory" / f"pictures-{count}"
+    if (folder / "whole").exists():
+        return folder / "pictures"
+    chance = np.random.default_rng(2)
+    for number in range(count):
+        place = folder / "pictures" / ("dark", "light")[number % 2]
+        place.mkdir(parents=True, exist_ok=True)
+        pixels = chance.integers(0, 160, (48, 48, 3), dtype=np.uint8) + np.uint8(80 * (number % 2))
+        Image.fromarray(pixels).save(place / f"{number:06}.png")
+    (folder / "whole").touch()
+    return folder / "pictures"
+
+
+SOURCES = {"csv": write_csv, "parquet": write_parquet, "words": write_words, "pictures": write_pictures}
 
 
 def resident(process: psutil.Process) -> int:
@@ -110,16 +166,25 @@ def said(code: str, *arguments: object) -> int:
     return int(done.stdout.split()[-1])
 
 
+def given_size(text: str | None) -> float | None:
+    """MB of a limit."""
+    return None if text is None else Size.parse(text).bytes / MB
+
+
 def main() -> int:
     parser = options(__doc__ or "")
     parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--steps", type=int, default=100)
+    parser.add_argument("--source", choices=SOURCES, default="csv")
+    parser.add_argument("--memory", help="a limit to be kept to, such as 1GB")
     given = parser.parse_args()
-    rows, seconds = (10_000, 4.0) if given.smoke else (given.rows, given.seconds)
-    table = write_csv(rows)
+    rows, steps = (10_000, 20) if given.smoke else (given.rows, given.steps)
+    rows = min(rows, 1000) if given.smoke and given.source == "pictures" else rows
+    table = SOURCES[given.source](rows)
     with tempfile.TemporaryDirectory() as folder:
-        command = [str(Path(sys.executable).parent / "deepwright"), "train", str(table), "--target", "target",
-                   "--budget", f"{seconds:g}s"]  # fmt: skip
+        command = [str(Path(sys.executable).parent / "deepwright"), "train", str(table), "--budget", f"{steps}steps",
+                   "--target", "label" if given.source == "pictures" else "target",
+                   *(["--memory", given.memory] if given.memory else [])]  # fmt: skip
         try:
             start = said(AFTER_TORCH)
             peak, children, taken = watch(command, given.threads, Path(folder))
@@ -129,13 +194,13 @@ def main() -> int:
             print(error, file=sys.stderr)
             return 1
     print_machine()
-    print(
-        f"{rows:,} rows, 40 columns, {table.stat().st_size / MB:.0f} MB of CSV; {seconds:g} s of training, {taken:.0f} s in all"
-    )
+    files = [table] if table.is_file() else [path for path in table.rglob("*") if path.is_file()]
+    size = sum(path.stat().st_size for path in files) / MB
+    print(f"{rows:,} rows of {given.source}, {size:.0f} MB; {steps} steps of training, {taken:.0f} s in all")
     print_table([
         {"what": "after import torch", "MB": start / MB},
         {"what": "packed data", "MB": packed / MB},
-        {"what": "peak of the training process", "MB": peak / MB},
+        {"what": "peak of the training process", "MB": peak / MB, "to reach": given_size(given.memory)},
         {"what": "peak above import torch", "MB": (peak - start) / MB, "to reach": 2 * packed / MB + ALLOWED},
         {"what": "peak of the children (baselines)", "MB": children / MB},
     ])  # fmt: skip

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from deepwright.cli.options import given_size
 from deepwright.cli.progress import Progress
 from deepwright.core.clock import process_seconds
 from deepwright.core.errors import InputError, Interrupted
@@ -27,8 +28,8 @@ __all__ = [
 def train(
     data: Any = None, target: str | Sequence[str] | None = None, *, budget: str | None = None, task: Any = None,
     model: Any = None, recipe: Recipe | str | Path | Mapping[str, Any] | None = None, test: Any = None, seed: int | None = None,
-    threads: int | Literal["auto"] | None = None, out: str | Path = "runs", settings: Mapping[str, Any] | None = None,
-    quiet: bool = False, **flags: Any,
+    threads: int | Literal["auto"] | None = None, memory: str | None = None, out: str | Path = "runs",
+    settings: Mapping[str, Any] | None = None, quiet: bool = False, **flags: Any,
 ) -> Run:  # fmt: skip
     """Train a network and evaluate it beside baselines.
 
@@ -36,6 +37,7 @@ def train(
         data: what to learn from. target: the column or columns to be learnt.
         recipe: a recipe, its file, or a mapping; other arguments win over it.
         threads: of the processor; "auto" (the default) takes what is fastest now.
+        memory: to keep to, such as "2GB"; refused before the first step where it cannot be.
         settings: dotted recipe keys and values, as `--set` takes them: {"train.batch": 64}.
         flags: id, time, group, ignore, strict, metric, track, as on the command line.
 
@@ -45,7 +47,8 @@ def train(
     Raises:
         RecipeError, DataError: in sentences, before any training.
     """
-    settings = {**({} if threads is None else {"train.threads": threads}), **(settings or {})}
+    wishes = {"train.threads": threads, "train.memory": memory}
+    settings = {**{name: wish for name, wish in wishes.items() if wish is not None}, **(settings or {})}
     draft = _draft(data, target, budget, task, model, recipe, test, seed, settings, flags)
     with Progress(quiet) as progress:
         began = process_seconds()
@@ -63,7 +66,7 @@ def train(
 
 def tune(
     data: Any = None, target: str | Sequence[str] | None = None, *, space: Mapping[str, Any] | None = None, trials: int = 50,
-    budget: str = "20min", jobs: int | None = None, threads: int = 1, search: Any = "tpe", prune: Any = "halving",
+    budget: str = "20min", jobs: int | None = None, threads: int = 1, memory: str | None = None, search: Any = "tpe", prune: Any = "halving",
     storage: str | None = None, default_first: bool = True, task: Any = None, model: Any = None,
     recipe: Recipe | str | Path | Mapping[str, Any] | None = None, test: Any = None, seed: int | None = None,
     out: str | Path = "runs", settings: Mapping[str, Any] | None = None, quiet: bool = False, **flags: Any,
@@ -73,7 +76,7 @@ def tune(
     Args:
         space: dotted recipe keys and what to try for them: {"train.optimizer.lr": {"log": [1e-4, 1e-1]},
             "train.batch": [32, 64]}; None takes the spaces in the recipe, or what the model offers.
-        budget: wall-clock time of everything. jobs: trainings at a time. search, prune: a kind, or its settings.
+        budget: wall-clock time of everything. jobs: trainings at a time. memory: of all of them together ("4GB"). search, prune: a kind, or its settings.
         storage: Optuna storage URL that several machines share. default_first: try the default recipe first.
         recipe, settings, flags and the others: as in `train`.
 
@@ -92,6 +95,8 @@ def tune(
         draft.put(split_path(name), plain(written), "the call")
     given = {"trials": trials, "budget": budget, "jobs": jobs, "threads": threads, "search": _plain(search),
              "prune": _plain(prune), "storage": storage, "default_first": default_first}  # fmt: skip
+    if memory is not None:
+        draft.put(("train", "memory"), memory, "memory")
     chosen = settled(given)
     frames = None if _is_path(data) else data
     tests = None if test is None or _is_path(test) else test
@@ -130,7 +135,12 @@ def _kept(work: Callable[[], Run], progress: Progress, started: list[Run]) -> Ru
 
 
 def resume(
-    folder: str | Path, data: Any = None, *, threads: int | Literal["auto"] | None = None, quiet: bool = False
+    folder: str | Path,
+    data: Any = None,
+    *,
+    threads: int | Literal["auto"] | None = None,
+    memory: str | None = None,
+    quiet: bool = False,
 ) -> "Run | Tuned":
     """Go on with an interrupted training, bit for bit, or with a tune; `data` where the source moved or was in memory.
 
@@ -153,7 +163,9 @@ def resume(
         started: list[Run] = []
         watch, then = _watch(progress, started), _completing(progress)
         return _kept(
-            lambda: training.resume(Path(folder), data, watch, "deepwright.resume", then, threads), progress, started
+            lambda: training.resume(Path(folder), data, watch, "deepwright.resume", then, threads, given_size(memory)),
+            progress,
+            started,
         )
 
 

@@ -20,13 +20,24 @@ SHARED = {"-o/--out", "--seed", "--json", "--quiet", "--debug", "--force", "-h/-
 DATA = {"--target*", "--task", "--model", "--id", "--time", "--group", "--test", "--ignore*", "--strict", "--set*"}
 SURFACE = {
     "inspect": ("SOURCE", DATA | {"--overfit", "--show-personal"}),
-    "train": ("SOURCE", DATA | {"--budget", "--metric", "--threads", "--track*"}),
-    "resume": ("RUN", {"--data", "--threads"}),
+    "train": ("SOURCE", DATA | {"--budget", "--memory", "--metric", "--threads", "--track*"}),
+    "resume": ("RUN", {"--data", "--memory", "--threads"}),
     "reproduce": ("RUN", {"--data", "--test"}),
     "tune": (
         "SOURCE",
         DATA
-        | {"--metric", "--space*", "--trials", "--budget", "--jobs", "--threads", "--search", "--prune", "--storage"},
+        | {
+            "--metric",
+            "--space*",
+            "--trials",
+            "--budget",
+            "--jobs",
+            "--memory",
+            "--threads",
+            "--search",
+            "--prune",
+            "--storage",
+        },
     ),
     "evaluate": ("RUN [SOURCE]", {"--data", "--no-baselines", "--show-personal", "--threads"}),
     "predict": ("RUN SOURCE", {"--with-inputs", "--csv", "--threads"}),
@@ -111,6 +122,8 @@ def test_exit_code_0_when_done_and_help_is_shown(cli: Cli) -> None:
         (("predict", "run", "x.csv", "--csv", "exel"), "'excel'"),
         (("train", "x.csv", "--threads", "0"), "'0' is not a number of threads; give auto, or a whole number"),
         (("reproduce", "run", "--seed", "1"), "done again with its own seed"),
+        (("resume", "run", "--memory", "2"), "--memory: 2 of what? Write for example 2GB, or 2MB."),
+        (("resume", "run", "--memory", "lots"), "'lots' is not an amount of memory; write for example 512MB, 2GB"),
         (("resume", "run", "--threads", "all"), "'all' is not a number of threads"),
     ],
 )

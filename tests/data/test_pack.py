@@ -102,6 +102,11 @@ def test_from_fields_is_the_same():
     check(from_fields(inputs, Targets().encode(FRAME.select("t1", "t2"))))
 
 
+def test_targets_hold_no_inputs():
+    packed = from_fields({"x": Field(torch.ones(5, 7))}, {"t": Field(torch.ones(5, 1))})
+    assert packed.targets(torch.arange(3))["t"].values.untyped_storage().nbytes() == 3 * 4
+
+
 def test_batches_cover_the_rows_once():
     rows = torch.tensor([3, 1, 4, 1, 5, 9, 2])
     batches = list(packed_in([ROWS]).batches(rows, 3))
@@ -147,6 +152,16 @@ def test_a_temporary_mapped_file_goes_with_the_data(little_memory, tmp_path, mon
     del packed
     gc.collect()
     assert not list(tmp_path.iterdir())
+
+
+def test_under_a_limit_data_are_mapped_and_let_go_of(tmp_path, monkeypatch):
+    monkeypatch.setattr("deepwright.data.pack.room", lambda: 100)
+    monkeypatch.setattr("deepwright.data.pack.LEFT_ALONE", 0)  # after every batch
+    packed = packed_in([10, 13], folder=tmp_path)
+    assert len(packed.mapped) == len(packed.banks)
+    check(packed)
+    packed.let_go()
+    check(packed)
 
 
 def test_a_full_disk_gives_a_sentence(little_memory, tmp_path, monkeypatch):

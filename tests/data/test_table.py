@@ -1,6 +1,7 @@
 """Tables in memory and on the disk answer alike."""
 
 import gc
+from types import SimpleNamespace
 
 import numpy as np
 import polars as pl
@@ -76,3 +77,13 @@ def test_a_scratch_folder_goes_with_its_owner():
     del keep
     gc.collect()
     assert not folder.exists()
+
+
+def test_few_rows_are_taken_without_reading_the_others(tmp_path, monkeypatch):
+    monkeypatch.setattr("deepwright.data.table.CHUNK", 4)
+    pl.DataFrame({"a": range(20)}).write_parquet(tmp_path / "t.parquet", row_group_size=4)
+    table, read = ScannedTable(tmp_path / "t.parquet", "t"), []
+    scan = table._scan
+    monkeypatch.setattr(table, "_scan", SimpleNamespace(slice=lambda *at: read.append(at) or scan.slice(*at)))
+    assert table.take([17, 2, 17])["a"].to_list() == [17, 2, 17]
+    assert read == [(0, 4), (16, 4)]

@@ -12,9 +12,10 @@ import torch
 
 from deepwright.data.table import FrameTable
 from deepwright.features import infer_features
+from deepwright.features.number import Number
 from deepwright.tasks import infer_task
 from deepwright.verbs import baselines as module
-from deepwright.verbs.baselines import Baselines, baselines
+from deepwright.verbs.baselines import Baselines, baselines, write_flat
 
 CHANCE = np.random.default_rng(0)
 ROWS = 400
@@ -153,3 +154,13 @@ def test_the_child_ends_when_its_parent_does() -> None:
     # The child holds the parent's standard output open: it is read to its end only once both have ended.
     done = subprocess.run([sys.executable, "-c", parent], stdout=subprocess.PIPE, timeout=50)
     assert done.returncode != 0
+
+
+def test_flat_columns_are_written_piece_by_piece(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    frame = pl.DataFrame({"a": [1.0, None, 1e40, 4.0, 5.0], "b": [2.0, 3.0, 4.0, 5.0, 6.0]})
+    features = {name: Number().fit(Number().summarise(frame[name]), name) for name in frame.columns}
+    monkeypatch.setattr("deepwright.data.table.PIECE", 2)
+    write_flat(tmp_path / "x.npy", features, FrameTable(frame, "t"), np.array([0, 1, 2, 4]))
+    written = np.load(tmp_path / "x.npy", allow_pickle=False)
+    assert written.dtype == np.float32
+    assert np.array_equal(written, np.float32([[1, 2], [np.nan, 3], [1e30, 4], [5, 6]]), equal_nan=True)

@@ -12,7 +12,8 @@ import deepwright.metrics  # noqa: F401
 from deepwright.core.report import Grid
 from deepwright.data.table import FrameTable
 from deepwright.features import infer_features
-from deepwright.verbs.slices import FEWEST, MOST, slices
+from deepwright.metrics.numbers import MAE
+from deepwright.verbs.slices import BOOTSTRAPPED, FEWEST, MOST, bootstrap, slices
 
 ROWS = 300
 PLACE = np.arange(ROWS)
@@ -37,7 +38,7 @@ def test_the_part_that_is_served_badly_comes_first() -> None:
     found = grid({"town": town, "size": np.random.default_rng(0).normal(size=ROWS)}, (PLACE >= 100) | (PLACE % 2 == 0))
     assert found is not None
     assert found.rows[0][:3] == ("town", "Bonn", 100)
-    assert str(found.rows[0][3]).startswith("0.50 [0.4")
+    assert str(found.rows[0][3]).startswith("0.500 [0.4")
     assert "All rows together: 0.8333" in found.note
     assert next(row[1] for row in found.rows if row[0] == "town") == "Bonn"
 
@@ -81,3 +82,10 @@ def test_no_more_than_can_be_read() -> None:
 )
 def test_what_points_at_a_person_names_no_slice(cells: np.ndarray) -> None:
     assert grid({"contact": cells}, PLACE % 5 > 0) is None
+
+
+def test_the_interval_of_many_rows_is_as_wide_as_that_of_them_all() -> None:
+    rows = torch.randn(4 * BOOTSTRAPPED, 1, dtype=torch.float64, generator=torch.Generator().manual_seed(0)) + 3
+    draws = bootstrap(MAE(), rows, torch.Generator().manual_seed(1))
+    assert abs(draws.mean() - MAE().value(rows)) < 0.005
+    assert 0.75 < draws.std() * len(rows) ** 0.5 < 1.25  # the spread of one row is 1

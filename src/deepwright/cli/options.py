@@ -14,6 +14,7 @@ from deepwright.core.errors import InputError
 
 if TYPE_CHECKING:
     from deepwright.core.report import Report
+    from deepwright.core.size import Size
     from deepwright.draft import Draft
 
 __all__ = [
@@ -25,6 +26,8 @@ __all__ = [
     "data_options",
     "emit",
     "finite",
+    "given_size",
+    "memory_option",
     "moved_option",
     "personal_option",
     "readable",
@@ -132,6 +135,16 @@ class Threads(click.ParamType):
         return int(value)
 
 
+def given_size(text: str | None) -> "Size | None":
+    """An amount of memory. Raises InputError: it is none."""
+    from deepwright.core.size import Size
+
+    try:
+        return None if text is None else Size.parse(text)
+    except ValueError as error:
+        raise InputError(f"--memory: {error}.") from error
+
+
 def shared(command: Command) -> Command:
     """Add --out, --seed, --json, --quiet, --debug, --force; the command gets one `shared` argument."""
 
@@ -177,6 +190,11 @@ moved_option = click.option("--data", metavar="PATH", help="Where the training d
 threads_option = click.option(
     "--threads", type=Threads(), metavar="auto|N", help="Processor threads; auto takes what is fastest now."
 )
+memory_option = click.option(
+    "--memory",
+    metavar="SIZE",
+    help="Memory to keep to: 512MB, 2GB, 1.5GiB; refused before the first step if it cannot.",
+)
 same_threads_option = click.option(
     "--threads", type=Threads(), metavar="auto|N", help="Processor threads; auto, as in training (the same last bits)."
 )
@@ -221,7 +239,7 @@ def build_draft(source: str, shared: Shared, **flags: Any) -> "Draft":
     names = {
         "key": ("data", "id"), "time": ("data", "time"), "group": ("data", "group"), "test": ("data", "test"),
         "task": ("task",), "model": ("model",), "metric": ("evaluate", "metric"), "budget": ("train", "budget"),
-        "threads": ("train", "threads"),
+        "threads": ("train", "threads"), "memory": ("train", "memory"),
     }  # fmt: skip
     for flag, where in names.items():
         if flags.get(flag) is not None:

@@ -6,6 +6,7 @@ are. A table larger than a quarter of the memory goes to a file that is mapped, 
 
 import errno
 import math
+import mmap
 import os
 import shutil
 import tempfile
@@ -20,12 +21,15 @@ import torch
 from torch import Tensor
 
 from deepwright.core.files import place_errors
+from deepwright.data.room import room
 from deepwright.data.table import scratch_folder
 from deepwright.fields import Batch, Field, Fields
 
 __all__ = ["Bank", "Packed", "from_fields", "pack"]
 
 Key = tuple[str, str]  # ("input" | "target", column)
+LEFT_ALONE = 128 << 20  # bytes of mapped files that may stay in memory under a limit
+_AROUND = 64 << 10  # bytes that systems bring in with one row
 
 
 class _Encoder(Protocol):
@@ -57,12 +61,22 @@ class Packed:
         banks: the values. flags: masks and presence of the columns that have them, by (column key, "mask"|"present").
         rows: number of examples.
         keep: what must live as long as the mapped file does.
+        mapped: files that are let go of again and again, so that little of them stays in memory.
     """
 
     rows: int
     banks: list[Bank]
     flags: dict[tuple[Key, str], Tensor] = field(default_factory=dict)
     keep: Any = None
+    mapped: list[mmap.mmap] = field(default_factory=list)
+    _touched: int = 0
+
+    def let_go(self) -> None:
+        """Hand the pages of mapped files back; they stay in the system's own cache, and come again when they are used."""
+        self._touched = 0
+        if hasattr(mmap, "MADV_DONTNEED"):  # not on Windows, which takes pages away by itself
+            for one in self.mapped:
+                one.madvise(mmap.MADV_DONTNEED)
 
     @property
     def bytes(self) -> int:
@@ -82,6 +96,9 @@ class Packed:
 
     def _gathered(self, banks: Sequence[Bank], rows: Tensor) -> dict[str, dict[str, Field]]:
         sides: dict[str, dict[str, Field]] = {"input": {}, "target": {}}
+        self._touched += len(rows) * _AROUND
+        if self.mapped and self._touched > LEFT_ALONE:
+            self.let_go()
         for bank in banks:
             for key, values in bank.gather(rows):
                 flags = [self.flags.get((key, name)) for name in ("mask", "present")]
@@ -156,6 +173,7 @@ class _Builder:
                 if slot not in self._packed.flags:  # rows seen before had nothing to hide
                     self._packed.flags[slot] = torch.ones(self._rows, *flag.shape[1:], dtype=torch.bool)
                 self._packed.flags[slot][start : self._filled] = flag
+        self._packed.let_go()
 
     def done(self) -> Packed:
         packed = self._packed or Packed(0, [])
@@ -164,38 +182,40 @@ class _Builder:
         return packed
 
     def _allocate(self, sides: Mapping[Key, Field]) -> Packed:
-        flat: dict[torch.dtype, dict[Key, slice]] = {}
+        flat: dict[tuple[str, torch.dtype], dict[Key, slice]] = {}  # targets apart: they are also wanted without inputs
         banks: list[tuple[tuple[int, ...], torch.dtype, dict[Key, slice | None]]] = []
         for key, value in sides.items():
             shape, dtype = tuple(value.values.shape), value.values.dtype
             if len(shape) == 2:
-                places = flat.setdefault(dtype, {})
+                places = flat.setdefault((key[0], dtype), {})
                 start = max((place.stop for place in places.values()), default=0)
                 places[key] = slice(start, start + shape[1])
             else:
                 banks.append((shape[1:], dtype, {key: None}))
-        for dtype, places in flat.items():
+        for (_, dtype), places in flat.items():
             banks.append(((max(place.stop for place in places.values()),), dtype, dict(places)))
         total = sum(self._rows * math.prod(shape) * dtype.itemsize for shape, dtype, _ in banks)
-        folder, keep = None, None
-        if total > psutil.virtual_memory().total / 4:
+        folder, keep, left = None, None, room()
+        if total > psutil.virtual_memory().total / 4 or (left is not None and total > left):
             folder, keep = (self._folder, None) if self._folder is not None else scratch_folder()
         spaces = [_space((self._rows, *shape), dtype, folder) for shape, dtype, _ in banks]
-        return Packed(
-            self._rows, [Bank(space, columns) for space, (_, _, columns) in zip(spaces, banks, strict=True)], keep=keep
-        )
+        held = [Bank(space, columns) for (space, _), (_, _, columns) in zip(spaces, banks, strict=True)]
+        mapped = [] if left is None else [one for _, one in spaces if one is not None]
+        return Packed(self._rows, held, keep=keep, mapped=mapped)
 
 
-def _space(shape: tuple[int, ...], dtype: torch.dtype, folder: Path | None) -> Tensor:
+def _space(shape: tuple[int, ...], dtype: torch.dtype, folder: Path | None) -> tuple[Tensor, mmap.mmap | None]:
     """An uninitialised tensor in memory, or mapped to a new file in a folder."""
     if folder is None or 0 in shape:
-        return torch.empty(shape, dtype=dtype)
+        return torch.empty(shape, dtype=dtype), None
     with place_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix="packed-", suffix=".bin", dir=folder)
         with os.fdopen(handle, "wb") as file:
             _reserve(file.fileno(), folder, math.prod(shape) * dtype.itemsize)
-        return torch.from_file(name, shared=True, size=math.prod(shape), dtype=dtype).view(shape)
+        with open(name, "r+b") as file:
+            pages = mmap.mmap(file.fileno(), 0)
+        return torch.frombuffer(pages, dtype=dtype, count=math.prod(shape)).view(shape), pages
 
 
 def _reserve(handle: int, folder: Path, size: int) -> None:

@@ -109,14 +109,14 @@ class ScannedTable:
         if len(wanted) and not 0 <= wanted.min() <= wanted.max() < self._height:
             raise IndexError(f"rows {wanted.min()} to {wanted.max()} of {self._height}")
         order = np.argsort(wanted, kind="stable")
-        parts, start = [], 0
-        for chunk in self.chunks(columns):
-            low, high = np.searchsorted(wanted[order], [start, start + chunk.height])
-            if high > low:
-                parts.append(chunk[wanted[order[low:high]] - start])
-            start += chunk.height
+        scan = self._scan if columns is None else self._scan.select(columns)
+        parts = []
+        for start in range(0, self._height, CHUNK):
+            low, high = np.searchsorted(wanted[order], [start, start + CHUNK])
+            if high > low:  # what holds none of the rows is not read
+                parts.append(scan.slice(start, CHUNK).collect()[wanted[order[low:high]] - start])
         if not parts:
-            return next(iter(self.chunks(columns))).clear()
+            return scan.head(1).collect().clear()
         back = np.empty_like(order)
         back[order] = np.arange(len(order))
         return pl.concat(parts)[back]
@@ -131,14 +131,14 @@ class _Scratch:
 
 
 def pieces(
-    table: Table, rows: np.ndarray, columns: Sequence[str] | None = None, size: int = PIECE
+    table: Table, rows: np.ndarray, columns: Sequence[str] | None = None
 ) -> Iterator[tuple[np.ndarray, pl.DataFrame]]:
-    """Some rows (ascending) in frames of at most `size`, each with its row numbers; the table is read once."""
+    """Some rows (ascending) in frames of at most `PIECE`, each with its row numbers; the table is read once."""
     start = 0
     for chunk in table.chunks(columns):
         low, high = np.searchsorted(rows, [start, start + chunk.height])
-        for first in range(int(low), int(high), size):
-            own = rows[first : min(first + size, int(high))]
+        for first in range(int(low), int(high), PIECE):
+            own = rows[first : min(first + PIECE, int(high))]
             yield own, chunk[own - start]
         start += chunk.height
 

@@ -60,6 +60,8 @@ class NumberSummary:
     def merge(self, other: Self) -> "NumberSummary":
         sample = np.concatenate([self.sample, other.sample])
         if len(sample) > SAMPLE:
+            last = np.partition(sample[:, 0], SAMPLE - 1)[SAMPLE - 1]
+            sample = sample[sample[:, 0] <= last]  # only what may stay has to be sorted
             sample = sample[np.lexsort((sample[:, 1], sample[:, 0]))[:SAMPLE]]
         return NumberSummary(
             self.rows + other.rows, self.missing + other.missing, min(self.low, other.low), max(self.high, other.high),

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 __all__ = [
-    "LIFE", "Acted", "Checked", "Chosen", "Completed", "Event", "Kept", "Planned", "Rendered", "Replanned", "Resumed", "Rethreaded", "RolledBack", "Saved", "Started", "Stepped",
+    "LIFE", "Acted", "Checked", "Chosen", "Completed", "Estimated", "Event", "Kept", "Peaked", "Planned", "Rendered", "Replanned", "Resumed", "Rethreaded", "RolledBack", "Saved", "Started", "Stepped",
     "Stopped", "Validated",
     "finite", "to_dict",
 ]  # fmt: skip
@@ -31,6 +31,30 @@ class Resumed:
     total: int
     seconds: float
     broken: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Estimated:
+    """The memory that the training is expected to take, before its first step; bytes.
+
+    Args:
+        parts: what takes it: "program", "data", "network", "work" (a piece of a batch), "rest".
+        limit: what it may take, None where nobody said.
+    """
+
+    step: int
+    total: int
+    parts: Mapping[str, int]
+    limit: int | None = None
+
+
+@dataclass(frozen=True)
+class Peaked:
+    """The most bytes that this life of the training has held at once, and its baselines in a process of their own."""
+
+    step: int
+    bytes: int
+    baselines: int = 0
 
 
 @dataclass(frozen=True)
@@ -220,10 +244,15 @@ class Completed:
 
 
 Event = (
-    Started | Resumed | Planned | Replanned | Rethreaded | Stepped | Validated | Checked | Acted | Rendered | RolledBack | Chosen | Saved
+    Started | Resumed | Estimated | Peaked | Planned | Replanned | Rethreaded | Stepped | Validated | Checked | Acted | Rendered | RolledBack | Chosen | Saved
     | Stopped | Kept | Completed
 )  # fmt: skip
-LIFE = ("resumed", "saved")  # names of events that tell of processes and the clock, not of what is learnt
+LIFE = (
+    "resumed",
+    "saved",
+    "estimated",
+    "peaked",
+)  # names of events that tell of processes and the clock, not of what is learnt
 
 
 def to_dict(event: Event) -> dict[str, Any]:

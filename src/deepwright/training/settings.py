@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from deepwright.core.config import Config
+from deepwright.core.size import Size
 from deepwright.registries import averages, optimizers, schedules
 from deepwright.training.budget import Budget
 
@@ -31,7 +32,12 @@ class Train(Config):
     Args:
         budget: "60s", "5min", "20epochs", "2000steps".
         batch: examples a step; None lets the model and the number of rows decide.
-        micro_batch: split each batch into pieces of this size to save memory; the gradient stays the same.
+        memory: that the training, reading and its baselines included, may take ("2GB"): kept to by what costs little
+            (`micro_batch`, `answer_batch`, data on the disk instead of in memory), or refused before the first step.
+            None takes what is needed.
+        micro_batch: split each batch into pieces of this size to save memory; the gradient stays the same (but for the
+            last bits). Under `memory`, a run's recipe holds the size that was chosen.
+        answer_batch: rows that are answered together when the network is validated; None for what suits their size.
         average: of weights over training ("ema", "swa", "snapshots", or "none"); None takes none. At the end it is compared
             with the weights themselves on validation rows, and only kept where it is better.
         clip: the largest length of the gradient, or None.
@@ -50,7 +56,9 @@ class Train(Config):
 
     budget: Budget = Budget(300.0, "seconds")
     batch: int | None = Field(default=None, ge=1)
+    memory: Size | None = None
     micro_batch: int | None = Field(default=None, ge=1)
+    answer_batch: int | None = Field(default=None, ge=1)
     optimizer: Annotated[Any, optimizers] | None = None
     schedule: Annotated[Any, schedules] | None = None
     average: Annotated[Annotated[Any, averages] | None, BeforeValidator(_none)] = None

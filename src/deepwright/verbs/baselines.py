@@ -20,13 +20,19 @@ import torch
 from torch import Tensor
 
 from deepwright.contracts import Answer, FittedFeature, FittedTask
+from deepwright.core.files import read_json
+from deepwright.core.memory import resident
 from deepwright.core.seeds import derive
+from deepwright.core.size import Size
 from deepwright.data.table import Table, pieces
 from deepwright.fields import Fields
 
 __all__ = ["MOST_ROWS", "Baselines", "baselines"]
 
 MOST_ROWS = 50_000
+STEPS = (MOST_ROWS, 20_000, 10_000, 5_000, 2_000, 1_000)  # rows, where memory is short
+CHILD = 300_000_000  # bytes that their process takes before it learns
+A_CELL = 48  # bytes for each cell learnt from: the copies that estimators make
 NAMES = ("linear", "boosting")
 LARGEST = 1e30  # estimators refuse what is infinite in float32
 
@@ -38,38 +44,44 @@ class Baselines:
     answers: dict[str, Answer] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     seconds: float = 0.0
+    peak: int = 0  # bytes of memory that their process took
 
 
 def write_flat(path: Path, features: Mapping[str, FittedFeature], table: Table, rows: np.ndarray) -> None:
     """Every feature's cheap columns side by side, (n, D) float32 in a .npy file; memory holds one piece."""
-    file = None
-    done = 0
-    for own, frame in pieces(table, rows, list(features)):
-        columns = [
-            feature.baseline_columns(frame[name]).cast(pl.Float32).to_numpy() for name, feature in features.items()
-        ]
-        block = np.concatenate(columns, 1)
-        if file is None:
-            file = np.lib.format.open_memmap(path, "w+", np.float32, (len(rows), block.shape[1]))
-        file[done : done + len(own)] = np.clip(block, -LARGEST, LARGEST)
-        done += len(own)
+    with open(path, "wb") as file:
+        for _, frame in pieces(table, rows, list(features)):
+            columns = [
+                feature.baseline_columns(frame[name]).cast(pl.Float32).to_numpy() for name, feature in features.items()
+            ]
+            block = np.clip(np.concatenate(columns, 1), -LARGEST, LARGEST)
+            if not file.tell():
+                shape = (len(rows), block.shape[1])
+                header = {"descr": np.lib.format.dtype_to_descr(block.dtype), "fortran_order": False, "shape": shape}
+                np.lib.format.write_array_header_1_0(file, header)
+            file.write(np.ascontiguousarray(block).data)
 
 
 def baselines(
     features: Mapping[str, FittedFeature], task: FittedTask, train: tuple[Table, np.ndarray], test: tuple[Table, np.ndarray],
-    test_targets: Fields, seconds: float, seed: int = 0,
+    test_targets: Fields, seconds: float, seed: int = 0, memory: Size | None = None,
 ) -> Baselines:  # fmt: skip
     """Learn on training rows (at most 50,000), answer the test rows.
 
     Args:
         train, test: tables and the rows to use. seconds: the allowance.
+        memory: that this process and theirs may take together; they learn from fewer rows then.
     """
     began = time.monotonic()
     result = Baselines({"constant": task.constant(test_targets)})
     table, rows = train
-    if len(rows) > MOST_ROWS:
-        rows = np.sort(np.random.default_rng(derive(seed, "baselines")).permutation(rows)[:MOST_ROWS])
-        result.notes.append(f"Baselines learnt from {MOST_ROWS} of {len(train[1])} training rows.")
+    most = _affordable(memory, features, table)
+    if not most:
+        result.notes.append(f"Only the constant baseline: --memory {memory} leaves no room for the others.")
+        return result
+    if len(rows) > most:
+        rows = np.sort(np.random.default_rng(derive(seed, "baselines")).permutation(rows)[:most])
+        result.notes.append(f"Baselines learnt from {most} of {len(train[1])} training rows.")
     targets = task.encode(table.take(rows, task.targets))
     kind, known = task.table(targets)
     here = torch.ones(len(rows), dtype=torch.bool)
@@ -87,6 +99,8 @@ def baselines(
         )
         left = seconds - (time.monotonic() - began)
         failures = _run(place, left)
+        if (place / "peak.json").exists():
+            result.peak = int(read_json(place / "peak.json"))
         for name in NAMES:
             path = place / f"{name}.npy"
             if path.exists():
@@ -97,6 +111,16 @@ def baselines(
                 result.notes.append(f"The baseline '{name}' did not finish within its {seconds:.0f} s.")
     result.seconds = time.monotonic() - began
     return result
+
+
+def _affordable(memory: Size | None, features: Mapping[str, FittedFeature], table: Table) -> int:
+    """Training rows that the baselines may learn from; 0 where there is no room for their process."""
+    if memory is None:
+        return MOST_ROWS
+    left = memory.bytes - resident() - CHILD
+    first = next(table.chunks(list(features), 8))
+    width = sum(feature.baseline_columns(first[name]).width for name, feature in features.items())
+    return next((rows for rows in STEPS if rows * width * A_CELL <= left), 0)
 
 
 def _classes(task: FittedTask, known: Tensor) -> int:

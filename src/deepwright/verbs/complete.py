@@ -4,8 +4,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deepwright.core.files import refuse_existing, write_json
+from deepwright.core.memory import peak
 from deepwright.core.report import Report
-from deepwright.training.events import Completed
+from deepwright.training.events import Completed, Peaked
 from deepwright.training.journal import Journal
 from deepwright.training.threads import computing
 from deepwright.verbs.evaluate import Evaluate
@@ -30,9 +31,11 @@ def complete(run: "Run", seconds: float | None = None) -> tuple[Report, Path]:
         report = learning_report(run) if run.task is None else judge(run)
     run.save_report(report)
     note_figures(run, report)
-    page = write_report(run)
     journal = Journal(run.folder)
-    journal.append(Completed(journal.read()[-1]["step"]))
+    step = journal.read()[-1]["step"]
+    journal.append(Peaked(step, peak(), judge.child_peak))
+    page = write_report(run)
+    journal.append(Completed(step))
     journal.sync()
     return report, page
 

@@ -12,7 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from deepwright.core.memory import peak
+
 __all__ = ["main"]
+
+AT_ONCE = 20_000
 
 
 def main(folder: Path, names: list[str]) -> None:
@@ -21,9 +25,13 @@ def main(folder: Path, names: list[str]) -> None:
     with np.load(folder / "in.npz", allow_pickle=False) as arrays:
         known = arrays["known"]
         labels, classes = bool(arrays["labels"]), int(arrays["classes"][0])
-    train, test = (np.load(folder / f"{part}.npy", allow_pickle=False) for part in ("train", "test"))
+    train = np.load(folder / "train.npy", allow_pickle=False)
+    test = np.load(folder / "test.npy", mmap_mode="r", allow_pickle=False)
     known_cells = ~np.isnan(train).all(0)  # a column without any cell teaches nothing, and boosting refuses it
-    train, test = (part[:, known_cells] if known_cells.any() else np.zeros((len(part), 1)) for part in (train, test))
+    if not known_cells.all():
+        train, test = (
+            part[:, known_cells] if known_cells.any() else np.zeros((len(part), 1)) for part in (train, test)
+        )
     failed = False
     for name in names:
         try:
@@ -35,6 +43,7 @@ def main(folder: Path, names: list[str]) -> None:
         part = folder / f"{name}.part.npy"
         np.save(part, np.stack(columns, 1))
         os.replace(part, folder / f"{name}.npy")
+    (folder / "peak.json").write_text(str(peak()), encoding="utf-8")
     if failed:
         sys.exit(1)
 
@@ -50,10 +59,15 @@ def _column(
     centre = 0.0 if labels else float(known.mean())
     estimator.fit(train, known if labels else (known - centre) / scale)
     if not labels:
-        return (estimator.predict(test) * scale + centre)[:, None]
+        return np.concatenate([estimator.predict(part) * scale + centre for part in _parts(test)])[:, None]
     shares = np.zeros((len(test), classes))
-    shares[:, estimator.classes_.astype(int)] = estimator.predict_proba(test)
+    shares[:, estimator.classes_.astype(int)] = np.concatenate([estimator.predict_proba(part) for part in _parts(test)])
     return shares
+
+
+def _parts(test: np.ndarray) -> list[np.ndarray]:
+    """Rows to be answered together: estimators make copies of what they are given."""
+    return [np.asarray(test[start : start + AT_ONCE]) for start in range(0, len(test), AT_ONCE)]
 
 
 def _linear(labels: bool, rows: int) -> Any:

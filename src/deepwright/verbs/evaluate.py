@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import torch
 from pydantic import Field as Setting
+from pydantic import PrivateAttr
 from torch import Tensor
 
 from deepwright import registries
@@ -69,6 +70,13 @@ class Evaluate(Config):
     baselines: bool = True
     seconds: float | None = Setting(default=None, gt=0.0)
 
+    _child_peak: int = PrivateAttr(default=0)
+
+    @property
+    def child_peak(self) -> int:
+        """Bytes that the baselines' process took, once they have learnt."""
+        return self._child_peak
+
     def check(self, run: "Run") -> None:
         """Raises Refused: the run has no target."""
         if run.task is None:
@@ -123,8 +131,10 @@ class Evaluate(Config):
         seconds = max(5.0, ALLOWANCE * budget.amount) if budget.unit == "seconds" else SECONDS
         seconds = seconds if self.seconds is None else self.seconds
         train = np.flatnonzero(run.parts == PARTS["train"])
-        return baselines(run.features, run.task, (data.table, train), (answered.table, answered.rows), answered.targets,
-                         seconds, run.recipe.seed)  # fmt: skip
+        found = baselines(run.features, run.task, (data.table, train), (answered.table, answered.rows), answered.targets,
+                          seconds, run.recipe.seed, run.recipe.train.memory)  # fmt: skip
+        self._child_peak = found.peak
+        return found
 
 
 def answer_rows(run: "Run", table: Table, rows: np.ndarray) -> Answered:
@@ -138,10 +148,10 @@ def answer_rows(run: "Run", table: Table, rows: np.ndarray) -> Answered:
     fields: dict[str, list[Any]] = {}
     for own, frame in pieces(table, rows, [*run.features, *task.targets]):
         packed = pack(iter([frame]), frame.height, run.features, task, task.targets)
-        targets = packed.take(torch.arange(len(own))).targets
+        targets = packed.targets(torch.arange(len(own)))
         known = known_rows(targets, len(own)).nonzero()[:, 0]
         kept.append(own[known.numpy()])
-        size = rows_at_once(packed.take(torch.arange(1)).inputs)
+        size = run.recipe.train.answer_batch or rows_at_once(packed.take(torch.arange(1)).inputs)
         for batch in packed.batches(known, size):
             with frozen_statistics(run.network), torch.inference_mode():
                 outputs = outputs_of(run.network, task, run.network.embed(batch.inputs))

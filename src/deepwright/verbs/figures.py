@@ -16,7 +16,7 @@ from deepwright.verbs.validation import metric
 __all__ = ["Figure", "Judged", "figure_of", "judge", "named", "unanimous"]
 
 DRAWS = 1000
-VALUES = 2**22  # weights drawn at once
+VALUES = 2**19  # weights drawn at once; figures make several copies of them
 
 
 @dataclass(frozen=True)

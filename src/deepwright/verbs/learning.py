@@ -1,11 +1,12 @@
 """The report of a training: how it went, what was decided about the data, and how to do it again."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from deepwright import registries
 from deepwright.core.report import Block, Chart, Grid, Headline, Report, Series, Text
+from deepwright.core.size import told
 from deepwright.core.wording import number, plural
 from deepwright.training.events import Chosen, RolledBack
 from deepwright.verbs.creation.story import story_blocks
@@ -14,7 +15,7 @@ from deepwright.verbs.figures import named
 if TYPE_CHECKING:
     from deepwright.run import Run
 
-__all__ = ["data_blocks", "learning_report", "smooth"]
+__all__ = ["data_blocks", "learning_report", "remembered", "smooth"]
 
 POINTS = 60  # of a smoothed curve
 
@@ -49,6 +50,7 @@ def learning_report(run: "Run") -> Report:
     if run.remark is not None:
         blocks.append(Text(run.remark, "warning"))
     blocks.append(_rows(run))
+    blocks += _memory(remembered(events))
     if chosen is not None:
         blocks.append(Text(Chosen(**{name: value for name, value in chosen.items() if name != "event"}).text))
     blocks += [
@@ -62,6 +64,29 @@ def learning_report(run: "Run") -> Report:
     blocks += _foretold(checked, stopped)
     blocks += data_blocks(run)
     return Report("train", "How it was trained", data, tuple(blocks))
+
+
+def remembered(events: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """The memory that was expected ("estimated", by "parts", under a "limit") and that was taken ("peak"), in bytes."""
+    before = next((event for event in reversed(events) if event["event"] == "estimated"), None)
+    after = [event for event in events if event["event"] == "peaked"]
+    if before is None and not after:
+        return None
+    found = {"estimated": None, "parts": {}, "limit": None, "peak": None, "baselines": None}
+    if before is not None:
+        found |= {"estimated": before["total"], "parts": before["parts"], "limit": before["limit"]}
+    if after:  # a run of several lives: the one that took the most
+        found |= {"peak": max(e["bytes"] for e in after), "baselines": max(e["baselines"] for e in after)}
+    return found
+
+
+def _memory(facts: dict[str, Any] | None) -> list[Block]:
+    if facts is None or facts["peak"] is None:
+        return []
+    words = [] if facts["estimated"] is None else [f"{told(facts['estimated'])} were expected"]
+    words += [] if facts["limit"] is None else [f"{told(facts['limit'])} allowed"]
+    words += [f"baselines beside it {told(facts['baselines'])}"] if facts["baselines"] else []
+    return [Headline("memory", told(facts["peak"]), "at most; " + ", ".join(words) if words else "at most")]
 
 
 def duration(seconds: float) -> str:

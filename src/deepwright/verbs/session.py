@@ -3,7 +3,7 @@
 import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -21,7 +21,7 @@ from deepwright.run_folder import fitting
 from deepwright.training.checkpoint import Checkpoints
 from deepwright.training.determinism import Determinism, deterministic
 from deepwright.training.distributed import Ranks
-from deepwright.training.events import Event, Kept, Planned, Resumed, Stopped, finite
+from deepwright.training.events import Estimated, Event, Kept, Planned, Resumed, Stopped, finite
 from deepwright.training.journal import Journal
 from deepwright.training.loop import Trainer
 from deepwright.training.pace import Pace, Segment
@@ -75,6 +75,7 @@ class Session:
         self.settings, self.followed = run.recipe.train, followed
         self.prepared = _rows(run)
         self.journal, self.promise = Journal(run.folder), Determinism(device.type)
+        self.estimated: Estimated | None = None  # of the memory, told with the plan
 
     def start(self, began: float) -> Run:
         """From the first step."""
@@ -143,6 +144,8 @@ class Session:
         with fitting(self.run.folder):
             trainer.resume(checkpoint)
         self._tell(Resumed(checkpoint.step, pace.total, pace.clock(), broken))
+        if self.estimated is not None:
+            self._tell(replace(self.estimated, step=checkpoint.step))
         return self._train(trainer, checkpoint.values["threads"], changes, wish)
 
     def _from_the_plan(self, events: Sequence[Mapping[str, Any]], broken: tuple[str, ...], wish: Wish) -> Run:
@@ -185,6 +188,10 @@ class Session:
         with computing(None):
             return probe(lambda wanted: self._copy(network, wanted), precisions, threads, SECONDS, judge=True)
 
+    def alone(self) -> Trainer:
+        """A trainer that shares nothing with the real one, in float32, which takes the most memory."""
+        return self._copy(self._fresh(), "float32")
+
     def _half(self, network: Network) -> bool:
         """Whether bfloat16 may be tried."""
         return network.half and native_half(self.device.type)
@@ -217,11 +224,10 @@ class Session:
                     order=objective.order, mates=objective.mates,
                     rank=self.ranks.rank, ranks=self.ranks.count, device=self.device)  # fmt: skip
         rows = self._judged(choices)
-        judged = self_judged(network, objective, self.packed, rows, self.device)
+        judged = self_judged(network, objective, self.packed, rows, self.device, settings.answer_batch)
         if task is not None:
-            judged = validation(
-                network, task, self.packed, rows, recipe.evaluate.metric, self.device, choices["precision"]
-            )
+            judged = validation(network, task, self.packed, rows, recipe.evaluate.metric, self.device,
+                                choices["precision"], settings.answer_batch)  # fmt: skip
         checkpoints = None if alone else self._checkpoints()
         ranks = Ranks() if alone else self.ranks
         watcher = None if alone or task is not None else self._watcher()
@@ -260,6 +266,8 @@ class Session:
         rows = len(self.prepared["validation"])
         copies = lambda precision: self._copy(at_hand[0], precision)  # noqa: E731
         choices, planned = decide(self.settings, self._half(network), rows, pace, self.ranks, copies, resized)
+        if self.estimated is not None:
+            self._tell(self.estimated)
         self._tell(planned)
         if self.ranks.rank == 0:
             self.journal.sync()  # else a power cut could leave the recipe that follows from the plan without the plan
@@ -370,9 +378,8 @@ class Session:
         self.run.__dict__["network"] = trainer.network.eval()
         if self.run.task is not None:
             learnt = self.run.task
-            answer, truth, _ = answers_and_truth(
-                trainer.network, self.run.task, self.packed, self._judged(trainer.choices), self.device
-            )
+            rows, at_once = self._judged(trainer.choices), self.settings.answer_batch
+            answer, truth, _ = answers_and_truth(trainer.network, learnt, self.packed, rows, self.device, at_once)
             self.run.task = learnt.finish(answer, truth)
             if self.ranks.rank == 0:
                 self.run.save_task(learnt)

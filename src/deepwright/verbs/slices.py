@@ -1,5 +1,6 @@
 """Slices: the figure for parts of the rows, to see whom the network serves badly."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,17 +10,20 @@ import torch
 from deepwright.core.report import Block, Grid
 from deepwright.core.wording import capital, number
 from deepwright.doctor import looks_personal
+from deepwright.metrics.families import RowMetric
 from deepwright.verbs.figures import figure_of, named
 from deepwright.verbs.validation import metric
 
 if TYPE_CHECKING:
     from deepwright.run import Run
 
-__all__ = ["slices"]
+__all__ = ["bootstrap", "slices"]
 
 FEWEST = 20  # rows a slice
 MOST = 24  # slices shown
+ENOUGH = 200  # slices looked at; no further column then
 DRAWS = 200
+BOOTSTRAPPED = 4096  # rows of a slice at most
 
 
 def slices(run: "Run", answered: Any, name: str) -> list[Block]:
@@ -31,14 +35,8 @@ def slices(run: "Run", answered: Any, name: str) -> list[Block]:
     generator = torch.Generator().manual_seed(0)
     found = []
     for column, part, chosen in _parts(run, answered):
-        weights = torch.multinomial(torch.ones(len(chosen)), DRAWS * len(chosen), True, generator=generator).view(
-            DRAWS, -1
-        )
-        counts = torch.zeros(DRAWS, len(chosen), dtype=torch.float64).scatter_add_(
-            1, weights, torch.ones_like(weights, dtype=torch.float64)
-        )
         own = rows[torch.from_numpy(chosen)]
-        figure = figure_of(measure, own, measure.values(own, counts).numpy())
+        figure = figure_of(measure, own, bootstrap(measure, own, generator))
         if figure.value is None or figure.low is None or figure.high is None:
             continue
         best = figure.high if measure.better == "higher" else figure.low
@@ -56,11 +54,29 @@ def slices(run: "Run", answered: Any, name: str) -> list[Block]:
     return [Grid(f"{capital(label)} in parts of the data", head, table, note)]
 
 
-def _parts(run: "Run", answered: Any) -> list[tuple[str, str, np.ndarray]]:
+def bootstrap(measure: RowMetric, rows: torch.Tensor, generator: torch.Generator) -> np.ndarray:
+    """(R,) figures of a bootstrap; of many rows one of some of them, its spread narrowed as the figure of all rows is.
+
+    A spread falls with the root of the number of rows (Bickel, Götze & van Zwet 1997, Statistica Sinica 7): so time and
+    memory stay bounded.
+    """
+    some = rows
+    if len(rows) > BOOTSTRAPPED:
+        some = rows[torch.randperm(len(rows), generator=generator)[:BOOTSTRAPPED]]
+    picks = torch.randint(len(some), (DRAWS, len(some)), generator=generator)
+    one = torch.ones((), dtype=torch.float64).expand_as(picks)
+    counts = torch.zeros(DRAWS, len(some), dtype=torch.float64).scatter_add_(1, picks, one)
+    draws = measure.values(some, counts).numpy()
+    if len(some) == len(rows):
+        return draws
+    return measure.value(rows) + (draws - measure.value(some)) * (len(some) / len(rows)) ** 0.5
+
+
+def _parts(run: "Run", answered: Any) -> Iterator[tuple[str, str, np.ndarray]]:
     """Column, part in words and row places: labels and flags as they are, quantities in thirds."""
-    parts: list[tuple[str, str, np.ndarray]] = []
+    count = 0
     for name, feature in run.features.items():
-        if len(parts) > 200:
+        if count > ENOUGH:
             break
         cells = answered.table.take(answered.rows, [name])[name]
         if looks_personal(name, cells):
@@ -69,8 +85,9 @@ def _parts(run: "Run", answered: Any) -> list[tuple[str, str, np.ndarray]]:
         if flat.width > 25:
             continue  # pictures and their like: a pixel is no slice
         for column in flat.columns:
-            parts += _cut(name, column.removeprefix(f"{name}: "), flat[column])
-    return parts
+            parts = _cut(name, column.removeprefix(f"{name}: "), flat[column])
+            count += len(parts)
+            yield from parts
 
 
 def _cut(name: str, part: str, column: pl.Series) -> list[tuple[str, str, np.ndarray]]:

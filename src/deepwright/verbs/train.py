@@ -11,14 +11,17 @@ from deepwright.core.clock import process_seconds
 from deepwright.core.errors import DataError, DiskError, Refused, RunError
 from deepwright.core.files import sweep
 from deepwright.core.lock import locked
+from deepwright.core.memory import give_back, resident
+from deepwright.core.size import Size
 from deepwright.doctor import examine
 from deepwright.draft import Draft
 from deepwright.preparation import Prepared, prepare
+from deepwright.recipe import Recipe
 from deepwright.run import Run, new_folder
 from deepwright.training.distributed import Ranks, joined
 from deepwright.training.journal import Journal
-from deepwright.verbs.creation.story import keep_seen
 from deepwright.verbs.environment import environment, pick_device
+from deepwright.verbs.memory import afford, kept, reading
 from deepwright.verbs.session import Session, Watch
 from deepwright.verbs.thread_choice import Wish
 from deepwright.verbs.tracked import tell_completed, tracked
@@ -47,14 +50,22 @@ def train(
     """
     watch = watch or Watch()
     began = process_seconds() if began is None else began
+    program = resident()
     prepared = ready(draft, source, test, watch)
+    prepared.recipe, estimated = afford(prepared, program, pick_device(), watch)
     with ExitStack() as held:
         ranks = held.enter_context(joined())
         watch = watch if ranks.rank == 0 else Watch()
         run = new_run(prepared, out, command, ranks, held, watch)
         held.enter_context(resumable(run))
         watch, tracking = held.enter_context(tracked(run, watch, ranks))
-        run = Session(run, prepared.packed, pick_device(), watch, ranks).start(began)
+        session = Session(run, prepared.packed, pick_device(), watch, ranks)
+        session.estimated = estimated
+        size = prepared.packed.bytes
+        del prepared  # the packed rows go when training is over: what follows reads the table
+        run = session.start(began)
+        del session
+        give_back(size)  # trainers refer to themselves in circles, and to the rows
         if then is not None and ranks.rank == 0:
             then(run)
             tell_completed(run, tracking)
@@ -68,9 +79,11 @@ def ready(draft: Draft, source: Any = None, test: Any = None, watch: Watch | Non
         RecipeError, DataError, Refused: in sentences.
     """
     watch = watch or Watch()
-    prepared = prepare(draft, source, test, watch.tell)
-    watch.tell("looking for trouble")
-    prepared.findings += examine(prepared)
+    with reading(Recipe.from_draft(draft).train.memory):
+        prepared = prepare(draft, source, test, watch.tell)
+        watch.tell("looking for trouble")
+        prepared.findings += examine(prepared)
+    give_back(prepared.packed.bytes)
     errors = _errors(prepared.findings)
     if prepared.recipe.data.strict:
         errors += [f.text for f in prepared.findings if f.code in ("bad-values", "bad-target", "unreadable", "ragged")]
@@ -128,8 +141,6 @@ def new_run(
             held.enter_context(locked(folder, command))
             circumstances = {**environment(prepared, pick_device(), command, ranks.count), **more}
             run = Run.create(folder, prepared, circumstances)
-            if run.task is None:
-                keep_seen(run, prepared.packed)
             watch.run(run)
         name = folder.name
     name = ranks.word(name)
@@ -148,13 +159,15 @@ def _whole_or_gone(folder: Path) -> Iterator[None]:
 
 def resume(
     folder: Path, source: Any = None, watch: Watch | None = None, command: str = "", then: Then | None = None,
-    threads: Wish = None,
+    threads: Wish = None, memory: Size | None = None,
 ) -> Run:  # fmt: skip
     """Go on with an interrupted run from its last checkpoint, bit for bit as if it had never stopped.
 
     Args:
         then: as for `train`; where only that is missing, it is all that is done.
         threads: another number from here on (other last bits then); "auto" measures which is fastest now.
+        memory: another limit from here on. It changes where the data lie and what the baselines learn from, not what the
+            network learns.
 
     Raises:
         RunError: it is finished, another process has it, or its data moved or changed.
@@ -178,17 +191,35 @@ def resume(
             )
         watch.run(run)
         watch.tell("reading")
-        run = run.moved(source)
-        data = run.training_data()
-        held.enter_context(resumable(run))
-        watch, tracking = held.enter_context(tracked(run, watch, ranks))
+        program = resident()
+        _relimit(run, memory)
+        with reading(run.recipe.train.memory):
+            run = run.moved(source)
+            data = run.training_data()
+            held.enter_context(resumable(run))
+            watch, tracking = held.enter_context(tracked(run, watch, ranks))
+            if not trained:
+                watch.tell("encoding")
+                session = Session(run, run.pack(data.table), pick_device(), watch, ranks)
         if not trained:
-            watch.tell("encoding")
-            run = Session(run, run.pack(data.table), pick_device(), watch, ranks).go_on(threads)
+            session.estimated = None if memory is None else kept(run, session.packed, program, pick_device())
+            if memory is not None and ranks.rank == 0:
+                run.save_recipe()
+            size = session.packed.bytes
+            run = session.go_on(threads)
+            del session
+            give_back(size)
         if then is not None and ranks.rank == 0:
             then(run)
             tell_completed(run, tracking)
         return run
+
+
+def _relimit(run: Run, memory: Size | None) -> None:
+    """Another limit of the memory in the recipe; written once it is known that it can be kept to."""
+    if memory is not None:
+        train = run.recipe.train.model_copy(update={"memory": memory})
+        run.recipe = run.recipe.model_copy(update={"train": train})
 
 
 @contextmanager

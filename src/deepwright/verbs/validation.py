@@ -65,12 +65,13 @@ class _Answers:
     names: tuple[str, ...]
     device: torch.device
     precision: str = "float32"
+    at_once: int | None = None
 
     def __post_init__(self) -> None:
         whole = self.packed.targets(self.rows)
         known = known_rows(whole, len(self.rows))
         self.rows = self.rows[known]
-        self.size = rows_at_once(self.packed.take(self.rows[:1]).inputs)
+        self.size = self.at_once or rows_at_once(self.packed.take(self.rows[:1]).inputs)
         self.truth = self.task.truth({name: field[known] for name, field in whole.items()})
 
     def seconds(self, rows: int) -> float:
@@ -104,13 +105,14 @@ def validation(
     chosen: str | None,
     device: torch.device,
     precision: str = "float32",
+    at_once: int | None = None,
 ) -> Validation:
     """How the loop judges the network on validation rows: by the metric that was named, otherwise by the loss.
 
     Answers are computed in the precision of the training; final figures always in float32. On few rows the loss tells better networks apart that a share of right answers cannot.
     """
     names = metric_names(task, chosen)
-    answers = _Answers(network, task, packed, rows, names, device, precision)
+    answers = _Answers(network, task, packed, rows, names, device, precision, at_once)
     shown = Forecast(names[0], metric(names[0]).better)
     if chosen is None:
         return Validation(answers, answers.seconds, "loss", "lower", shown)
@@ -126,6 +128,7 @@ class _Errors:
     packed: Packed
     rows: Tensor
     device: torch.device
+    at_once: int | None = None
 
     def seconds(self, rows: int) -> float:
         """What judging all rows takes, from judging at most `rows` of them."""
@@ -138,7 +141,7 @@ class _Errors:
         return {"loss": self._mean(self.rows)}
 
     def _mean(self, rows: Tensor) -> float:
-        size = rows_at_once(self.packed.take(rows[:1]).inputs)
+        size = self.at_once or rows_at_once(self.packed.take(rows[:1]).inputs)
         total, weights = 0.0, 0.0
         for part in rows.split(size):
             batch = self.packed.take(part).to(self.device)
@@ -149,22 +152,23 @@ class _Errors:
 
 
 def self_judged(
-    network: Network, objective: BoundObjective, packed: Packed, rows: Tensor, device: torch.device
-) -> Validation | None:
+    network: Network, objective: BoundObjective, packed: Packed, rows: Tensor, device: torch.device,
+    at_once: int | None = None,
+) -> Validation | None:  # fmt: skip
     """How the loop judges a network that creates; None where its objective cannot tell, or there are no rows."""
     if not objective.judges or not len(rows):
         return None
-    errors = _Errors(network, objective, packed, rows, device)
+    errors = _Errors(network, objective, packed, rows, device, at_once)
     return Validation(errors, errors.seconds, "loss", "lower", Forecast("loss", "lower"))
 
 
 def answers_and_truth(
-    network: Network, task: FittedTask, packed: Packed, rows: Tensor, device: torch.device
+    network: Network, task: FittedTask, packed: Packed, rows: Tensor, device: torch.device, at_once: int | None = None
 ) -> tuple[Answer, Answer, Tensor]:
     """Answers to packed rows with known targets, the truth, and those rows."""
     targets = packed.targets(rows)
     known = known_rows(targets, len(rows))
     rows = rows[known]
-    size = rows_at_once(packed.take(rows[:1]).inputs)
+    size = at_once or rows_at_once(packed.take(rows[:1]).inputs)
     answer = answer_batches(network, task, (batch.to(device) for batch in packed.batches(rows, size)))
     return answer, task.truth({name: field[known] for name, field in targets.items()}), rows

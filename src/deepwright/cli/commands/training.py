@@ -14,6 +14,8 @@ from deepwright.cli.options import (
     build_draft,
     data_options,
     emit,
+    given_size,
+    memory_option,
     moved_option,
     readable,
     shared,
@@ -33,6 +35,7 @@ __all__ = ["COMMANDS", "command_line", "short"]
 @click.option("--metric", metavar="NAME", help="The figure that decides.")
 @click.option("--track", metavar="KIND", multiple=True, help="Also tell tensorboard, mlflow or wandb how it goes (repeatable).")  # fmt: skip
 @threads_option
+@memory_option
 @shared
 def train(source: str, shared: Shared, **flags: Any) -> None:
     """Train a network on a table, a folder of pictures, or a recipe; evaluate it and write a report.
@@ -57,8 +60,9 @@ def train(source: str, shared: Shared, **flags: Any) -> None:
 @click.argument("run")
 @moved_option
 @threads_option
+@memory_option
 @shared
-def resume(run: str, data: str | None, threads: Any, shared: Shared) -> None:
+def resume(run: str, data: str | None, threads: Any, memory: str | None, shared: Shared) -> None:
     """Go on with an interrupted training, bit for bit (unless --threads changes the number of threads).
 
     Or with an interrupted tune: finished trials are kept, running ones are run again.
@@ -68,14 +72,15 @@ def resume(run: str, data: str | None, threads: Any, shared: Shared) -> None:
     if is_tune(Path(run)):
         from deepwright.cli.commands.tuning import go_on
 
-        go_on(Path(run), data, threads, shared)
+        go_on(Path(run), data, threads, memory, shared)
         return
     from deepwright.verbs.train import resume as work
 
+    limit = given_size(memory)
     _work(
         shared,
         lambda watch, then: work(
-            Path(run), source=data, watch=watch, command=command_line(), then=then, threads=threads
+            Path(run), source=data, watch=watch, command=command_line(), then=then, threads=threads, memory=limit
         ),
         f"Stopped; what was saved is kept. Go on with: deepwright resume {run}",
     )
@@ -138,7 +143,10 @@ def _work(shared: Shared, work: Any, again: str) -> None:
         return
     report, page = made
     if shared.json:
-        emit(as_json({**report.data, "folder": str(run.folder), "report": str(page)}))
+        from deepwright.verbs.learning import remembered
+
+        memory = remembered(run.events())
+        emit(as_json({**report.data, "memory": memory, "folder": str(run.folder), "report": str(page)}))
         return
     shared.show(short(report))
     if not shared.quiet:

@@ -6,9 +6,9 @@ from typing import Any
 import click
 
 from deepwright.cli.commands.training import command_line, short
-from deepwright.cli.options import Shared, Whole, as_json, build_draft, data_options, emit, shared
+from deepwright.cli.options import Shared, Whole, as_json, build_draft, data_options, emit, memory_option, shared
 from deepwright.cli.stopping import will_say
-from deepwright.core.errors import Interrupted
+from deepwright.core.errors import Interrupted, Refused
 
 __all__ = ["COMMANDS", "go_on"]
 
@@ -23,6 +23,7 @@ __all__ = ["COMMANDS", "go_on"]
 @click.option("--budget", metavar="TIME", help="Of everything, the report included (default 20min).")
 @click.option("--jobs", type=Whole(min=1), help="Trainings at a time (default: one a core).")
 @click.option("--threads", type=Whole(min=1), help="Threads of each job (default 1).")
+@memory_option
 @click.option("--search", metavar="KIND", help="tpe, random, grid, cmaes (default tpe).")
 @click.option("--prune", metavar="KIND", help="halving, hyperband, median, none (default halving).")
 @click.option("--storage", metavar="URL", help="Optuna storage that several machines share.")
@@ -53,8 +54,10 @@ def tune(source: str, shared: Shared, spaces: tuple[str, ...], trials: int | Non
     _work(shared, lambda watch: work(draft, settings, out=out, watch=watch, began=0.0, command=command_line()))
 
 
-def go_on(folder: Path, data: str | None, threads: Any, shared: Shared) -> None:
+def go_on(folder: Path, data: str | None, threads: Any, memory: str | None, shared: Shared) -> None:
     """Resume a tune."""
+    if memory is not None:
+        raise Refused("A tune keeps the memory it began with; leave --memory out.")
     from deepwright.verbs.tune.tune import resume_tune
 
     _work(shared, lambda watch: resume_tune(folder, data, watch, command_line(), threads))

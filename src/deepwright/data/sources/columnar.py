@@ -9,6 +9,7 @@ import polars as pl
 
 from deepwright.core.config import Config
 from deepwright.core.errors import DataError
+from deepwright.data.room import allowed
 from deepwright.data.sources.paths import LOOKED_AT, absolute_paths, path_changes, reading
 from deepwright.data.sources.streams import read_bytes
 from deepwright.data.table import FrameTable, ScannedTable, Table
@@ -16,7 +17,8 @@ from deepwright.registries import sources
 
 __all__ = ["JSONL", "Arrow", "Parquet"]
 
-_IN_MEMORY = 256 << 20
+_IN_MEMORY = 64 << 20  # bytes of the file; its columns may take ten times as many
+_GROWS = 10
 
 
 def _table(frame: pl.DataFrame, path: Path) -> Table:
@@ -45,7 +47,7 @@ class Parquet(Config):
     def open(self) -> Table:
         path = Path(self.path)
         with _expected(path, "a whole Parquet file"):
-            if path.stat().st_size <= _IN_MEMORY:
+            if path.stat().st_size <= allowed(_IN_MEMORY, _GROWS):
                 return _table(pl.read_parquet(path, glob=False), path)
             first = pl.scan_parquet(path, glob=False).head(LOOKED_AT).collect()
             changes = tuple(path_changes(first, path.parent))

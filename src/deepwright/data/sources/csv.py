@@ -23,6 +23,7 @@ from deepwright.core.config import Config
 from deepwright.core.errors import DataError, InputError
 from deepwright.core.files import place_errors
 from deepwright.core.wording import plural
+from deepwright.data.room import allowed
 from deepwright.data.sources.dialect import Dialect, find_dialect, records
 from deepwright.data.sources.encoding import find_encoding
 from deepwright.data.sources.paths import LOOKED_AT, absolute_paths, path_changes
@@ -33,6 +34,7 @@ from deepwright.registries import sources
 __all__ = ["CSV"]
 
 _IN_MEMORY = 64 << 20  # bytes of text; more is converted once and read in chunks
+_GROWS = 8  # times: cells of text and a copy of the file
 _SAMPLE = 1 << 20
 _UTF8 = ("utf-8", "utf-8-sig", "ascii")
 _EMPTY_ROW = pl.all_horizontal(pl.all().is_null())
@@ -58,10 +60,11 @@ class CSV(Config):
     def open(self) -> Table:
         """Raises DataError: the file is missing, empty, binary, cut short, or has a header only."""
         path = Path(self.path)
-        data = read_bytes(path, max(_IN_MEMORY, _SAMPLE) + 1)
+        most = allowed(_IN_MEMORY, _GROWS)
+        data = read_bytes(path, max(most, _SAMPLE) + 1)
         if not data.strip(b"\r\n\t \0\xef\xbb\xbf\xff\xfe"):
             raise DataError(f"{path.name} is empty.")
-        fits = len(data) <= _IN_MEMORY
+        fits = len(data) <= most
         dialect = self._dialect(path, data, fits or len(data) <= _SAMPLE)
         if fits:
             return _in_memory(path, data, dialect)

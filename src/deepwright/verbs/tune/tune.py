@@ -16,6 +16,7 @@ from deepwright.core.clock import process_seconds
 from deepwright.core.errors import DiskError, Refused, RunError
 from deepwright.core.files import sweep, write_text
 from deepwright.core.lock import locked
+from deepwright.core.memory import resident
 from deepwright.data.split import PARTS
 from deepwright.draft import Draft
 from deepwright.preparation import Data, Prepared
@@ -33,6 +34,7 @@ from deepwright.verbs.tune.plan import Plan, Room, planned
 from deepwright.verbs.tune.prunings import NoPruning
 from deepwright.verbs.tune.search import Ground, Search, costs, room
 from deepwright.verbs.tune.settings import Tune, TuneWatch, settled
+from deepwright.verbs.tune.sharing import share
 from deepwright.verbs.tune.space import Space, offered
 from deepwright.verbs.tune.study import Study, local_storage
 from deepwright.verbs.validation import metric
@@ -59,7 +61,9 @@ def tune(
     began = process_seconds() if began is None else began
     tidy(draft)
     own, ranges = take(draft, Recipe, problems_of)
+    program = resident()
     prepared = ready(_copy(own), source, test, Watch(tell=watch.tell))
+    settings = share(settings, prepared, program, pick_device())
     rows = len(prepared.rows("train"))
     heads = {} if prepared.task is None else prepared.task.heads
     if not ranges:

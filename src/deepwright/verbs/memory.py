@@ -1,0 +1,257 @@
+"""The memory of a training: estimated before its first step, kept to where that costs little, refused where it cannot be.
+
+What is there is measured (the program, the data); what will come is counted on copies (`training/footprint.py`): a step
+on more and more rows, a validation, and the weights, averages and copies that a training holds. A limit is kept to by
+reading less at once, by packed data on the disk instead of in memory, and by batches in pieces; the size of the pieces is
+written into the recipe, since other sums have other last bits.
+"""
+
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from deepwright.answering import rows_at_once
+from deepwright.core.errors import Refused
+from deepwright.core.memory import free, peak, resident
+from deepwright.core.size import Size, told
+from deepwright.data.pack import Packed
+from deepwright.data.room import within
+from deepwright.preparation import Prepared
+from deepwright.recipe import Recipe
+from deepwright.run import Run
+from deepwright.training.distributed import Ranks
+from deepwright.training.events import Estimated
+from deepwright.training.footprint import Growth, growth
+from deepwright.training.frozen import frozen_statistics
+from deepwright.training.loop import Trainer
+from deepwright.verbs.session import Session, Watch
+
+__all__ = ["Needs", "afford", "enough", "expected", "kept", "needs", "reading"]
+
+PROGRAM = 60_000_000  # bytes: what reading and training load besides
+REST = 60_000_000  # bytes: buffers of kernels and allocators, figures, the report
+UNSEEN = 1.25  # of what tensors take: room that operations take for themselves
+FEWEST = 16  # rows a piece of a batch is not made smaller than, unless it must be
+WHAT = {
+    "program": "Python and torch", "data": "the data", "network": "the network with its optimiser, averages and copies",
+    "work": "the rows it works on at once", "rest": "figures and the report",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a training takes besides the program and the data, in bytes.
+
+    Args:
+        network: weights, optimiser, averages, and the copies that are kept of them. step, answers: of so many rows at once.
+        batch, asked: rows a step, and rows of a validation together. splits: whether a batch may be cut into pieces.
+    """
+
+    network: int
+    step: Growth
+    answers: Growth
+    batch: int
+    asked: int
+    splits: bool
+
+    def work(self, piece: int, asked: int) -> int:
+        return round(UNSEEN * max(self.step.at(piece), self.answers.at(asked)))
+
+
+@contextmanager
+def reading(limit: Size | None) -> Iterator[None]:
+    """Inside, data are read and packed so that the limit can be kept to.
+
+    Raises:
+        Refused: Python and torch alone take more.
+    """
+    if limit is not None and resident() + PROGRAM > limit.bytes:
+        raise Refused(
+            f"--memory {limit} is less than Python and torch take before any data is read ({told(resident() + PROGRAM)}). "
+            f"Give at least {enough(resident() + 3 * PROGRAM)}."
+        )
+    with within(None if limit is None else limit.bytes):
+        yield
+
+
+def afford(prepared: Prepared, program: int, device: torch.device, watch: Watch) -> tuple[Recipe, Estimated]:
+    """The recipe with the pieces that its limit affords, and what is expected.
+
+    Args:
+        program: bytes that were held before the data was read.
+
+    Raises:
+        Refused: the limit cannot be kept to.
+    """
+    train = prepared.recipe.train
+    wanted, parts = _looked(_unwritten(prepared), prepared.packed, program, device, train.memory)
+    recipe, estimated = _fitted(prepared.recipe, wanted, parts)
+    if train.memory is None:
+        _warn(estimated, watch)
+    elif recipe != prepared.recipe:
+        watch.tell(f"keeping to {train.memory}: {_pieces(recipe)}")
+    return recipe, estimated
+
+
+def expected(prepared: Prepared, program: int, device: torch.device) -> Estimated:
+    """The same without a limit: what whole batches take."""
+    wanted, parts = _looked(_unwritten(prepared), prepared.packed, program, device, None)
+    return _estimated(wanted, parts, wanted.batch, wanted.asked, None)
+
+
+def _unwritten(prepared: Prepared) -> Run:
+    """A run without a folder."""
+    run = Run(Path(), prepared.recipe, prepared.features, prepared.task, prepared.data.examples)
+    run.__dict__["parts"] = prepared.parts
+    return run
+
+
+def kept(run: Run, packed: Packed, program: int, device: torch.device) -> Estimated:
+    """What is expected of a run that goes on, under its recipe's limit; nothing that is computed changes.
+
+    Raises:
+        Refused: the limit cannot be kept to.
+    """
+    train = run.recipe.train
+    wanted, parts = _looked(run, packed, program, device, train.memory)
+    piece, asked = train.micro_batch or wanted.batch, train.answer_batch or wanted.asked
+    estimated = _estimated(wanted, parts, min(piece, wanted.batch), min(asked, wanted.asked), train.memory)
+    if train.memory is not None and estimated.total > train.memory.bytes:
+        raise Refused(_refusal(estimated, train.memory, "a run that goes on keeps the pieces it began with"))
+    return estimated
+
+
+def _looked(
+    run: Run, packed: Packed, program: int, device: torch.device, limit: Size | None
+) -> tuple[Needs, dict[str, int]]:
+    """What will come, and what is there: the program with what torch loads when it first computes, and the data."""
+    packed.let_go()
+    data = max(0, resident() - program)
+    wanted = needs(run, packed, device, limit)
+    packed.let_go()
+    return wanted, {"program": max(program, resident() - data), "data": data}
+
+
+def needs(run: Run, packed: Packed, device: torch.device, limit: Size | None) -> Needs:
+    """Counted on copies; each count stops where the limit would be passed."""
+    session = Session(run, packed, device, Watch(), Ranks())
+    trainer = session.alone()
+    most = None if limit is None else limit.bytes
+    first = min(8, trainer.feed.size)
+
+    def step(rows: int) -> None:
+        trainer.feed.size = rows
+        trainer.advance()
+
+    batch = trainer.feed.size
+    step(first)  # optimisers make their memory in the first step
+    grown = growth(step, batch, most)
+    answers, asked = Growth((1,), (0,)), 1
+    if trainer.validation is not None:
+        rows = int((run.parts == 1).sum())
+        asked = min(rows, rows_at_once(packed.take(torch.arange(1)).inputs))
+        answers = growth(lambda count: _answer(trainer, count), asked, most)
+    return Needs(_held(trainer, run.recipe), grown, answers, batch, asked, not trainer.network.couples_rows)
+
+
+def _answer(trainer: Trainer, rows: int) -> None:
+    assert trainer.validation is not None
+    with frozen_statistics(trainer.network), torch.inference_mode():
+        trainer.validation.seconds(rows)
+
+
+def _held(trainer: Trainer, recipe: Recipe) -> int:
+    """Bytes of the network and what is kept for it, at the moment when most of it is there."""
+    weights = _bytes(trainer.network.state_dict())
+    state = _bytes(trainer.checkpoint().tensors) - _bytes(trainer.best or {})  # with the copy to go back to
+    probes = 2 if recipe.train.precision == "auto" and trainer.network.half else 1
+    training = state + state // 2 + 3 * weights  # a new copy beside the old one; the best, the last, those tried
+    probing = weights + probes * (state + weights)
+    return max(training, probing)
+
+
+def _bytes(tensors: Mapping[str, Tensor]) -> int:
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
+
+
+def _fitted(recipe: Recipe, wanted: Needs, parts: Mapping[str, int]) -> tuple[Recipe, Estimated]:
+    """The largest pieces that fit.
+
+    Raises:
+        Refused: none do.
+    """
+    train, limit = recipe.train, recipe.train.memory
+    piece = min(train.micro_batch or wanted.batch, wanted.batch)
+    asked = min(train.answer_batch or wanted.asked, wanted.asked)
+    estimated = _estimated(wanted, parts, piece, asked, limit)
+    if limit is None:
+        return recipe, estimated
+    while estimated.total > limit.bytes:
+        smaller = piece // 2 if wanted.splits and train.micro_batch is None and piece > 1 else piece
+        fewer = asked // 2 if train.answer_batch is None and asked > 1 else asked
+        if wanted.step.at(piece) >= wanted.answers.at(asked) and smaller < piece:
+            piece = smaller
+        elif fewer < asked:
+            asked = fewer
+        elif smaller < piece:
+            piece = smaller
+        else:
+            why = "" if wanted.splits else "its network looks at all rows of a batch together, which cannot be cut"
+            raise Refused(_refusal(estimated, limit, why))
+        before, estimated = estimated, _estimated(wanted, parts, piece, asked, limit)
+        if estimated.total >= before.total and max(piece, asked) < FEWEST:
+            raise Refused(_refusal(estimated, limit, ""))
+    changes: dict[str, Any] = {}
+    if piece < wanted.batch:
+        changes["micro_batch"] = piece
+    if asked < wanted.asked:
+        changes["answer_batch"] = asked
+    return recipe.model_copy(update={"train": train.model_copy(update=changes)}), estimated
+
+
+def _estimated(wanted: Needs, parts: Mapping[str, int], piece: int, asked: int, limit: Size | None) -> Estimated:
+    """What is there and what comes; never less than what was held already."""
+    whole = {**parts, "network": wanted.network, "work": wanted.work(piece, asked), "rest": REST}
+    total = max(sum(whole.values()), peak())
+    return Estimated(0, total, whole, None if limit is None else limit.bytes)
+
+
+def _refusal(estimated: Estimated, limit: Size, why: str) -> str:
+    """What it would take, of what, and what to do."""
+    parts = ", ".join(f"{told(size)} for {WHAT[name]}" for name, size in estimated.parts.items() if size > 1_000_000)
+    said = f"The training would take about {told(estimated.total)}, more than --memory {limit}: {parts}"
+    said += f" ({why}). " if why else ". "
+    held = sum(estimated.parts[name] for name in ("program", "data", "rest"))
+    if held > limit.bytes:
+        return f"{said}Give at least {enough(estimated.total)}, or less data: fewer columns (--ignore), fewer rows."
+    return f"{said}Give at least {enough(estimated.total)}, or a smaller network (--set model.…) or batch (--set train.batch=…)."
+
+
+def enough(size: int) -> str:
+    """An amount that is enough, as it can be given."""
+    tenths = math.ceil(size * 1.05 / 1e8)
+    return f"{tenths / 10:g}GB" if tenths >= 10 else f"{100 * tenths}MB"
+
+
+def _pieces(recipe: Recipe) -> str:
+    train = recipe.train
+    words = [f"batches of {train.batch} rows in pieces of {train.micro_batch}"] if train.micro_batch else []
+    words += [f"{train.answer_batch} rows answered at once"] if train.answer_batch else []
+    return ", ".join(words)
+
+
+def _warn(estimated: Estimated, watch: Watch) -> None:
+    """Where nobody set a limit and the machine has less left than will be wanted."""
+    now = resident()
+    more, left = estimated.total - now, free()
+    if more > left:
+        watch.warn(
+            f"The training will take about {told(more)} of memory, and this computer has {told(left)} left: it may become "
+            f"very slow, or be ended. To keep to an amount: --memory {enough(round(0.8 * (left + now)))}"
+        )
