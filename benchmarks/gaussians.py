@@ -27,7 +27,7 @@ NAMES = ("found", "quality", "kl")
 SETTINGS = (
     "model={kind: gan, width: 128, blocks: 2}", "train.batch=256", "train.optimizer={kind: adam, lr: 1e-3, betas: [0.0, 0.9]}",
     "train.schedule={kind: cosine, warmup: 0.02, floor: 0.01}", "train.average={kind: ema, decay: 0.999}",
-    "objective={kind: adversarial, gamma: 0.02, gamma_end: 0.002}", "data.split={kind: stratified, validation: 0.02, test: 0.02}",
+    "objective={kind: adversarial, gamma: 0.00125, gamma_end: 0.0002}", "data.split={kind: stratified, validation: 0.02, test: 0.02}",
 )  # fmt: skip
 
 

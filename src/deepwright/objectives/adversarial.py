@@ -25,7 +25,7 @@ from deepwright.spaces import Box, Space
 __all__ = ["Adversarial", "BoundAdversarial"]
 
 _VALUES = 784  # gamma is measured on 28 × 28 grey pictures
-_LEAST = 0.05  # of it, for rows of few numbers
+_LEAST = 0.0125  # of it, for rows of few numbers
 _LATE = 0.2  # of gamma, at the end
 MOST = 0.8  # share of changed rows: beyond it creations begin to look changed (Karras et al. 2020, arXiv 2006.06676, sec. 2.2)
 STEP = 0.1  # by which the share is raised

@@ -20,6 +20,7 @@ from deepwright.recipe import Recipe
 from deepwright.run import Run, new_folder
 from deepwright.training.distributed import Ranks, joined
 from deepwright.training.journal import Journal
+from deepwright.verbs.creation.story import keep_seen
 from deepwright.verbs.environment import environment, pick_device
 from deepwright.verbs.memory import afford, kept, reading
 from deepwright.verbs.session import Session, Watch
@@ -141,6 +142,8 @@ def new_run(
             held.enter_context(locked(folder, command))
             circumstances = {**environment(prepared, pick_device(), command, ranks.count), **more}
             run = Run.create(folder, prepared, circumstances)
+            if run.task is None:
+                keep_seen(run, prepared.packed)
             watch.run(run)
         name = folder.name
     name = ranks.word(name)

@@ -5,19 +5,23 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 
-from deepwright.core.errors import DataError, RunError
+from deepwright.core.files import write_bytes
 from deepwright.core.report import Block, Chart, Grid, Pictures, Series, Text
 from deepwright.core.wording import number
+from deepwright.data.pack import Packed
 from deepwright.data.split import PARTS
+from deepwright.spaces import Box
+from deepwright.verbs.creation.pictures import sheet
 from deepwright.verbs.creation.vitals import words
 
 if TYPE_CHECKING:
     from deepwright.run import Run
 
-__all__ = ["seen", "story_blocks"]
+__all__ = ["SEEN_FILE", "keep_seen", "shapes", "story_blocks"]
 
-SEEN = 4
+SEEN, SEEN_FILE = 4, "seen.png"
 FRAMES = 10  # of the strip
 
 
@@ -38,40 +42,33 @@ def story_blocks(run: "Run", events: Sequence[Mapping[str, Any]]) -> list[Block]
     return blocks
 
 
-def seen(run: "Run") -> dict[str, list[str]]:
-    """Four training examples as the network sees them, by column: data URIs of pictures, or cells.
-
-    Raises:
-        RunError, DataError: the data is gone or changed.
-    """
+def keep_seen(run: "Run", packed: Packed) -> None:
+    """Four training examples as the network sees them, in a file of the run; none where no column is one of pictures."""
     rows = np.flatnonzero(run.parts == PARTS["train"])
     chosen = rows[np.linspace(0, len(rows) - 1, min(SEEN, len(rows))).round().astype(int)]
-    table = run.training_data().table.take(chosen.tolist(), list(run.created))
-    network = run.fresh_network()
-    found: dict[str, list[str]] = {}
-    z = network.embed({name: run.features[name].encode(table[name]) for name in run.created})
+    inputs = packed.take(torch.from_numpy(chosen)).inputs
     for name, feature in run.created.items():
-        if name not in z or z[name].values.dim() < 3:
-            found[name] = [str(cell) for cell in table[name].to_list()]
-            continue
-        found[name] = feature.show(feature.decode(z[name]))
-    return found
+        if isinstance(feature.space, Box) and len(feature.space.shape) == 3:
+            embed = feature.embedder()
+            values = inputs[name].values if embed is None else embed(inputs[name].values)
+            cells = feature.decode(inputs[name].with_values(values)).to_list()
+            write_bytes(run.folder / SEEN_FILE, sheet(cells))
+            return
 
 
 def _seen_blocks(run: "Run") -> list[Block]:
-    try:
-        columns = seen(run)
-    except (RunError, DataError):
+    path = run.folder / SEEN_FILE
+    if not path.exists():
         return []
-    blocks: list[Block] = []
-    for name, shown in columns.items():
-        if shown and all(one.startswith("data:image") for one in shown):
-            shape = " × ".join(str(side) for side in run.features[name].space.shape)  # type: ignore[union-attr]
-            captions = tuple(str(place) for place in range(len(shown)))
-            alts = tuple(f"Training example {place} as the network sees it" for place in captions)
-            note = f"Creations have the same shape: {shape}."
-            blocks.append(Pictures(f"As the network sees {name}", tuple(shown), captions, alts, note, raw=True))
-    return blocks
+    image = "data:image/png;base64," + b64encode(path.read_bytes()).decode("ascii")
+    alt = "Four training examples as the network sees them"
+    return [Pictures("As the network sees them", (image,), ("training examples",), (alt,), f"{shapes(run)}.", raw=True)]
+
+
+def shapes(run: "Run") -> str:
+    """What creations will be, in words."""
+    sizes = {name: " × ".join(str(n) for n in one.space.shape) for name, one in run.created.items() if isinstance(one.space, Box)}  # fmt: skip
+    return f"Creations have the size of what is learnt: {', '.join(f'{name} {size}' for name, size in sizes.items())}"
 
 
 def _strip(run: "Run", events: Sequence[Mapping[str, Any]]) -> list[Block]:
