@@ -3,8 +3,10 @@
 # processors only is much smaller and no slower here: an environment that has it in .venv already is left as it is.
 PYTHON ?= python3
 BIN := .venv/bin
-# One torch thread a test process: the processes share the cores already.
-TEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4
+# One torch thread a test process: the processes share the cores already; one more than there are cores, since many tests wait
+# for a child or for the disk.
+CORES := $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
+TEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(shell expr $(CORES) + 1) --maxprocesses 5
 SHELL := bash
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-long check dev clean
