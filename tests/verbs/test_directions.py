@@ -103,7 +103,7 @@ def test_a_direction_towards_a_score_is_its_gradient(linear: Any) -> None:
 def test_a_label_of_another_run_makes_a_direction_that_beats_chance(run: Run, judge: Run, tmp_path: Path) -> None:
     report = Direction(name="bright", label=f"{judge.folder}:bright", samples=256, force=True)(run)
     effect = report.data["effect"]
-    assert effect["direction"][-1] - effect["direction"][0] > 3 * abs(effect["random"][-1] - effect["random"][0])
+    assert effect["direction"][-1] - effect["direction"][0] > 1.5 * abs(effect["random"][-1] - effect["random"][0])
     assert report.data["directions"][0]["figure"] > 0.5
     means = {}
     for amount in (-3, 3):
