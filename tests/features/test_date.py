@@ -164,6 +164,13 @@ def test_chunks_in_any_order_make_the_same_feature(days: list[date | None], cut:
     assert parts == whole
 
 
+def test_text_comes_back_as_it_was_written() -> None:
+    for cells in (["Mar-2018", "Jan-2017", None], ["03.02.2018", "28.11.2017", "05.01.2018"], ["2020-05-01", None, ""]):
+        feature = inferred(Date, column(cells, pl.String))
+        back = feature.decode(feature.encode(column(cells, pl.String)))
+        assert back.to_list() == [cell or None for cell in cells]
+
+
 def test_before_training_and_after_it_stay_within_bounds() -> None:
     feature = inferred(Date, column([date(2020, 1, 1), date(2021, 1, 1)]))
     time = feature.encode(column([date(1900, 1, 1), date(2150, 1, 1), date(2020, 7, 1)])).values[:, 0]

@@ -222,6 +222,7 @@ class Date(Config):
             high=high,
             timed=summary.timed,
             flagged=summary.missing > 0 or not known,
+            written=bool(form) and bool(summary.forms),
         )
 
 
@@ -254,7 +255,11 @@ def _words(form: str) -> str:
 
 class FittedDate(FittedPlain):
     """See `Date`. Values (B, D): time from -1 to 1 over the training range, cosine and sine of the place in the year and
-    the week, and in the day where times are given; last a missing flag where training rows had gaps."""
+    the week, and in the day where times are given; last a missing flag where training rows had gaps.
+
+    Args:
+        written: training rows were text, which decoded cells are again, in the form of the settings.
+    """
 
     kind: ClassVar[str] = "date"
     settings: Date
@@ -262,6 +267,7 @@ class FittedDate(FittedPlain):
     high: float
     timed: bool
     flagged: bool
+    written: bool = False
 
     @property
     def _width(self) -> int:
@@ -297,6 +303,8 @@ class FittedDate(FittedPlain):
         if self.flagged:
             gone = pl.Series((z.values[:, -1] > 0.5).cpu().numpy())
             moments = pl.select(pl.when(gone).then(None).otherwise(moments)).to_series().alias(self.name)
+        if self.written:
+            return moments.dt.to_string(self.settings.form)
         return moments if self.timed else moments.cast(pl.Date)
 
     def baseline(self, z: Field) -> Field:
