@@ -304,7 +304,10 @@ class FittedDate(FittedPlain):
             gone = pl.Series((z.values[:, -1] > 0.5).cpu().numpy())
             moments = pl.select(pl.when(gone).then(None).otherwise(moments)).to_series().alias(self.name)
         if self.written:
-            return moments.dt.to_string(self.settings.form)
+            exact = "1s" if "%S" in self.settings.form or "%T" in self.settings.form else "1m"
+            return moments.dt.round(exact).dt.to_string(
+                self.settings.form
+            )  # which by itself would cut off what is left over
         return moments if self.timed else moments.cast(pl.Date)
 
     def baseline(self, z: Field) -> Field:
