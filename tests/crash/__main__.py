@@ -71,11 +71,8 @@ class Bench:
 
     def reference(self, variant: Variant) -> Reference:
         if variant.name not in self._references:
-            number = len(self._references)
-            first, again = (
-                reference(self.server, self.family, variant, self._scratch / f"{part}-{number}")
-                for part in ("first", "again")
-            )
+            folders = [Path(tempfile.mkdtemp(dir=self._scratch)) for _ in range(2)]  # another try needs others
+            first, again = (reference(self.server, self.family, variant, folder) for folder in folders)
             assert not differences(again.outcome, first.outcome), "the same training twice is not the same"
             self._references[variant.name] = again  # all modules are loaded now: the true duration
             self.phases |= set(again.phases)

@@ -23,7 +23,7 @@ from tests.crash.phases import Marks
 
 __all__ = ["Harm", "Lived", "Server"]
 
-HANGS = 300.0  # seconds after which a child is given up
+HANGS = 1800.0  # seconds after which a child is given up; a busy machine may stop it for a while
 GLANCE = 0.0005  # seconds between two looks at a child that is to be stopped in a phase
 ROOT = Path(__file__).resolve().parents[2]
 QUIET = {  # no library starts threads of its own accord
