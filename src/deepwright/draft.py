@@ -278,7 +278,7 @@ def _sentence(one: Any, draft: Draft, root: type[Config]) -> str:
         message = f"expected {_TYPES[one['type']]}"
     message = _plain_range(message.replace("Input should be", "expected").rstrip("."))
     got = one.get("input")
-    shown = "" if isinstance(got, dict | list) or one["type"] in ("kind", "budget") else f"; got {got!r}"
+    shown = "" if isinstance(got, dict | list) or one["type"] in ("kind", "written") else f"; got {got!r}"
     if one["type"] == "literal_error" and isinstance(got, str):
         near = did_you_mean(got, re.findall(r"'([^']*)'", message))
         shown += f". {near}" if near.startswith("Did") else ""

@@ -73,17 +73,17 @@ class BoundObjective(Protocol):
         raise NotImplementedError
 
     def after_step(self, step: int, logs: Mapping[str, float]) -> None:
-        """Adapt the objective's own state (adaptive augmentation) from the step's global logs."""
-        ...
+        """Adapt the objective's own state (adaptive augmentation) from the step's global logs. By itself nothing adapts."""
 
     def state(self) -> dict[str, Any]:
-        """JSON values and tensors to be checkpointed."""
-        ...
+        """JSON values and tensors to be checkpointed; nothing where nothing adapts."""
+        return {}
 
-    def load(self, state: Mapping[str, Any]) -> None: ...
+    def load(self, state: Mapping[str, Any]) -> None:
+        """Take over what `state` gave."""
+
     def finish(self, network: Network, batches: Callable[[], Iterator[Batch]], draw: Draw) -> None:
-        """After training: thresholds, centres, averaged statistics."""
-        ...
+        """After training: thresholds, centres, averaged statistics. By itself nothing is learnt then."""
 
 
 class Objective(Protocol):

@@ -2,10 +2,9 @@
 
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
-from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
-from pydantic_core import PydanticCustomError, core_schema
+from deepwright.core.written import Written
 
 __all__ = ["Size", "told"]
 
@@ -16,12 +15,14 @@ _WORDS = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*([a-z]*)")
 
 
 @dataclass(frozen=True)
-class Size:
+class Size(Written):
     """An amount of memory.
 
     >>> Size.parse("1.5GiB").bytes, str(Size.parse("2 gb")), str(Size.parse("512M"))
     (1610612736, '2GB', '512MB')
     """
+
+    examples: ClassVar[tuple[str, ...]] = ("512MB", "2GB", "1.5GiB")
 
     bytes: int
     words: str
@@ -45,24 +46,6 @@ class Size:
 
     def __str__(self) -> str:
         return self.words
-
-    @classmethod
-    def _validate(cls, value: Any) -> "Size":
-        if isinstance(value, cls):
-            return value
-        try:
-            return cls.parse(value)
-        except ValueError as error:
-            raise PydanticCustomError("size", "{why}", {"why": str(error)}) from error
-
-    @classmethod
-    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        dump = core_schema.plain_serializer_function_ser_schema(str)
-        return core_schema.no_info_plain_validator_function(cls._validate, serialization=dump)
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        return {"type": "string", "examples": ["512MB", "2GB", "1.5GiB"]}
 
 
 def told(size: float) -> str:

@@ -307,7 +307,7 @@ class FittedDate(FittedPlain):
             exact = "1s" if "%S" in self.settings.form or "%T" in self.settings.form else "1m"
             return moments.dt.round(exact).dt.to_string(
                 self.settings.form
-            )  # which by itself would cut off what is left over
+            )  # to_string alone cuts off what is left over
         return moments if self.timed else moments.cast(pl.Date)
 
     def baseline(self, z: Field) -> Field:

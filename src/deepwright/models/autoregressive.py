@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from pydantic import Field as Setting
 from torch import Tensor, nn
 
-from deepwright.contracts import FittedFeature, Network, Suits
+from deepwright.contracts import FittedFeature, Suits
 from deepwright.core.config import OFF, Config
 from deepwright.core.errors import Refused
 from deepwright.draw import Draw
@@ -20,9 +20,10 @@ from deepwright.fields import Batch, Field, Fields
 from deepwright.models.inputs import is_vector
 from deepwright.models.layers.causal import Cache, Causal
 from deepwright.models.layers.choosing import chosen
+from deepwright.models.layers.creator import Creator
 from deepwright.models.layers.points import alone
 from deepwright.models.layers.row_tokens import RowTokens
-from deepwright.models.layers.wishes import Wish, Wishes
+from deepwright.models.layers.wishes import Wish
 from deepwright.registries import models
 from deepwright.spaces import Space
 
@@ -118,7 +119,7 @@ class Made:
     length: int = 0
 
 
-class AutoregressiveNetwork(Network):
+class AutoregressiveNetwork(Creator):
     """See `Autoregressive`. `body` gives {"cost": (B, 1)}: mean nats of a row's tokens; high for what is unusual."""
 
     knobs = AutoregressiveKnobs
@@ -127,8 +128,7 @@ class AutoregressiveNetwork(Network):
         self, settings: Autoregressive, features: Mapping[str, FittedFeature], spaces: Mapping[str, Space],
         conditions: Sequence[str],
     ):  # fmt: skip
-        super().__init__()
-        self.conditions, self.wished = tuple(conditions), Wishes(features, conditions)
+        super().__init__(features, conditions)
         self.rows = RowTokens(spaces, settings.bins)
         width = settings.heads * -(-settings.width // settings.heads)
         self.wish = Wish(self.wished.sizes, width) if conditions else None
@@ -150,17 +150,13 @@ class AutoregressiveNetwork(Network):
 
     def embed(self, inputs: Fields) -> dict[str, Field]:
         """What is created in `z` units; wishes as they are."""
-        return {**self.rows.embed(inputs), **{name: inputs[name] for name in self.conditions if name in inputs}}
-
-    def wishes(self, n: int, draw: Draw) -> dict[str, Field]:
-        return self.wished.drawn(n, draw)
+        return self.beside_wishes(self.rows.embed(inputs), inputs)
 
     def _told(self, z: Fields, rows: int) -> Tensor:
         """(B, W) what stands before the first token: the wish."""
         told = self.start.expand(rows, -1)
-        if self.wish is None or any(name not in z for name in self.conditions):
-            return told
-        return told + self.wish(self.wished.ids(z))
+        ids = self.ids(z)
+        return told if self.wish is None or ids is None else told + self.wish(ids)
 
     def _seen(self, tokens: Tensor, first: int = 0) -> Tensor:
         """(B, T, W) embeddings of tokens (B, T), the first of which is number `first`."""
@@ -206,13 +202,10 @@ class AutoregressiveNetwork(Network):
         Raises:
             Refused: a condition that the network does not know.
         """
-        unknown = [name for name in condition or () if name not in self.conditions]
-        if unknown:
-            known = f"; it knows {', '.join(self.conditions)}" if self.conditions else ""
-            raise Refused(f"This network creates without the condition '{unknown[0]}'{known}.")
+        asked = self.asked(condition)
         one = knobs if isinstance(knobs, AutoregressiveKnobs) else AutoregressiveKnobs()
         device = self.start.device
-        made = self.begin(n, {**self.wishes(n, draw), **(condition or {})})
+        made = self.begin(n, {**self.wishes(n, draw), **asked})
         chance = draw.at("token").uniform(n, 2 * len(self.rows.order)).to(device)
         tokens: list[Tensor] = []
         for place in range(len(self.rows.order)):

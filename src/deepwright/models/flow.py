@@ -10,17 +10,17 @@ import torch
 from pydantic import Field as Setting
 from torch import Tensor, nn
 
-from deepwright.contracts import FittedFeature, Network, Suits
+from deepwright.contracts import FittedFeature, Suits
 from deepwright.core.config import OFF, Config
-from deepwright.core.errors import Refused
 from deepwright.draw import Draw
 from deepwright.fields import Batch, Field, Fields
+from deepwright.models.layers.creator import FromLatents
 from deepwright.models.layers.grid_points import GridPoints
 from deepwright.models.layers.grid_velocity import GridVelocity
 from deepwright.models.layers.points import alone, points_of, reason, taken
 from deepwright.models.layers.row_velocity import RowVelocity
 from deepwright.models.layers.time_waves import TOLD
-from deepwright.models.layers.wishes import Wish, Wishes
+from deepwright.models.layers.wishes import Wish
 from deepwright.registries import models
 from deepwright.spaces import Space
 
@@ -102,7 +102,7 @@ class FlowKnobs(Config):
     guidance: float = Setting(1.0, ge=0.0, le=20.0)
 
 
-class FlowNetwork(Network):
+class FlowNetwork(FromLatents):
     """See `Flow`. `body` gives {"mistake": (B, 1)}: how badly the way to a row is known; high for what is unusual."""
 
     knobs = FlowKnobs
@@ -114,8 +114,7 @@ class FlowNetwork(Network):
         spaces: Mapping[str, Space],
         conditions: Sequence[str],
     ):
-        super().__init__()
-        self.conditions, self.wished = tuple(conditions), Wishes(features, conditions)
+        super().__init__(features, conditions)
         self.wish = Wish(self.wished.sizes, TOLD) if conditions else None
         self.points = points_of(features, spaces)
         width, depth, drop = settings.width, settings.depth, settings.dropout
@@ -133,10 +132,7 @@ class FlowNetwork(Network):
 
     def embed(self, inputs: Fields) -> dict[str, Field]:
         """What is created in `z` units; wishes as they are."""
-        return {**self.points.embed(inputs), **{name: inputs[name] for name in self.conditions if name in inputs}}
-
-    def wishes(self, n: int, draw: Draw) -> dict[str, Field]:
-        return self.wished.drawn(n, draw)
+        return self.beside_wishes(self.points.embed(inputs), inputs)
 
     def goal(self, z: Fields, draw: Draw) -> Tensor:
         return self.points.goal(z, draw)
@@ -150,9 +146,10 @@ class FlowNetwork(Network):
 
     def _told(self, z: Fields, heard: Tensor | None = None) -> Tensor | None:
         """(B, width) what is wished; nothing for rows that are not heard."""
-        if self.wish is None or any(name not in z for name in self.conditions):
+        ids = self.ids(z)
+        if self.wish is None or ids is None:
             return None
-        told = self.wish(self.wished.ids(z))
+        told = self.wish(ids)
         return told if heard is None else told * heard[:, None].to(told.dtype)
 
     def body(self, z: Fields, draw: Draw | None = None) -> dict[str, Field]:
@@ -166,16 +163,6 @@ class FlowNetwork(Network):
             found.append(self.mistakes(z, goal, noise, times.to(goal.device), draw))
         return {"mistake": Field(torch.stack(found).mean(0)[:, None])}
 
-    def sample(
-        self, n: int, draw: Draw, condition: Fields | None = None, knobs: Config | None = None
-    ) -> dict[str, Field]:
-        """`n` creations inside the bounds of their spaces. Differentiable, but for labels.
-
-        Raises:
-            Refused: a condition that the network does not know.
-        """
-        return self.from_latents(self.latents(n, draw), {**self.wishes(n, draw), **(condition or {})}, knobs)
-
     def latents(self, n: int, draw: Draw) -> Tensor:
         return draw.at("latent").normal(n, *self.points.latent).to(next(self.parameters()).device)
 
@@ -183,12 +170,9 @@ class FlowNetwork(Network):
         self, latents: Tensor, condition: Fields | None = None, knobs: Config | None = None
     ) -> dict[str, Field]:
         """Raises Refused: a condition that the network does not know."""
-        unknown = [name for name in condition or () if name not in self.conditions]
-        if unknown:
-            known = f"; it knows {', '.join(self.conditions)}" if self.conditions else ""
-            raise Refused(f"This network creates without the condition '{unknown[0]}'{known}.")
+        wished = self.asked(condition)
         chosen = knobs if isinstance(knobs, FlowKnobs) else FlowKnobs()
-        told = self._told(condition or {}) if chosen.guidance else None
+        told = self._told(wished) if chosen.guidance else None
 
         def velocity(point: Tensor, time: float) -> Tensor:
             times = point.new_full((len(point),), time)

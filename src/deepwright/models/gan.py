@@ -10,15 +10,15 @@ import torch
 from pydantic import Field as Setting
 from torch import Tensor, nn
 
-from deepwright.contracts import FittedFeature, Network, Suits
+from deepwright.contracts import FittedFeature, Suits
 from deepwright.core.config import Config
 from deepwright.core.errors import Refused
 from deepwright.draw import Draw
 from deepwright.fields import Batch, Field, Fields
 from deepwright.models.inputs import is_grid, is_vector
+from deepwright.models.layers.creator import FromLatents
 from deepwright.models.layers.grids import GridDiscriminator, GridGenerator, GridUnits, Plan
 from deepwright.models.layers.rows import RowDiscriminator, RowGenerator, RowUnits
-from deepwright.models.layers.wishes import Wishes
 from deepwright.registries import models
 from deepwright.spaces import Box, Space
 
@@ -121,7 +121,7 @@ class GAN(Config):
         names = self.takes(free)
         if len(free) > len(names):
             rest = ", ".join(name for name in free if name not in names)
-            raise Refused(f"The model 'gan' creates '{names[0]}' alone. Leave out with --ignore: {rest}.")
+            raise Refused(f"The model 'gan' creates {', '.join(names)} alone. Leave out with --ignore: {rest}.")
         return GANNetwork(self, features, conditions)
 
 
@@ -136,13 +136,13 @@ class GANKnobs(Config):
     truncation: float = Setting(1.0, ge=0.0, le=2.0)
 
 
-class GANNetwork(Network):
+class GANNetwork(FromLatents):
     """See `GAN`. `body` gives {"score": (B, 1)}: the discriminator's, higher for what looks more real."""
 
+    knobs = GANKnobs
+
     def __init__(self, settings: GAN, features: Mapping[str, FittedFeature], conditions: Sequence[str] = ()):
-        super().__init__()
-        self._settings, self.conditions = settings, tuple(conditions)
-        self.wished = Wishes(features, conditions)
+        super().__init__(features, conditions)
         sizes, blocks, spectral = self.wished.sizes, settings.blocks, settings.spectral
         free = {name: feature for name, feature in features.items() if name not in conditions}
         grids = [name for name, feature in free.items() if is_grid(feature.space)]
@@ -162,37 +162,22 @@ class GANNetwork(Network):
             count = _ROW_BLOCKS if blocks is None else blocks
             self.generator = RowGenerator(self.units.width, latent, width, count, sizes)
             self.discriminator = RowDiscriminator(self.units.width, width, count, sizes, spectral)
-        self.latent = (latent,)
-
-    knobs = GANKnobs
+        self.latent: tuple[int, ...] = (latent,)
 
     def warm(self, batches: Callable[[], Iterator[Batch]], bias: Mapping[str, Tensor]) -> None:
         self.wished.learn(batches())
 
     def embed(self, inputs: Fields) -> dict[str, Field]:
         """What is created in `z` units; wishes as they are."""
-        return {**self.units.embed(inputs), **{name: inputs[name] for name in self.conditions if name in inputs}}
+        return self.beside_wishes(self.units.embed(inputs), inputs)
 
     def body(self, z: Fields, draw: Draw | None = None) -> dict[str, Field]:
-        return {"score": Field(self.discriminator(self.units.unit(z), self._ids(z)))}
+        return {"score": Field(self.discriminator(self.units.unit(z), self.ids(z)))}
 
     def directed(self, z: Fields) -> tuple[Tensor, Tensor]:
         """(B, F) features and directions: their product is the score, but for a constant."""
         unit = self.units.unit(z)
-        return self.discriminator.features(unit), self.discriminator.directions(len(unit), self._ids(z))
-
-    def wishes(self, n: int, draw: Draw) -> dict[str, Field]:
-        return self.wished.drawn(n, draw)
-
-    def sample(
-        self, n: int, draw: Draw, condition: Fields | None = None, knobs: Config | None = None
-    ) -> dict[str, Field]:
-        """`n` creations inside the bounds of their spaces. Differentiable.
-
-        Raises:
-            Refused: a condition that the network does not know.
-        """
-        return self.from_latents(self.latents(n, draw), {**self.wishes(n, draw), **(condition or {})}, knobs)
+        return self.discriminator.features(unit), self.discriminator.directions(len(unit), self.ids(z))
 
     def latents(self, n: int, draw: Draw) -> Tensor:
         return draw.at("latent").normal(n, *self.latent).to(next(self.parameters()).device)
@@ -201,13 +186,7 @@ class GANNetwork(Network):
         self, latents: Tensor, condition: Fields | None = None, knobs: Config | None = None
     ) -> dict[str, Field]:
         """Raises Refused: a condition that the network does not know."""
-        unknown = [name for name in condition or () if name not in self.conditions]
-        if unknown:
-            known = f"; it knows {', '.join(self.conditions)}" if self.conditions else ""
-            raise Refused(f"This network creates without the condition '{unknown[0]}'{known}.")
+        ids = self.ids(self.asked(condition))
         if isinstance(knobs, GANKnobs) and knobs.truncation != 1:
             latents = latents * knobs.truncation
-        return self.units.back(self.generator(latents, self._ids(condition or {})))
-
-    def _ids(self, z: Fields) -> Tensor | None:
-        return self.wished.ids(z) if self.conditions else None
+        return self.units.back(self.generator(latents, ids))

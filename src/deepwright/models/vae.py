@@ -13,17 +13,17 @@ import torch
 from pydantic import Field as Setting
 from torch import Tensor, nn
 
-from deepwright.contracts import FittedFeature, Network, Suits
+from deepwright.contracts import FittedFeature, Suits
 from deepwright.core.config import OFF, Config
-from deepwright.core.errors import Refused
 from deepwright.draw import Draw
 from deepwright.fields import Batch, Field, Fields
 from deepwright.models.layers.coders import GridEncoder, RowCoder
+from deepwright.models.layers.creator import FromLatents
 from deepwright.models.layers.grid_points import GridPoints
 from deepwright.models.layers.grids import GridGenerator, Plan
 from deepwright.models.layers.mixture import Mixture
 from deepwright.models.layers.points import alone, points_of, reason, taken
-from deepwright.models.layers.wishes import Wish, Wishes
+from deepwright.models.layers.wishes import Wish
 from deepwright.registries import models
 from deepwright.spaces import Space
 
@@ -106,7 +106,7 @@ class VAEKnobs(Config):
     noise: float = Setting(1.0, ge=0.0, le=2.0)
 
 
-class VAENetwork(Network):
+class VAENetwork(FromLatents):
     """See `VAE`. `body` gives {"cost": (B, 1)}: nats a coordinate with the mean code; high for what is unusual."""
 
     knobs = VAEKnobs
@@ -118,8 +118,7 @@ class VAENetwork(Network):
         spaces: Mapping[str, Space],
         conditions: Sequence[str],
     ):
-        super().__init__()
-        self.conditions, self.wished = tuple(conditions), Wishes(features, conditions)
+        super().__init__(features, conditions)
         self.points = points_of(features, spaces)
         size, told = settings.latent, _WISH if conditions else 0
         self.wish = Wish(self.wished.sizes, _WISH) if conditions else None
@@ -147,16 +146,14 @@ class VAENetwork(Network):
 
     def embed(self, inputs: Fields) -> dict[str, Field]:
         """What is created in `z` units; wishes as they are."""
-        return {**self.points.embed(inputs), **{name: inputs[name] for name in self.conditions if name in inputs}}
-
-    def wishes(self, n: int, draw: Draw) -> dict[str, Field]:
-        return self.wished.drawn(n, draw)
+        return self.beside_wishes(self.points.embed(inputs), inputs)
 
     def _told(self, z: Fields, rows: Tensor) -> Tensor:
         """(B, told) what is wished; nothing where no wish is told."""
-        if self.wish is None or any(name not in z for name in self.conditions):
+        ids = self.ids(z)
+        if self.wish is None or ids is None:
             return rows.new_zeros(len(rows), 0 if self.wish is None else _WISH)
-        return self.wish(self.wished.ids(z))
+        return self.wish(ids)
 
     def _codes(self, z: Fields, goal: Tensor, draw: Draw | None) -> tuple[Tensor, Tensor]:
         """(B, L) means and logarithms of standard deviations of the codes."""
@@ -200,16 +197,6 @@ class VAENetwork(Network):
         self.mixture.to("cpu").fit(torch.cat(codes), draw)
         self.mixture.to(self.spread.device)
 
-    def sample(
-        self, n: int, draw: Draw, condition: Fields | None = None, knobs: Config | None = None
-    ) -> dict[str, Field]:
-        """`n` creations inside the bounds of their spaces. Differentiable, but for labels.
-
-        Raises:
-            Refused: a condition that the network does not know.
-        """
-        return self.from_latents(self.latents(n, draw), {**self.wishes(n, draw), **(condition or {})}, knobs)
-
     def latents(self, n: int, draw: Draw) -> Tensor:
         """(n, 1 + L + D): which part of the mixture, the code within it, and (rows) what the code leaves open."""
         return draw.at("latent").normal(n, 1 + self._size + self._open).to(self.spread.device)
@@ -218,12 +205,9 @@ class VAENetwork(Network):
         self, latents: Tensor, condition: Fields | None = None, knobs: Config | None = None
     ) -> dict[str, Field]:
         """Raises Refused: a condition that the network does not know."""
-        unknown = [name for name in condition or () if name not in self.conditions]
-        if unknown:
-            known = f"; it knows {', '.join(self.conditions)}" if self.conditions else ""
-            raise Refused(f"This network creates without the condition '{unknown[0]}'{known}.")
+        wished = self.asked(condition)
         chosen = knobs if isinstance(knobs, VAEKnobs) else VAEKnobs()
         which, code, left = latents.split([1, self._size, self._open], 1)
         code = self.mixture(torch.cat([which, code * chosen.temperature], 1))
-        raw = self._built(code, self._told(condition or {}, code))
+        raw = self._built(code, self._told(wished, code))
         return self.points.back(self.points.drawn(raw, self.spread, left * chosen.noise))

@@ -5,7 +5,7 @@ of the batch is compared with creation i, so that no row meets another row.
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Literal, Protocol, runtime_checkable
 
 import torch
@@ -19,6 +19,7 @@ from deepwright.draw import Draw
 from deepwright.fields import Batch, Field, Fields
 from deepwright.objectives import duels
 from deepwright.objectives.differentiable import Change, changed
+from deepwright.objectives.whole_rows import whole_rows
 from deepwright.registries import objectives
 from deepwright.spaces import Box, Space
 
@@ -141,11 +142,7 @@ class BoundAdversarial(BoundObjective):
         )
 
     def weight(self, player: str, batch: Batch) -> Tensor:
-        """Rows with a part missing teach nothing about what is real."""
-        weight = torch.ones(len(batch), device=batch.row.device) if batch.weight is None else batch.weight
-        for field in batch.inputs.values():
-            weight = weight if field.present is None else weight * field.present
-        return weight
+        return whole_rows(batch)
 
     def represent(self, player: str, network: Network, batch: Batch, draw: Draw) -> dict[str, Tensor]:
         """Scores (B,) of real and created rows; for the discriminator also what is penalised (B,)."""
@@ -244,14 +241,8 @@ class BoundAdversarial(BoundObjective):
         moved, self.factor = bool(self._start) and new != self.factor, new
         return moved
 
-    def after_step(self, step: int, logs: Mapping[str, Any]) -> None:
-        """Nothing adapts from one step alone; see the watch over a training."""
-
     def state(self) -> dict[str, Any]:
         return {"share": self.share, "factor": self.factor, "fraction": self._fraction}
 
     def load(self, state: Mapping[str, Any]) -> None:
         self.share, self.factor, self._fraction = state["share"], state["factor"], state["fraction"]
-
-    def finish(self, network: Network, batches: Callable[[], Iterator[Batch]], draw: Draw) -> None:
-        """Nothing is learnt after training."""

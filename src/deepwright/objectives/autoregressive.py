@@ -1,9 +1,8 @@
 """Autoregressive learning: each piece of a row from those before it (Bengio et al. 2003, JMLR 3, eq. 2)."""
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Literal
 
-import torch
 from torch import Tensor
 
 from deepwright.contracts import BoundObjective, FittedFeature, FittedTask, Loss, Network, Player, Predicts
@@ -11,6 +10,7 @@ from deepwright.core.config import Config
 from deepwright.core.errors import Refused
 from deepwright.draw import Draw
 from deepwright.fields import Batch
+from deepwright.objectives.whole_rows import whole_rows
 from deepwright.registries import objectives
 
 __all__ = ["Autoregressive", "BoundAutoregressive"]
@@ -48,11 +48,7 @@ class BoundAutoregressive(BoundObjective):
         return (Player("autoregressive"),)
 
     def weight(self, player: str, batch: Batch) -> Tensor:
-        """Rows with a part missing teach nothing about what data looks like."""
-        weight = torch.ones(len(batch), device=batch.row.device) if batch.weight is None else batch.weight
-        for field in batch.inputs.values():
-            weight = weight if field.present is None else weight * field.present
-        return weight
+        return whole_rows(batch)
 
     def represent(self, player: str, network: Network, batch: Batch, draw: Draw) -> dict[str, Tensor]:
         """{"costs": (B, T)} nats."""
@@ -66,15 +62,3 @@ class BoundAutoregressive(BoundObjective):
         """(B,) mean nats of the pieces, with the same chance for a row each time it is asked."""
         assert isinstance(network, Predicts)
         return network.costs(network.embed(batch.inputs), Draw(0).of("judge").keyed(batch.row), None).mean(1)
-
-    def after_step(self, step: int, logs: Mapping[str, Any]) -> None:
-        """Nothing adapts."""
-
-    def state(self) -> dict[str, Any]:
-        return {}
-
-    def load(self, state: Mapping[str, Any]) -> None:
-        """There is no state."""
-
-    def finish(self, network: Network, batches: Callable[[], Iterator[Batch]], draw: Draw) -> None:
-        """Nothing is learnt after training."""

@@ -5,8 +5,8 @@ x_t = (1 - t) x₀ + t x₁ the network learns x₁ - x₀ at x_t. Times come fr
 every batch sees all of them evenly (Kingma et al. 2021, arXiv 2107.00630, appendix I.1).
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Literal
 
 import torch
 from pydantic import Field as Setting
@@ -17,6 +17,7 @@ from deepwright.core.config import Config
 from deepwright.core.errors import Refused
 from deepwright.draw import Draw
 from deepwright.fields import Batch
+from deepwright.objectives.whole_rows import whole_rows
 from deepwright.registries import objectives
 
 __all__ = ["BoundFlow", "Flow"]
@@ -67,11 +68,7 @@ class BoundFlow(BoundObjective):
         return (Player("flow"),)
 
     def weight(self, player: str, batch: Batch) -> Tensor:
-        """Rows with a part missing teach nothing about what data looks like."""
-        weight = torch.ones(len(batch), device=batch.row.device) if batch.weight is None else batch.weight
-        for field in batch.inputs.values():
-            weight = weight if field.present is None else weight * field.present
-        return weight
+        return whole_rows(batch)
 
     def represent(self, player: str, network: Network, batch: Batch, draw: Draw) -> dict[str, Tensor]:
         """{"mistake": (B,)} at one time each."""
@@ -109,15 +106,3 @@ class BoundFlow(BoundObjective):
             share = (part + draw.at("time").uniform(len(batch))) / _JUDGED
             parts.append(self._mistakes(network, batch, share.to(batch.row.device), draw, None))
         return torch.stack(parts).mean(0)
-
-    def after_step(self, step: int, logs: Mapping[str, Any]) -> None:
-        """Nothing adapts."""
-
-    def state(self) -> dict[str, Any]:
-        return {}
-
-    def load(self, state: Mapping[str, Any]) -> None:
-        """There is no state."""
-
-    def finish(self, network: Network, batches: Callable[[], Iterator[Batch]], draw: Draw) -> None:
-        """Nothing is learnt after training."""

@@ -1,7 +1,7 @@
 """Supervised learning: augment → embed → (mixup) → body → the task's loss."""
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Literal
 
 import torch
 from pydantic import Field as Setting
@@ -157,18 +157,6 @@ class BoundSupervised(BoundObjective):
             name: _pasted(field, mate[name], side, draw.of("paste", name)) if name in self._sizes else field
             for name, field in z.items()
         }
-
-    def after_step(self, step: int, logs: Mapping[str, Any]) -> None:
-        """Nothing adapts."""
-
-    def state(self) -> dict[str, Any]:
-        return {}
-
-    def load(self, state: Mapping[str, Any]) -> None:
-        """There is no state."""
-
-    def finish(self, network: Network, batches: Callable[[], Iterator[Batch]], draw: Draw) -> None:
-        """Nothing is learnt after training; the task's thresholds are the verb's business."""
 
 
 def _picture_size(feature: FittedFeature) -> tuple[int, int] | None:

@@ -5,7 +5,7 @@ learnt with it (σ-VAE: Rybkin et al. 2021, arXiv 2006.13202, section 3.1), so t
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from pydantic import Field as Setting
@@ -16,6 +16,7 @@ from deepwright.core.config import Config
 from deepwright.core.errors import Refused
 from deepwright.draw import Draw
 from deepwright.fields import Batch
+from deepwright.objectives.whole_rows import whole_rows
 from deepwright.registries import objectives
 
 __all__ = ["BoundVariational", "Variational"]
@@ -69,11 +70,7 @@ class BoundVariational(BoundObjective):
         self._beta = self._settings.beta * (min(1.0, fraction / warmup) if warmup else 1.0)
 
     def weight(self, player: str, batch: Batch) -> Tensor:
-        """Rows with a part missing teach nothing about what data looks like."""
-        weight = torch.ones(len(batch), device=batch.row.device) if batch.weight is None else batch.weight
-        for field in batch.inputs.values():
-            weight = weight if field.present is None else weight * field.present
-        return weight
+        return whole_rows(batch)
 
     def represent(self, player: str, network: Network, batch: Batch, draw: Draw) -> dict[str, Tensor]:
         """{"built": (B,), "code": (B, L)}: what rows cost, in nats a coordinate."""
@@ -91,15 +88,6 @@ class BoundVariational(BoundObjective):
         assert isinstance(network, Encodes)
         built, code = network.bound(network.embed(batch.inputs), Draw(0).of("judge").keyed(batch.row))
         return built + self._settings.beta * code.sum(1)
-
-    def after_step(self, step: int, logs: Mapping[str, Any]) -> None:
-        """Nothing adapts."""
-
-    def state(self) -> dict[str, Any]:
-        return {}
-
-    def load(self, state: Mapping[str, Any]) -> None:
-        """There is no state: the weight follows the budget."""
 
     def finish(self, network: Network, batches: Callable[[], Iterator[Batch]], draw: Draw) -> None:
         """How the latents of training rows are spread."""

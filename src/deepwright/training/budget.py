@@ -2,10 +2,9 @@
 
 import re
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
-from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
-from pydantic_core import PydanticCustomError, core_schema
+from deepwright.core.written import Written
 
 __all__ = ["Budget"]
 
@@ -21,18 +20,20 @@ _PART = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]+)")
 
 
 @dataclass(frozen=True)
-class Budget:
+class Budget(Written):
     """An amount of training.
 
     >>> Budget.parse("1h30min").amount, str(Budget.parse("20 epochs"))
     (5400.0, '20epochs')
     """
 
+    examples: ClassVar[tuple[str, ...]] = ("60s", "5min", "20epochs", "2000steps")
+
     amount: float
     unit: Literal["seconds", "epochs", "steps"]
 
     @classmethod
-    def parse(cls, text: str) -> "Budget":
+    def parse(cls, text: Any) -> "Budget":
         """Raises ValueError with a sentence for anything else."""
         words = str(text).strip().lower().replace("_", "")
         parts = _PART.findall(words)
@@ -54,21 +55,3 @@ class Budget:
             return f"{self.amount:g}{self.unit}"
         whole, unit = (self.amount / 60, "min") if self.amount >= 60 and self.amount % 60 == 0 else (self.amount, "s")
         return f"{whole:g}{unit}"
-
-    @classmethod
-    def _validate(cls, value: Any) -> "Budget":
-        if isinstance(value, cls):
-            return value
-        try:
-            return cls.parse(value)
-        except ValueError as error:
-            raise PydanticCustomError("budget", "{why}", {"why": str(error)}) from error
-
-    @classmethod
-    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        dump = core_schema.plain_serializer_function_ser_schema(str)
-        return core_schema.no_info_plain_validator_function(cls._validate, serialization=dump)
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        return {"type": "string", "examples": ["60s", "5min", "20epochs", "2000steps"]}

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from deepwright.contracts import FittedFeature
 from deepwright.fields import Field, Fields
 from deepwright.models.inputs import Embed
+from deepwright.models.layers.judging import Judging
 from deepwright.models.layers.spectral import SpectralConv2d, SpectralLinear
 from deepwright.models.layers.wishes import Wish
 from deepwright.spaces import Box
@@ -150,7 +151,7 @@ class GridGenerator(nn.Module):
         return x[:, :, top : top + plan.height, left : left + plan.width]
 
 
-class GridDiscriminator(nn.Module):
+class GridDiscriminator(Judging):
     """(B, C, H, W) from -1 to 1, ids (B, K) → (B, 1): features along a direction.
 
     Args:
@@ -168,10 +169,7 @@ class GridDiscriminator(nn.Module):
         self.score = (SpectralLinear if spectral else nn.Linear)(coarse * plan.grid[0] * plan.grid[1], 1)
         nn.init.normal_(self.score.weight, std=self.score.in_features**-0.5)
         nn.init.zeros_(self.score.bias)
-        self.wish = Wish(sizes, _WISH) if sizes else None
-        self.project = nn.Linear(self.score.in_features, _WISH, bias=False) if sizes else None
-        if self.project is not None:
-            nn.init.normal_(self.project.weight, std=(self.score.in_features * _WISH) ** -0.5)
+        self.heed(sizes, _WISH)
 
     def features(self, x: Tensor) -> Tensor:
         """(B, F): what the score is taken from."""
@@ -180,17 +178,3 @@ class GridDiscriminator(nn.Module):
             x = layer(F.leaky_relu(x, _SLOPE) if place else x)
         x = F.leaky_relu(self.blocks(x), _SLOPE)
         return x.permute(0, 2, 3, 1).flatten(1)
-
-    def forward(self, x: Tensor, ids: Tensor | None = None) -> Tensor:
-        x = self.features(x)
-        score = self.score(x)
-        if self.wish is None or self.project is None or ids is None:
-            return score
-        return score + (self.project(x) * self.wish(ids)).sum(1, keepdim=True)
-
-    def directions(self, rows: int, ids: Tensor | None = None) -> Tensor:
-        """(B, F): the score is the features along it, but for a constant."""
-        base = self.score.weight.expand(rows, -1)
-        if self.wish is None or self.project is None or ids is None:
-            return base
-        return base + self.wish(ids) @ self.project.weight

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from deepwright.fields import Field, Fields
+from deepwright.models.layers.judging import Judging
 from deepwright.models.layers.spectral import SpectralLinear
 from deepwright.models.layers.wishes import Wish
 from deepwright.spaces import Box
@@ -100,7 +101,7 @@ class RowGenerator(nn.Module):
         return self.out(F.leaky_relu(self.blocks(self.start(latent)), _SLOPE))
 
 
-class RowDiscriminator(nn.Module):
+class RowDiscriminator(Judging):
     """(B, D), ids (B, K) → (B, 1): features along a direction.
 
     Args:
@@ -113,25 +114,8 @@ class RowDiscriminator(nn.Module):
         self.start = _started(linear(size, width), 1.0)
         self.blocks = nn.Sequential(*(_Block(width, linear) for _ in range(blocks)))
         self.score = _started(linear(width, 1), 1.0)
-        self.wish = Wish(sizes, _WISH) if sizes else None
-        self.project = nn.Linear(width, _WISH, bias=False) if sizes else None
-        if self.project is not None:
-            nn.init.normal_(self.project.weight, std=(width * _WISH) ** -0.5)
+        self.heed(sizes, _WISH)
 
     def features(self, x: Tensor) -> Tensor:
         """(B, W): what the score is taken from."""
         return F.leaky_relu(self.blocks(self.start(x)), _SLOPE)
-
-    def forward(self, x: Tensor, ids: Tensor | None = None) -> Tensor:
-        x = self.features(x)
-        score = self.score(x)
-        if self.wish is None or self.project is None or ids is None:
-            return score
-        return score + (self.project(x) * self.wish(ids)).sum(1, keepdim=True)
-
-    def directions(self, rows: int, ids: Tensor | None = None) -> Tensor:
-        """(B, W): the score is the features along it, but for a constant."""
-        base = self.score.weight.expand(rows, -1)
-        if self.wish is None or self.project is None or ids is None:
-            return base
-        return base + self.wish(ids) @ self.project.weight

@@ -67,10 +67,7 @@ def tune(
     rows = len(prepared.rows("train"))
     heads = {} if prepared.task is None else prepared.task.heads
     if not ranges:
-        whole = all(
-            name in own.value for name in Recipe.model_fields
-        )  # as Deepwright writes it: nothing was fixed on purpose
-        ranges = offered(prepared.recipe, Draft() if whole else own, rows)
+        ranges = _offered(prepared, own, rows)
     if isinstance(own.get("train", "threads"), int) and settings.threads == 1:
         settings = settings.model_copy(update={"threads": own.get("train", "threads")})
     primary, better, fixed = _figure(prepared, ranges)
@@ -105,6 +102,12 @@ def tune(
         data = prepared.data
         del prepared  # the packed rows are in files now
         return _searched(folder, settings, ground, jobs, watch, lambda: process_seconds() - began, data, out)
+
+
+def _offered(prepared: Prepared, own: Draft, rows: int) -> dict[tuple[str, ...], Range]:
+    """What is searched where nothing else is said: of a whole recipe, as Deepwright writes it, nothing was fixed on purpose."""
+    whole = all(name in own.value for name in Recipe.model_fields)
+    return offered(prepared.recipe, Draft() if whole else own, rows)
 
 
 @contextmanager
