@@ -48,6 +48,19 @@ def test_lines_are_counted_kept_and_appended(tmp_path):
     assert again.lines == 3
 
 
+@pytest.mark.parametrize("left", ['{"event": "sav', "x" * 10_000, "\0" * 40])
+@pytest.mark.parametrize("whole", [0, 2])
+def test_a_line_that_was_cut_short_is_replaced_by_the_next(tmp_path, left, whole):
+    journal = Journal(tmp_path)
+    for step in range(whole):
+        journal.append(Saved(step, 0.1))
+    with open(journal.path, "a") as file:
+        file.write(left)
+    Journal(tmp_path).append(Saved(7, 0.2))
+    events, harmed = parse(journal.path.read_text())
+    assert ([event["step"] for event in events], harmed) == ([*range(whole), 7], False)
+
+
 def test_a_full_disk_leaves_no_half_line(tmp_path, monkeypatch):
     journal = Journal(tmp_path)
     journal.append(Saved(1, 0.1))

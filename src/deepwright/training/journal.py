@@ -6,6 +6,7 @@ behind that may be cut short or torn; a resumed training drops it and tells it a
 """
 
 import contextlib
+import io
 import json
 import os
 from collections.abc import Callable, Sequence
@@ -67,8 +68,8 @@ class Journal:
         line = json.dumps(to_dict(event), allow_nan=False, default=float) + "\n"
         with place_errors(self.path):
             make_folder(self.path.parent)
-            with open(self.path, "ab", buffering=0) as file:
-                before = file.seek(0, os.SEEK_END)
+            with open(self.path, "a+b", buffering=0) as file:
+                before = _end_of_lines(file)
                 try:
                     _write_all(file.write, line.encode())
                 except OSError:
@@ -88,6 +89,23 @@ class Journal:
             if not self._synced_name:
                 sync_folder(self.path.parent)
                 self._synced_name = True
+
+
+def _end_of_lines(file: io.FileIO) -> int:
+    """Where the next line begins. What a crash has left of a line is dropped: a line behind it would be lost with it."""
+    end = place = file.seek(0, os.SEEK_END)
+    while place:
+        start = max(0, place - 4096)
+        file.seek(start)
+        found = file.read(place - start).rfind(b"\n")
+        if found >= 0:
+            place = start + found + 1
+            break
+        place = start
+    if place < end:
+        file.truncate(place)
+        file.seek(place)
+    return place
 
 
 def _write_all(write: Callable[[bytes], int | None], data: bytes) -> None:
