@@ -7,9 +7,9 @@ from deepwright.core.errors import Refused
 from deepwright.draw import Draw
 from deepwright.fields import Field
 from deepwright.models import infer_model
-from deepwright.models.gan import GAN
-from deepwright.models.layers.rows import RowUnits
-from deepwright.spaces import Box
+from deepwright.models.gan import GAN, POINT
+from deepwright.models.layers.row_points import RowPoints
+from deepwright.spaces import Box, Tokens
 from tests.models.checks import check_gradients, check_round_trip, check_rows_apart, check_shapes
 from tests.models.fakes import CATEGORY, NUMBER, PAIR, batch, picture
 from tests.models.fakes import SMALL as CHOICE
@@ -71,8 +71,7 @@ def test_the_score_is_of_pictures_from_minus_one_to_one_whatever_the_bounds():
 @pytest.mark.parametrize(
     ("features", "words"),
     [
-        ({"a": NUMBER, "b": CATEGORY}, "creates a picture or numbers; 'b' is neither"),
-        ({}, "there is no column"),
+        ({}, "creates pictures or plain columns, and here are none"),
         ({"a": picture(9, 9), "b": picture(8, 8)}, "here are 2: a, b. Leave all but one out with --ignore"),
     ],
 )
@@ -84,7 +83,7 @@ def test_what_it_cannot_create_is_refused(features, words):
 def test_other_columns_targets_and_conditions_are_refused():
     spaces = {"a": NUMBER.space, "p": picture(9, 9).space}
     assert SMALL.takes(spaces) == ("p",)
-    with pytest.raises(Refused, match=r"creates 'p' alone\. Leave out with --ignore: a"):
+    with pytest.raises(Refused, match=r"creates p alone\. Leave out with --ignore: a"):
         SMALL.build({"a": NUMBER, "p": picture(9, 9)}, {}, 10)
     with pytest.raises(Refused, match="without a target"):
         SMALL.build({"p": picture(9, 9)}, {"logits": 2}, 10)
@@ -154,7 +153,7 @@ def test_the_budget_decides_the_width(steps, width):
 
 
 @pytest.mark.parametrize("conditions", [(), ("c",)])
-def test_rows_of_numbers_have_a_body_of_their_own(conditions):
+def test_rows_of_plain_columns_have_a_body_of_their_own(conditions):
     torch.manual_seed(0)
     features = {"a": NUMBER, "b": PAIR} | {name: CATEGORY for name in conditions}
     network = GAN(width=8).build(features, {}, 100, conditions)
@@ -171,12 +170,43 @@ def test_rows_of_numbers_have_a_body_of_their_own(conditions):
     assert infer_model({"a": NUMBER, "b": PAIR}, {}, 100).settings.kind in ("gan", "flow")
 
 
-def test_missing_cells_are_created_as_wholly_missing():
-    one = torch.ones(2)
-    space = Box((2,), -3 * one, 3 * one, torch.tensor([False, True]), one, absent=1)
-    units = RowUnits({"x": space}).eval()
-    unit = torch.tensor([[0.7, 0.2], [0.7, 0.9], [9.0, -4.0]], requires_grad=True)
-    values = units.back(unit)["x"].values
-    torch.testing.assert_close(values, torch.tensor([[0.7, 0.0], [0.0, 1.0], [3.0, 0.0]]))
-    values.sum().backward()
-    assert bool((unit.grad[[0, 2]] != 0).all())
+def test_players_meet_in_points_that_rows_can_have():
+    torch.manual_seed(0)
+    flagged = Box((2,), -3 * torch.ones(2), 3 * torch.ones(2), torch.tensor([False, True]), torch.ones(2), absent=1)
+    points = RowPoints({"x": flagged, "few": Tokens(3), "many": Tokens(40)})
+    values = torch.stack([torch.randn(500), (torch.rand(500) < 0.4).float()], 1)
+    points.scores.warm(0, values[values[:, 1] < 0.5, 0])
+    points.scores.warm(1, values[:, 1])
+    raw = torch.randn(64, points.width, requires_grad=True)
+    point = points.certain(raw)
+    few, many = point[:, points.places["few"]], point[:, points.places["many"]]
+    torch.testing.assert_close(few.detach().sort(1).values, torch.tensor([-2 / 3, -2 / 3, 4 / 3]).expand(64, 3))
+    torch.testing.assert_close(many.detach().abs(), torch.ones_like(many))
+    shown = points.without_missing(point)
+    gone = points.back(point)["x"].values[:, 1] > 0.5
+    assert 0 < int(gone.sum()) < 64
+    assert bool((shown[gone, 0] == 0).all())
+    torch.testing.assert_close(shown[~gone], point[~gone])
+    shown.square().sum().backward()
+    assert bool((raw.grad[:, points.places["few"]].abs().sum(1) > 0).all())
+
+
+@pytest.mark.parametrize("conditions", [(), ("c",)])
+def test_real_rows_and_creations_meet_in_one_form(conditions):
+    torch.manual_seed(0)
+    features = {"a": NUMBER, "b": PAIR, "d": CHOICE} | {name: CATEGORY for name in conditions}
+    network = GAN(width=8).build(features, {}, 100, conditions)
+    data = batch(features)
+    network.warm(lambda: iter([data]), {})
+    draw = Draw(1).keyed(data.row)
+    real = network.staged(network.embed(data.inputs), draw)
+    wishes = {name: data.inputs[name] for name in conditions}
+    fake = network.forged(len(data), draw, wishes)
+    assert real.keys() - set(conditions) == fake.keys() - set(conditions) == {POINT}
+    assert real[POINT].values.shape == fake[POINT].values.shape
+    torch.testing.assert_close(network.body(fake | wishes)["score"].values, network.directed(fake | wishes)[0].mul(
+        network.directed(fake | wishes)[1]).sum(1, keepdim=True) + network.discriminator.score.bias)  # fmt: skip
+    made = network.sample(len(data), draw, wishes)
+    back = network.units.back(fake[POINT].values)
+    for name, field in back.items():
+        torch.testing.assert_close(made[name].values, field.values)

@@ -283,6 +283,8 @@ def finished(made):
 
 def assert_close(found, wanted):
     for name, value in wanted.items():
+        if name == "discriminator.score.bias":
+            continue  # pairs are compared: what all scores share wins nothing, and only rounding moves it
         torch.testing.assert_close(found[name], value, rtol=1e-3, atol=1e-4, msg=lambda m, name=name: f"{name}: {m}")
 
 

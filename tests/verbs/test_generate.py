@@ -290,13 +290,24 @@ def test_a_run_that_answers_is_refused() -> None:
         Generate().check(answering)  # type: ignore[arg-type]
 
 
-def test_a_target_and_a_table_without_pictures_are_refused_before_training(digits: Path, tmp_path: Path) -> None:
+def test_a_target_is_refused_before_training(digits: Path, tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="creates inputs and answers nothing; leave the target 'label' out"):
         train(draft(digits, target=["label"]), out=tmp_path)
-    pl.DataFrame({"a": [str(k) for k in range(40)], "b": ["x", "y"] * 20}).write_csv(tmp_path / "plain.csv")
-    with pytest.raises(Refused, match="'b' is neither"):
-        train(draft(tmp_path / "plain.csv"), out=tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == ["plain.csv"]
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("columns", [["a", "b"], ["b"]])
+def test_a_gan_creates_rows_of_numbers_and_labels(tmp_path: Path, columns: list[str]) -> None:
+    chance = np.random.default_rng(0)
+    frame = pl.DataFrame({"a": chance.normal(size=300), "b": chance.choice(["x", "y", "z"], 300)}).select(columns)
+    frame.write_csv(tmp_path / "plain.csv")
+    made = train(draft(tmp_path / "plain.csv"), out=tmp_path / "runs")
+    rows = decode(made, create(made.network, 7, 0, 50))
+    assert rows.columns == columns
+    assert set(rows["b"]) <= {"x", "y", "z"}
+    if "a" in columns:
+        assert frame["a"].min() <= rows["a"].min() <= rows["a"].max() <= frame["a"].max()
+    assert {"coverage", "duplicates"} <= next(e for e in made.events() if e["event"] == "checked")["figures"].keys()
 
 
 @pytest.mark.parametrize("step", [1, 13])

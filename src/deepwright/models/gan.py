@@ -1,6 +1,7 @@
 """GAN: a generator that creates and a discriminator that compares, with the bodies that suit what is to be created.
 
-One picture (`layers/grids.py`) or rows of numbers (`layers/rows.py`). No row meets another in either player.
+One picture (`layers/grids.py`) or rows of plain columns (`layers/rows.py`), whose numbers are normal scores for both players,
+so that each column comes out with the distribution it has. No row meets another in either player.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,17 +13,20 @@ from torch import Tensor, nn
 
 from deepwright.contracts import FittedFeature, Suits
 from deepwright.core.config import Config
-from deepwright.core.errors import Refused
 from deepwright.draw import Draw
 from deepwright.fields import Batch, Field, Fields
-from deepwright.models.inputs import is_grid, is_vector
+from deepwright.models.inputs import is_grid
 from deepwright.models.layers.creator import FromLatents
 from deepwright.models.layers.grids import GridDiscriminator, GridGenerator, GridUnits, Plan
-from deepwright.models.layers.rows import RowDiscriminator, RowGenerator, RowUnits
+from deepwright.models.layers.points import alone, reason, taken
+from deepwright.models.layers.row_points import RowPoints
+from deepwright.models.layers.rows import RowDiscriminator, RowGenerator
 from deepwright.registries import models
-from deepwright.spaces import Box, Space
+from deepwright.spaces import Space
 
-__all__ = ["GAN", "GANKnobs", "GANNetwork"]
+__all__ = ["GAN", "POINT", "GANKnobs", "GANNetwork"]
+
+POINT = "(point)"  # all plain columns together, as the players meet
 
 
 _LATENT = 64
@@ -34,10 +38,10 @@ _COST = 1.6  # a step's cost grows with this power of the width
 
 @models.register
 class GAN(Config):
-    """Creates pictures, or rows of numbers, like those it has seen.
+    """Creates pictures, or rows of plain columns, like those it has seen.
 
     Args:
-        latent: numbers a creation is made from. None: 64, of rows as many as they have numbers, up to 64.
+        latent: numbers a creation is made from. None: 64, of rows as many as they have coordinates, up to 64.
         width: channels at the finest grid; doubled with each halving of the sides, up to 256. None: 16, and under a
             wall-clock budget as many (8 to 32) as leave it 4,000 steps. Of rows: of the layers; None: 128.
         blocks: residual blocks at the coarsest grid (None: 1), or of rows (None: 2), in generator and discriminator each.
@@ -56,36 +60,17 @@ class GAN(Config):
 
     @classmethod
     def suits(cls, spaces: Mapping[str, Space], heads: Mapping[str, int], rows: int) -> Suits | None:
-        """Where something is to be created (`--task generate`), and it is one picture, or rows of numbers alone."""
-        if heads:
-            return None
-        if sum(is_grid(space) for space in spaces.values()) == 1:
-            return Suits(0.8, cls(), "one column of pictures")
-        numbers = bool(spaces) and all(is_vector(space) and isinstance(space, Box) for space in spaces.values())
-        return Suits(0.5, cls(), "numbers only") if numbers else None
+        """Where something is to be created (`--task generate`), and it is one picture, or rows of plain columns."""
+        why = reason(spaces)
+        return None if heads or why is None else Suits(0.5 if why.startswith("plain") else 0.8, cls(), why)
 
     def takes(self, spaces: Mapping[str, Space]) -> tuple[str, ...]:
-        """The columns it learns to create: one picture, or all numbers.
+        """The columns it learns to create: one picture, or all plain ones.
 
         Raises:
-            Refused: there are several pictures, or something else than numbers.
+            Refused: there are several pictures, or nothing it can create.
         """
-        grids = tuple(name for name, space in spaces.items() if is_grid(space))
-        if len(grids) > 1:
-            raise Refused(
-                f"The model 'gan' creates one picture column; here are {len(grids)}: {', '.join(grids)}. "
-                "Leave all but one out with --ignore."
-            )
-        if grids:
-            return grids
-        other = [name for name, space in spaces.items() if not (is_vector(space) and isinstance(space, Box))]
-        if other or not spaces:
-            what = f"'{other[0]}' is neither" if other else "there is no column"
-            raise Refused(
-                f"The model 'gan' creates a picture or numbers; {what}. Leave it out with --ignore, make it what is asked for "
-                "(--set task.condition=COLUMN), or use --model flow, which creates mixed rows."
-            )
-        return tuple(spaces)
+        return taken(self.kind, spaces)
 
     def recommended(self, rows: int) -> dict[str, Any]:
         """Train settings that suit this family."""
@@ -115,14 +100,7 @@ class GAN(Config):
     def build(
         self, features: Mapping[str, FittedFeature], heads: Mapping[str, int], rows: int, conditions: Sequence[str] = ()
     ) -> "GANNetwork":
-        if heads:
-            raise Refused("The model 'gan' creates and answers nothing: train it without a target.")
-        free = {name: feature.space for name, feature in features.items() if name not in conditions}
-        names = self.takes(free)
-        if len(free) > len(names):
-            rest = ", ".join(name for name in free if name not in names)
-            raise Refused(f"The model 'gan' creates {', '.join(names)} alone. Leave out with --ignore: {rest}.")
-        return GANNetwork(self, features, conditions)
+        return GANNetwork(self, features, alone(self.kind, features, heads, conditions), conditions)
 
 
 class GANKnobs(Config):
@@ -141,46 +119,77 @@ class GANNetwork(FromLatents):
 
     knobs = GANKnobs
 
-    def __init__(self, settings: GAN, features: Mapping[str, FittedFeature], conditions: Sequence[str] = ()):
+    def __init__(
+        self,
+        settings: GAN,
+        features: Mapping[str, FittedFeature],
+        spaces: Mapping[str, Space],
+        conditions: Sequence[str] = (),
+    ):
         super().__init__(features, conditions)
         sizes, blocks, spectral = self.wished.sizes, settings.blocks, settings.spectral
-        free = {name: feature for name, feature in features.items() if name not in conditions}
-        grids = [name for name, feature in free.items() if is_grid(feature.space)]
+        grids = [name for name, space in spaces.items() if is_grid(space)]
         if grids:
-            self.units: GridUnits | RowUnits = GridUnits(grids[0], free[grids[0]])
-            latent, plan = settings.latent or _LATENT, Plan.of(self.units.shape, settings.width or _USUAL)
-            generator = GridGenerator(plan, latent, 1 if blocks is None else blocks, sizes)
+            self.units: GridUnits | RowPoints = GridUnits(grids[0], features[grids[0]])
+            self._size, plan = settings.latent or _LATENT, Plan.of(self.units.shape, settings.width or _USUAL)
+            generator = GridGenerator(plan, self._size, 1 if blocks is None else blocks, sizes)
             discriminator = GridDiscriminator(plan, 1 if blocks is None else blocks, sizes, spectral)
             self.generator: nn.Module = generator.to(memory_format=torch.channels_last)
             self.discriminator: GridDiscriminator | RowDiscriminator = discriminator.to(
                 memory_format=torch.channels_last
             )
         else:
-            spaces = {name: feature.space for name, feature in free.items() if isinstance(feature.space, Box)}
-            self.units = RowUnits(spaces)
-            latent, width = settings.latent or min(_LATENT, self.units.width), settings.width or _ROW_WIDTH
+            self.units = RowPoints(spaces)
+            self._size, width = settings.latent or min(_LATENT, self.units.width), settings.width or _ROW_WIDTH
             count = _ROW_BLOCKS if blocks is None else blocks
-            self.generator = RowGenerator(self.units.width, latent, width, count, sizes)
+            self.generator = RowGenerator(self.units.width, self._size, width, count, sizes)
             self.discriminator = RowDiscriminator(self.units.width, width, count, sizes, spectral)
-        self.latent: tuple[int, ...] = (latent,)
+        smooth = isinstance(self.units, GridUnits) or self.units.numbers
+        self.latent: tuple[int, ...] | None = (self._size,) if smooth else None  # labels alone change by jumps
 
     def warm(self, batches: Callable[[], Iterator[Batch]], bias: Mapping[str, Tensor]) -> None:
+        if isinstance(self.units, RowPoints):
+            self.units.warm(batches())
         self.wished.learn(batches())
 
     def embed(self, inputs: Fields) -> dict[str, Field]:
         """What is created in `z` units; wishes as they are."""
         return self.beside_wishes(self.units.embed(inputs), inputs)
 
+    def staged(self, z: Fields, draw: Draw) -> dict[str, Field]:
+        """`z` as the players meet: pictures as they are, rows as one point. `draw` decides where shared values land."""
+        if isinstance(self.units, GridUnits):
+            return dict(z)
+        point = self.units.without_missing(self.units.goal(z, draw))
+        return self.beside_wishes({POINT: Field(point)}, z)
+
+    def forged(self, n: int, draw: Draw, wishes: Fields) -> dict[str, Field]:
+        """`n` creations as the players meet; differentiable."""
+        if isinstance(self.units, GridUnits):
+            return self.sample(n, draw, wishes)
+        wishes = {**self.wishes(n, draw), **wishes}
+        point = self.units.certain(self.generator(self.latents(n, draw), self.ids(wishes)))
+        return {POINT: Field(self.units.without_missing(point))}
+
     def body(self, z: Fields, draw: Draw | None = None) -> dict[str, Field]:
-        return {"score": Field(self.discriminator(self.units.unit(z), self.ids(z)))}
+        return {"score": Field(self.discriminator(self._unit(z), self.ids(z)))}
 
     def directed(self, z: Fields) -> tuple[Tensor, Tensor]:
         """(B, F) features and directions: their product is the score, but for a constant."""
-        unit = self.units.unit(z)
+        unit = self._unit(z)
         return self.discriminator.features(unit), self.discriminator.directions(len(unit), self.ids(z))
 
+    def _unit(self, z: Fields) -> Tensor:
+        """What the discriminator looks at."""
+        if isinstance(self.units, GridUnits):
+            return self.units.unit(z)
+        if POINT not in z:
+            rows = len(next(iter(z.values())))
+            z = self.staged(z, Draw(0).keyed(torch.zeros(rows, dtype=torch.int64)))
+        return z[POINT].values
+
     def latents(self, n: int, draw: Draw) -> Tensor:
-        return draw.at("latent").normal(n, *self.latent).to(next(self.parameters()).device)
+        return draw.at("latent").normal(n, self._size).to(next(self.parameters()).device)
 
     def from_latents(
         self, latents: Tensor, condition: Fields | None = None, knobs: Config | None = None
@@ -189,4 +198,5 @@ class GANNetwork(FromLatents):
         ids = self.ids(self.asked(condition))
         if isinstance(knobs, GANKnobs) and knobs.truncation != 1:
             latents = latents * knobs.truncation
-        return self.units.back(self.generator(latents, ids))
+        made = self.generator(latents, ids)
+        return self.units.back(self.units.certain(made) if isinstance(self.units, RowPoints) else made)

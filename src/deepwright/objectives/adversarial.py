@@ -5,7 +5,7 @@ of the batch is compared with creation i, so that no row meets another row.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Protocol, runtime_checkable
 
 import torch
@@ -16,7 +16,7 @@ from deepwright.contracts import BoundObjective, FittedFeature, FittedTask, Loss
 from deepwright.core.config import OFF, Config
 from deepwright.core.errors import Refused
 from deepwright.draw import Draw
-from deepwright.fields import Batch, Field, Fields
+from deepwright.fields import Batch, Field, Fields, concat_fields
 from deepwright.objectives import duels
 from deepwright.objectives.differentiable import Change, changed
 from deepwright.objectives.whole_rows import whole_rows
@@ -38,6 +38,19 @@ class Directed(Protocol):
 
     def directed(self, z: Fields) -> tuple[Tensor, Tensor]:
         """(B, F) each."""
+        ...
+
+
+@runtime_checkable
+class Staging(Protocol):
+    """A network whose players meet in another form than that of its creations."""
+
+    def staged(self, z: Fields, draw: Draw) -> dict[str, Field]:
+        """Real rows in that form."""
+        ...
+
+    def forged(self, n: int, draw: Draw, wishes: Fields) -> dict[str, Field]:
+        """Creations in that form."""
         ...
 
 
@@ -148,52 +161,80 @@ class BoundAdversarial(BoundObjective):
         """Scores (B,) of real and created rows; for the discriminator also what is penalised (B,)."""
         wishes = {name: batch.inputs[name] for name in network.conditions}
         with torch.set_grad_enabled(player == "generator"):
-            fake = {**network.sample(len(batch), draw.of("sample"), wishes), **wishes}
+            forge = network.forged if isinstance(network, Staging) else network.sample
+            fake = {**forge(len(batch), draw.of("sample"), wishes), **wishes}
         with torch.no_grad():
             real = network.embed(batch.inputs)
+            if isinstance(network, Staging):
+                real = network.staged(real, draw.of("stage"))
         if player == "generator":
-            score = {"fake": self._judged(network, fake, draw.of("fake"), "generator")["score"]}
+
+            def score(side: str, z: Fields) -> Tensor:
+                own = draw.of(side)
+                return self._scored(network, self._altered(z, own), own, "generator")["score"]
+
+            scores = {"fake": score("fake", fake)}
             if self._duel.paired:
                 with torch.no_grad():
-                    score["real"] = self._judged(network, real, draw.of("real"), "generator")["score"]
-            return score
-        slopes = bool(self._start or self._end) and self._duel.penalty == "slopes"
-        reps: dict[str, Tensor] = {}
-        for side, z in (("real", real), ("fake", fake)):
-            found = self._sloped(network, z, draw.of(side)) if slopes else self._judged(network, z, draw.of(side))
-            reps |= {side if name == "score" else f"{side}_{name}": value for name, value in found.items()}
+                    scores["real"] = score("real", real)
+            return scores
+        reps = self._compared(network, real, fake, draw)
         if self._duel.penalty == "between" and self._start:
             reps["between"] = self._between(network, real, fake, draw)
         return reps
 
-    def _sloped(self, network: Network, z: Fields, draw: Draw) -> dict[str, Tensor]:
-        """Scores, and the squared lengths of their slopes with respect to rows as they were before augmentation."""
-        leaves = {name: z[name].with_values(z[name].values.detach().requires_grad_()) for name in self._half}
-        found = self._judged(network, {**z, **leaves}, draw)
-        return {**found, "slope": self._squared_slopes(found["score"], leaves)}
+    def _compared(self, network: Network, real: Fields, fake: Fields, draw: Draw) -> dict[str, Tensor]:
+        """What the discriminator makes of real and created rows, looked at in one pass; for the penalty also the squared lengths
+        of the scores' slopes with respect to rows as they were before augmentation."""
+        slopes = bool(self._start or self._end) and self._duel.penalty == "slopes"
+        sides = {"real": dict(real), "fake": dict(fake)}
+        for z in sides.values() if slopes else ():
+            for name in (name for name in real if name not in network.conditions):
+                z[name] = z[name].with_values(z[name].values.detach().requires_grad_())
+        leaves = {side: {n: f for n, f in z.items() if f.values.requires_grad} for side, z in sides.items()}
+        both = [self._altered(z, draw.of(side)) for side, z in sides.items()]
+        rows = None if draw.rows is None else draw.rows.repeat(2)
+        joined = {name: concat_fields([z[name] for z in both]) for name in real}
+        found = self._scored(network, joined, draw.of("both").keyed(rows))
+        if slopes:
+            found["slope"] = self._squared_slopes(found["score"], list(leaves.values()))
+        reps = {}
+        for name, value in found.items():
+            for side, part in zip(sides, value.chunk(2), strict=True):
+                reps[side if name == "score" else f"{side}_{name}"] = part
+        return reps
 
-    def _squared_slopes(self, score: Tensor, leaves: Fields) -> Tensor:
-        """(B,) in units in which every input runs from -1 to 1."""
-        slopes = torch.autograd.grad(score.sum(), [field.values for field in leaves.values()], create_graph=True)
-        scaled = [slope * self._half[name].to(slope.device) for name, slope in zip(leaves, slopes, strict=True)]
-        return torch.stack([slope.square().flatten(1).sum(1) for slope in scaled]).sum(0)
+    def _squared_slopes(self, score: Tensor, leaves: Sequence[Fields]) -> Tensor:
+        """(B · sides,) in units in which every input runs from -1 to 1."""
+        wanted = [(name, field.values) for side in leaves for name, field in side.items()]
+        slopes = torch.autograd.grad(score.sum(), [values for _, values in wanted], create_graph=True)
+        squares = []
+        for (name, _), slope in zip(wanted, slopes, strict=True):
+            scaled = slope * self._half[name].to(slope.device) if name in self._half else slope
+            squares.append(scaled.square().flatten(1).sum(1))
+        count = len(squares) // len(leaves)
+        return torch.cat([torch.stack(squares[k : k + count]).sum(0) for k in range(0, len(squares), count)])
 
     def _between(self, network: Network, real: Fields, fake: Fields, draw: Draw) -> Tensor:
         """(‖slope‖ - 1)² at a point between each row and its creation (Gulrajani et al. 2017, eq. 3)."""
         count = len(next(iter(real.values())))
         share = draw.at("between").uniform(count)
         leaves = {}
-        for name in self._half:
+        for name in (name for name in real if name not in network.conditions):
             a, b = real[name].values.detach(), fake[name].values.detach()
             way = share.to(a.device).view(-1, *[1] * (a.dim() - 1))
             leaves[name] = Field((a * way + b * (1 - way)).requires_grad_())
         score = network.body({**real, **leaves}, draw)["score"].values[:, 0]
-        return (self._squared_slopes(score, leaves).clamp_min(1e-12).sqrt() - 1).square()
+        return (self._squared_slopes(score, [leaves]).clamp_min(1e-12).sqrt() - 1).square()
 
-    def _judged(self, network: Network, z: Fields, draw: Draw, player: str = "discriminator") -> dict[str, Tensor]:
-        """The scores of changed rows; of "san" for the discriminator also those that teach the direction alone."""
-        if self.share and self._changes:
-            z = {**z, **{name: self._changed(name, z[name], draw.of(name)) for name in self._half}}
+    def _altered(self, z: Fields, draw: Draw) -> Fields:
+        """Augmented, where that is asked for."""
+        if not (self.share and self._changes):
+            return z
+        return {name: self._changed(name, field, draw.of(name)) for name, field in z.items()}
+
+    def _scored(self, network: Network, z: Fields, draw: Draw, player: str = "discriminator") -> dict[str, Tensor]:
+        """The scores of rows; of "san" for the discriminator also those that teach the direction alone."""
         if self._settings.loss != "san" or not isinstance(network, Directed):
             return {"score": network.body(z, draw)["score"].values[:, 0]}
         features, direction = network.directed(z)
@@ -204,7 +245,7 @@ class BoundAdversarial(BoundObjective):
         return {"score": score, "turn": (features.detach() * unit).sum(1)}
 
     def _changed(self, name: str, field: Field, draw: Draw) -> Field:
-        if field.values.dim() < 3:
+        if field.values.dim() < 3 or name not in self._half:
             return field
         half, middle = self._half[name].to(field.values.device), self._middle[name].to(field.values.device)
         return field.with_values(

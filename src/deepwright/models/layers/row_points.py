@@ -129,6 +129,29 @@ class RowPoints(nn.Module):
             found[name] = Field(ids[:, None].to(torch.int32))
         return {name: found[name] for name in self.names}
 
+    def certain(self, raw: Tensor) -> Tensor:
+        """(B, D) points that rows can have, from raw outputs: each label is one of them, with the gradient of its odds (Bengio
+        et al. 2013, arXiv 1308.3432, section 4)."""
+        parts = [raw[:, : self.numbers]]
+        for name, size in self.sizes.items():
+            own = raw[:, self.places[name]]
+            if size <= MOST:
+                odds = own.softmax(1)
+                sure = F.one_hot(odds.argmax(1), size).to(odds.dtype) - 1 / size
+                parts.append(FAR * (sure + odds - odds.detach()))
+            else:
+                odds = torch.tanh(own)
+                parts.append(FAR / 2 * (torch.where(own > 0, 1.0, -1.0) + odds - odds.detach()))
+        return torch.cat(parts, 1)
+
+    def without_missing(self, point: Tensor) -> Tensor:
+        """(B, D) the point with 0 for what would stand in a missing cell: nobody knows it."""
+        if all(space.absent is None for space in self.boxes.values()):
+            return point
+        with torch.no_grad():
+            weight = self.weight(self.back(point))
+        return torch.cat([point[:, : self.numbers] * weight, point[:, self.numbers :]], 1)
+
     def guess(self, raw: Tensor, point: Tensor, time: Tensor) -> Tensor:
         """(B, D) velocities from raw outputs (B, D): as they are for numbers; for a category towards the mean label.
 

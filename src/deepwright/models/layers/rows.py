@@ -1,65 +1,25 @@
-"""Rows made and judged: the generator and the discriminator of plain number columns, as residual layers without normalisation.
+"""Rows made and judged: the generator and the discriminator of rows as points, as residual layers without normalisation.
 
 As in `grids.py` the last layer of each block starts at nothing, labels are wished for by an embedding beside the latent
-numbers and judged by projection. Shapes: B rows, D numbers, K condition columns, W width.
+numbers and judged by projection. Shapes: B rows, D coordinates, K condition columns, W width.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from deepwright.fields import Field, Fields
 from deepwright.models.layers.judging import Judging
 from deepwright.models.layers.spectral import SpectralLinear
 from deepwright.models.layers.wishes import Wish
-from deepwright.spaces import Box
 
-__all__ = ["RowDiscriminator", "RowGenerator", "RowUnits"]
+__all__ = ["RowDiscriminator", "RowGenerator"]
 
 _SLOPE = 0.2  # of leaky ReLUs
 _GAIN = math.sqrt(2 / (1 + _SLOPE**2))
 _WISH = 16  # width of what is known of a wish
-
-
-class RowUnits(nn.Module):
-    """Number columns as one row of numbers (B, D), and back inside their bounds."""
-
-    def __init__(self, spaces: Mapping[str, Box]):
-        super().__init__()
-        self.names, self._sizes = tuple(spaces), [space.shape[0] for space in spaces.values()]
-        low, high = (
-            torch.cat([getattr(s, end).expand(s.shape) for s in spaces.values()]).clone() for end in ("low", "high")
-        )
-        self._absent = {name: space.absent for name, space in spaces.items()}
-        self.register_buffer("low", low, persistent=False)  # of the spaces, hence with the features
-        self.register_buffer("high", high, persistent=False)
-        self.width = len(low)
-
-    low: Tensor
-    high: Tensor
-
-    def embed(self, inputs: Fields) -> dict[str, Field]:
-        return {name: inputs[name].with_values(inputs[name].values.float()) for name in self.names}
-
-    def unit(self, z: Fields) -> Tensor:
-        return torch.cat([z[name].values for name in self.names], 1)
-
-    def back(self, unit: Tensor) -> dict[str, Field]:
-        """Missing or not is met exactly, and after training the bounds are; gradients flow as if they had not to be."""
-        found = {}
-        inside = unit if self.training else torch.minimum(torch.maximum(unit, self.low), self.high)
-        parts = (unit + (inside - unit).detach()).split(self._sizes, 1)
-        for name, part in zip(self.names, parts, strict=True):
-            place = self._absent[name]
-            if place is not None:
-                gone = (part[:, place : place + 1] > 0.5).to(part.dtype)
-                flag = torch.arange(part.shape[1], device=part.device) == place
-                part = torch.where(flag, part + (gone - part).detach(), part * (1 - gone))
-            found[name] = Field(part)
-        return found
 
 
 class _Block(nn.Module):

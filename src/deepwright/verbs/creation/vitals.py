@@ -5,6 +5,7 @@ axis, and each column is divided by the deviation of the training rows. Fine det
 Shapes: n created, m held-out, t training rows, D values of a coarse view.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -14,13 +15,14 @@ from torch import Tensor
 
 from deepwright.draw import Draw
 from deepwright.fields import Field
-from deepwright.spaces import Box, Space
+from deepwright.spaces import Box, Space, Tokens
 
 __all__ = ["Vitals", "coarse", "divergence", "groups_of", "vitals", "words"]
 
 SIDE = 8
 NEIGHBOURS = 5  # of coverage (Naeem et al. 2020, arXiv 2002.09797, section 3.2)
 GROUPS = 12
+_LABELS = 32  # places for labels; more of them share places
 _POOLS = {1: F.adaptive_avg_pool1d, 2: F.adaptive_avg_pool2d, 3: F.adaptive_avg_pool3d}
 
 
@@ -46,9 +48,12 @@ class Vitals:
 
 
 def coarse(fields: Mapping[str, Field], spaces: Mapping[str, Space]) -> Tensor:
-    """(n, D) of the real columns among them."""
+    """(n, D) of numbers and labels among them; between two labels lies 1."""
     parts = []
     for name, space in spaces.items():
+        if isinstance(space, Tokens):
+            size = min(space.size, _LABELS)
+            parts.append(F.one_hot(fields[name].values.reshape(-1).long() % size, size) / math.sqrt(2))
         if not isinstance(space, Box):
             continue
         values = fields[name].values.float()
