@@ -60,7 +60,7 @@ def predict(run: str, source: str, with_inputs: bool, form: str, threads: Any, s
         frame = work(loaded, source, with_inputs, lambda text: shared.say(f"Warning: {text}"))
     if shared.path is not None:
         write_frame(frame, shared.path, form)
-        shared.say(f"{frame.height} answers in {shared.path}.")
+        shared.say(f"{frame.height} {'answer' if frame.height == 1 else 'answers'} in {shared.path}.")
     if shared.json:
         emit(as_json(_rows(frame)))
     elif shared.path is None:

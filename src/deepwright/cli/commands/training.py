@@ -67,6 +67,8 @@ def resume(run: str, data: str | None, threads: Any, memory: str | None, shared:
 
     Or with an interrupted tune: finished trials are kept, running ones are run again.
     """
+    if shared.seed is not None:
+        raise click.UsageError("--seed cannot be given here: a run goes on with its own seed")
     from deepwright.verbs.tune.folder import is_tune
 
     if is_tune(Path(run)):
