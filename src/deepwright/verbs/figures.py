@@ -70,7 +70,8 @@ def judge(names: Sequence[str], answers: Mapping[str, Answer], truth: Answer, se
         tables[who] = {}
         for name in names:
             tables[who][name] = (metric(name), metric(name).rows(answer, truth).double())
-    found: dict[str, dict[str, list[Tensor]]] = {who: {name: [] for name in own} for who, own in tables.items()}
+    # in place: small results kept from between large buffers would let the process grow with every weighting
+    found = {who: {name: np.empty(draws) for name in own} for who, own in tables.items()}
     generator = torch.Generator().manual_seed(derive(seed, "bootstrap"))
     done, at_once = 0, max(1, VALUES // max(1, rows))
     while done < draws:
@@ -81,12 +82,11 @@ def judge(names: Sequence[str], answers: Mapping[str, Answer], truth: Answer, se
         )
         for who, own in tables.items():
             for name, (measure, table) in own.items():
-                found[who][name].append(measure.values(table, weights))
+                found[who][name][done : done + count] = measure.values(table, weights).numpy()
         done += count
     judged = {}
     for who, own in tables.items():
-        all_draws = {name: torch.cat(found[who][name]).numpy() for name in own}
-        judged[who] = Judged({name: figure_of(*own[name], all_draws[name]) for name in own}, all_draws)
+        judged[who] = Judged({name: figure_of(*own[name], found[who][name]) for name in own}, found[who])
     return judged
 
 
