@@ -40,7 +40,10 @@ def gone_on(server: Server, mlp: Reference, folder: Path, refuse: int, number: i
     told = refused(server, mlp, folder, number, plan)
     mlp.end(server, folder)
     assert not differences(outcome(folder), mlp.outcome), f"{errno.errorcode[number]} from call {refuse} on"
-    hit = any(call[0] in CHANGES[number] for call in mlp.calls[refuse:])
+    calls = mlp.calls[refuse:]
+    if [Path(call[1]).name.startswith("lock-") for call in calls] == [True]:
+        return  # all is done and whole: a lock that stays is that of a dead process, which nobody heeds
+    hit = any(call[0] in CHANGES[number] for call in calls)
     assert told or not hit, f"{errno.errorcode[number]} from call {refuse} on went unnoticed"
 
 

@@ -18,6 +18,7 @@ __all__ = ["changed_rows", "row_hashes"]
 
 BLOCKS = 256
 DIGITS = 16
+_AT_ONCE = 4096  # rows as text
 _END = b"\x1e"  # the sign for the end of a record, which no cell holds
 
 
@@ -30,8 +31,8 @@ def row_hashes(table: Table, columns: Sequence[str], pictures: Sequence[str] = (
     size = max(1, -(-table.height // BLOCKS))
     names = sorted({name for name in columns if name in table.columns})
     blocks, digest, done = [], hashlib.sha256(), 0
-    for chunk in table.chunks(names):
-        rows, start = _rows(chunk, pictures), 0
+    for frame in (part for chunk in table.chunks(names) for part in chunk.iter_slices(_AT_ONCE)):
+        rows, start = _rows(frame, pictures), 0
         while start < len(rows):
             part = rows[start : start + size - done % size]
             digest.update(_END.join(part) + _END)

@@ -14,6 +14,7 @@ from deepwright.answering import concat_answers, outputs_of, rows_at_once
 from deepwright.contracts import Answer
 from deepwright.core.config import Config
 from deepwright.core.errors import DataError, Refused, RunError
+from deepwright.core.memory import give_back
 from deepwright.core.report import Report
 from deepwright.data.pack import pack
 from deepwright.data.sameness import is_same
@@ -159,6 +160,7 @@ def answer_rows(run: "Run", table: Table, rows: np.ndarray) -> Answered:
                 losses.append(task.loss(outputs, batch.targets).double())
             for name, value in batch.targets.items():
                 fields.setdefault(name, []).append(value)
+    give_back(len(rows) * len(run.features) * 8)
     if not any(len(part) for part in kept):
         raise DataError(
             f"No row of {table.origin} has a target this run knows; expected values like those it was trained on."

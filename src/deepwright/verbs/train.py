@@ -141,6 +141,7 @@ def new_run(
         with _whole_or_gone(folder):
             held.enter_context(locked(folder, command))
             circumstances = {**environment(prepared, pick_device(), command, ranks.count), **more}
+            give_back(prepared.packed.bytes)  # the texts of rows, of which hashes were taken
             run = Run.create(folder, prepared, circumstances)
             if run.task is None:
                 keep_seen(run, prepared.packed)
