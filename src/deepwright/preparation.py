@@ -1,5 +1,6 @@
 """Preparation: from raw data and a draft of a recipe to encoded examples, fitted features and task, and the full recipe."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -25,6 +26,7 @@ from deepwright.data.table import Table, require_columns
 from deepwright.draft import Draft
 from deepwright.features import infer_features
 from deepwright.recipe import Recipe, plain
+from deepwright.spaces import Box
 from deepwright.tasks import infer_task
 
 __all__ = ["Data", "Prepared", "choose", "open_data", "prepare"]
@@ -360,7 +362,8 @@ def choose(draft: Draft, fitted: Mapping[str, FittedFeature], heads: Mapping[str
         natural = Recipe.from_draft(draft).model.objective
         draft.put(("objective",), {"kind": natural, **(given or {})}, draft.place(("objective",)))
     model = Recipe.from_draft(draft).model
-    for key, value in model.recommended(rows).items():
+    shapes = [feature.space.shape if isinstance(feature.space, Box) else (1,) for feature in fitted.values()]
+    for key, value in model.recommended(rows, sum(math.prod(shape) for shape in shapes)).items():
         own = draft.get("train", key)
         if isinstance(own, str) and isinstance(value, dict):
             own = {"kind": own}

@@ -161,3 +161,10 @@ def test_pictures_of_any_size_come_back_and_lie_inside_the_bounds(shape):
 
 def test_answers_are_still_given_by_networks_that_answer():
     assert infer_model({"a": NUMBER}, {"logits": 2}, 1000).settings.kind == "mlp"
+
+
+@pytest.mark.parametrize(
+    ("rows", "values", "batch"), [(60_000, 40, 512), (60_000, 784, 64), (3_000, 5, 128), (3_000, 12_288, 32)]
+)
+def test_a_batch_of_pictures_is_small(rows, values, batch):
+    assert Flow().recommended(rows, values)["batch"] == batch

@@ -105,8 +105,12 @@ class ModelSettings(Protocol):
         """Whether this family is a natural choice for these inputs."""
         ...
 
-    def recommended(self, rows: int) -> dict[str, Any]:
-        """Train settings that suit this family and so many training rows."""
+    def recommended(self, rows: int, values: int = 1) -> dict[str, Any]:
+        """Train settings that suit this family and so many training rows.
+
+        Args:
+            values: numbers and labels that the inputs of a row hold.
+        """
         ...
 
     def sized(self, epochs: float) -> Self:

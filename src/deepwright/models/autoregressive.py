@@ -67,7 +67,7 @@ class Autoregressive(Config):
             raise Refused(f"The model 'autoregressive' creates plain columns, and here are none: {', '.join(spaces)}.")
         return names
 
-    def recommended(self, rows: int) -> dict[str, Any]:
+    def recommended(self, rows: int, values: int = 1) -> dict[str, Any]:
         """Train settings that suit this family."""
         return {
             "budget": self.budget, "batch": 64 if rows < 4_000 else 128, "optimizer": {"kind": "adamw", "lr": 2e-3, "weight_decay": 1e-2},

@@ -65,7 +65,7 @@ class CNN(Config):
             return Suits(0.9, cls(), "one picture")
         return None
 
-    def recommended(self, rows: int) -> dict[str, Any]:
+    def recommended(self, rows: int, values: int = 1) -> dict[str, Any]:
         """Train settings that suit this family."""
         batch = 128 if rows >= 10_000 else 64 if rows >= 2_000 else 32
         return {

@@ -27,6 +27,7 @@ from deepwright.spaces import Space
 __all__ = ["Flow", "FlowKnobs", "FlowNetwork", "heun"]
 
 _SEEN = (0.125, 0.375, 0.625, 0.875)  # times at which a row is judged without chance
+_LEAST, _AT_ONCE = 32, 2**16  # rows, and values, a batch
 
 
 @models.register
@@ -62,9 +63,11 @@ class Flow(Config):
         """
         return taken(self.kind, spaces)
 
-    def recommended(self, rows: int) -> dict[str, Any]:
+    def recommended(self, rows: int, values: int = 1) -> dict[str, Any]:
         """Train settings that suit this family."""
         batch = 128 if rows < 4_000 else 256 if rows < 20_000 else 512
+        while batch > _LEAST and batch * values > _AT_ONCE:  # of pictures many steps teach more than large ones
+            batch //= 2
         return {
             "budget": self.budget, "batch": batch, "optimizer": {"kind": "adamw", "lr": 1e-3, "weight_decay": 1e-2},
             "schedule": {"kind": "cosine", "warmup": 0.02}, "average": {"kind": "ema", "decay": 0.999}, "clip": 1.0,

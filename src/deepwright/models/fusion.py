@@ -54,9 +54,11 @@ class Fusion(Config):
             return Suits(0.8, cls(), "pictures and plain columns")
         return None
 
-    def recommended(self, rows: int) -> dict[str, Any]:
+    def recommended(self, rows: int, values: int = 1) -> dict[str, Any]:
         """Train settings that suit this family."""
-        return self.picture.recommended(rows) | {"optimizer": {"kind": "adamw", "lr": 2e-3, "weight_decay": 0.05}}
+        return self.picture.recommended(rows, values) | {
+            "optimizer": {"kind": "adamw", "lr": 2e-3, "weight_decay": 0.05}
+        }
 
     def sized(self, epochs: float) -> "Fusion":
         return self.model_copy(update={"picture": self.picture.sized(epochs)})

@@ -72,7 +72,7 @@ class GAN(Config):
         """
         return taken(self.kind, spaces)
 
-    def recommended(self, rows: int) -> dict[str, Any]:
+    def recommended(self, rows: int, values: int = 1) -> dict[str, Any]:
         """Train settings that suit this family."""
         return {
             "budget": self.budget, "batch": 64, "optimizer": {"kind": "adam", "lr": 1.5e-3, "betas": [0.0, 0.95]},

@@ -66,7 +66,7 @@ class MLP(Config):
             return Suits(0.9, cls(), "plain columns only")
         return None
 
-    def recommended(self, rows: int) -> dict[str, Any]:
+    def recommended(self, rows: int, values: int = 1) -> dict[str, Any]:
         """Train settings that suit this family."""
         batch = 128 if rows < 4_000 else 256 if rows < 100_000 else 1024
         return {

@@ -32,6 +32,7 @@ __all__ = ["VAE", "VAEKnobs", "VAENetwork"]
 _WISH = 32  # width of what is known of a wish
 _FITTED = 20_000  # codes that the mixture is fitted to
 _WIDEST = 6.0  # logarithm of a standard deviation of a code is kept below, and above its negative
+_MANY = 512  # values a row, from which more and smaller steps teach more
 
 
 @models.register
@@ -69,10 +70,10 @@ class VAE(Config):
         """
         return taken(self.kind, spaces)
 
-    def recommended(self, rows: int) -> dict[str, Any]:
+    def recommended(self, rows: int, values: int = 1) -> dict[str, Any]:
         """Train settings that suit this family."""
         return {
-            "budget": self.budget, "batch": 128, "optimizer": {"kind": "adamw", "lr": 1e-3, "weight_decay": 1e-2},
+            "budget": self.budget, "batch": 128 if values < _MANY else 64, "optimizer": {"kind": "adamw", "lr": 1e-3, "weight_decay": 1e-2},
             "schedule": {"kind": "cosine", "warmup": 0.02}, "average": {"kind": "ema", "decay": 0.999}, "clip": 1.0,
             "early_stopping": {"patience": 12},
         }  # fmt: skip
