@@ -19,12 +19,12 @@ _PLACES = {
     "Recipe": "deepwright.recipe", "Report": "deepwright.core.report", "Run": "deepwright.run",
     "attack": "deepwright.api", "evaluate": "deepwright.api", "explain": "deepwright.api", "generate": "deepwright.api",
     "inspect": "deepwright.api", "load": "deepwright.api", "predict": "deepwright.api", "report": "deepwright.api",
-    "reproduce": "deepwright.api", "resume": "deepwright.api", "train": "deepwright.api", "tune": "deepwright.api",
+    "reproduce": "deepwright.api", "restyle": "deepwright.api", "resume": "deepwright.api", "train": "deepwright.api", "tune": "deepwright.api",
 }  # fmt: skip
 
 __all__ = [
     "Recipe", "Report", "Run", "__version__", "attack", "evaluate", "explain", "generate", "inspect", "load", "predict",
-    "report", "reproduce", "resume", "train", "tune",
+    "report", "reproduce", "restyle", "resume", "train", "tune",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         predict,
         report,
         reproduce,
+        restyle,
         resume,
         train,
         tune,

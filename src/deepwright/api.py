@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from deepwright.verbs.tune.tune import Tuned
 
 __all__ = [
-    "attack", "evaluate", "explain", "generate", "inspect", "load", "predict", "report", "reproduce", "resume", "train", "tune",
+    "attack", "evaluate", "explain", "generate", "inspect", "load", "predict", "report", "reproduce", "restyle", "resume", "train",
+    "tune",
 ]  # fmt: skip
 
 
@@ -244,6 +245,32 @@ def generate(run: Run | str | Path | None = None, n: int | None = None, **settin
     if run is None:
         raise InputError("Say which run shall create, or which file shall be opened again (reopen=…).")
     return _run(run).generate(**settings)
+
+
+def restyle(
+    content: str | Path, style: str | Path, out: str | Path | None = None, *, seed: int = 0, record: bool = True,
+    force: bool = False, quiet: bool = False, **knobs: Any,
+) -> Report:  # fmt: skip
+    """A picture in the style of another, by matching patches; no run and no weights are needed.
+
+    Args:
+        out: a .png or .webp file; None: CONTENT-as-STYLE.png in the working folder.
+        record: the file carries seed, knobs and the hashes of both pictures. force: replace what is there.
+        knobs: size, steps, strength, patch, coarsest, filters, rate, as in `--set`.
+
+    Returns:
+        A report with the pictures and figures: `.data["file"]`, `.data["distance"]`, `.data["layout"]`.
+
+    Raises:
+        RecipeError: no such knob, or a value out of its range. DataError: a picture cannot be used. OutputExists.
+    """
+    from deepwright.verbs.restyle.restyle import Wish
+    from deepwright.verbs.restyle.restyle import restyle as work
+    from deepwright.verbs.restyle.settings import knobs_of
+
+    wish = Wish(Path(content), Path(style), None if out is None else Path(out), knobs_of(knobs), seed, record, force)
+    with Progress(quiet) as progress:
+        return work(wish, progress.part)
 
 
 def report(run: Run | str | Path) -> Path:

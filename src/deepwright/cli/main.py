@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from deepwright import __version__
-from deepwright.cli.commands import answer, arena, data, question, training, tuning
+from deepwright.cli.commands import answer, arena, data, question, restyle, training, tuning
 from deepwright.cli.options import readable
 from deepwright.cli.stopping import CODE, asked, say, stoppable
 from deepwright.core.errors import DeepwrightError, Interrupted, did_you_mean
@@ -49,6 +49,7 @@ for command in (
     *tuning.COMMANDS,
     *answer.COMMANDS,
     *question.COMMANDS,
+    *restyle.COMMANDS,
     *arena.COMMANDS,
     *listings,
 ):

@@ -194,6 +194,10 @@ class Progress:
         """What is being done."""
         self._face.show(text, None, "")
 
+    def part(self, what: str, share: float, words: str) -> None:
+        """How far a piece of work is, as a share of it."""
+        self._face.show(what, share, words)
+
     def line(self, text: str) -> None:
         """A lasting line above the bar."""
         self._face.line(text)

@@ -33,6 +33,7 @@ __all__ = [
     "finite_range",
     "is_pixels",
     "read_all",
+    "read_alpha",
     "read_column",
     "read_each",
     "read_picture",
@@ -349,3 +350,16 @@ def _over_white(pixels: np.ndarray) -> np.ndarray:
     """Pictures (..., colours + alpha) laid over white: (..., colours)."""
     alpha = pixels[..., -1:].astype(np.uint16)
     return (255 - ((255 - pixels[..., :-1]) * alpha + 127) // 255).astype(np.uint8)
+
+
+def read_alpha(cell: str | bytes, size: tuple[int, int]) -> np.ndarray | None:
+    """How opaque a readable picture is, (H, W) uint8 of this size (H, W), upright; None where it is so all over."""
+    with _quiet(), Image.open(BytesIO(cell) if isinstance(cell, bytes) else cell, formats=_FORMATS) as image:
+        plain = _plain(image)
+        if plain.mode != "RGBA":
+            return None
+        turn = image.getexif().get(_ORIENTATION, 1)
+        alpha = plain.getchannel("A")
+        alpha = alpha.transpose(_TURNS[turn]) if turn in _TURNS else alpha
+        pixels = np.asarray(alpha.resize(size[::-1], Image.Resampling.BICUBIC, reducing_gap=3.0))
+    return None if pixels.min() == 255 else pixels

@@ -10,20 +10,12 @@ from deepwright.contracts import Finding
 from deepwright.core.config import Config
 from deepwright.core.errors import DataError
 from deepwright.core.wording import plural
-from deepwright.data.sources.paths import PICTURES
+from deepwright.data.sources.paths import PICTURES, UNREADABLE
 from deepwright.data.table import FrameTable, Table
 from deepwright.registries import sources
 
 __all__ = ["Folder"]
 
-_UNREADABLE = {
-    ".heic": "HEIC",
-    ".heif": "HEIC",
-    ".svg": "SVG",
-    ".psd": "PSD",
-    ".raw": "camera raw",
-    ".cr2": "camera raw",
-}
 _LISTED = 8
 _SPLITS = {"train": "train", "training": "train", "val": "validation", "valid": "validation", "validation": "validation",
            "dev": "validation", "test": "test", "testing": "test"}  # fmt: skip
@@ -71,16 +63,16 @@ def _hidden(path: Path, folder: Path) -> bool:
 
 def _findings(others: list[Path], hidden: list[Path]) -> list[Finding]:
     findings = []
-    unreadable = [path for path in others if path.suffix.lower() in _UNREADABLE]
+    unreadable = [path for path in others if path.suffix.lower() in UNREADABLE]
     if unreadable:
-        kinds = Counter(_UNREADABLE[path.suffix.lower()] for path in unreadable)
+        kinds = Counter(UNREADABLE[path.suffix.lower()] for path in unreadable)
         counted = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
         text = (
             f"{plural(len(unreadable), 'picture')} cannot be read ({counted}): {_listed(unreadable)}. "
             "Convert them to PNG or JPEG."
         )
         findings.append(Finding("warning", "unreadable-format", text, "image", len(unreadable)))
-    rest = [path for path in others if path.suffix.lower() not in _UNREADABLE]
+    rest = [path for path in others if path.suffix.lower() not in UNREADABLE]
     if rest:
         are = "is no picture and was" if len(rest) == 1 else "are no pictures and were"
         text = f"{plural(len(rest), 'file')} {are} passed over: {_listed(rest)}."

@@ -8,9 +8,17 @@ import polars as pl
 
 from deepwright.core.errors import DataError
 
-__all__ = ["LOOKED_AT", "PICTURES", "absolute_paths", "path_changes", "reading"]
+__all__ = ["LOOKED_AT", "PICTURES", "UNREADABLE", "absolute_paths", "path_changes", "reading"]
 
 PICTURES = (".bmp", ".gif", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
+UNREADABLE = {
+    ".heic": "HEIC",
+    ".heif": "HEIC",
+    ".svg": "SVG",
+    ".psd": "PSD",
+    ".raw": "camera raw",
+    ".cr2": "camera raw",
+}  # pictures that are known, and not read
 LOOKED_AT = 1000  # first rows, among which 20 filled cells tell whether a column holds picture paths
 _ABSOLUTE = r"^(/|\\\\|[A-Za-z]:[\\/]|[A-Za-z][A-Za-z0-9+.-]+:)"  # a root, a share, a drive, or a URL
 

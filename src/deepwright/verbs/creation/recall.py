@@ -100,6 +100,11 @@ def recalled(path: Path) -> Record:
         DataError: there is none, it is damaged, or it is of a newer version.
     """
     stored = read_record(path)
+    if stored.get("verb") == "restyle":
+        raise DataError(
+            f"{path} was made by 'deepwright restyle' from two pictures, not by a run; with the same pictures, seed and knobs "
+            "it is made again by that command."
+        )
     version = stored.get("format")
     if isinstance(version, int) and not isinstance(version, bool) and version > FORMAT:
         raise DataError(

@@ -1,0 +1,1 @@
+"""Style transfer between two pictures, without a run and without pretrained weights."""

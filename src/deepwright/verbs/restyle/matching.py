@@ -1,0 +1,123 @@
+"""The search: from the content picture in the style's colours, coarse to fine, towards the style's patches.
+
+Elnekave & Weiss 2022 (arXiv 2203.11862), section 4, start style transfer from the content picture at a middle scale, so that its
+layout stays. Deviations: colours are carried over in closed form first (Pitié & Kokaram 2007, "The linear
+Monge-Kantorovitch linear colour mapping"); what a finer scale shows beyond the coarser one is added from the content; a
+term on blurred brightness holds the layout; the rate falls to nothing within each scale, which calms the noise of few filters.
+
+Shapes: pictures are (1, 3, H, W), values 0 to 1.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.nn.functional import adaptive_avg_pool2d, interpolate
+
+from deepwright.draw import Draw
+from deepwright.verbs.restyle.patches import filters, patch_distance, projected, stride_for
+from deepwright.verbs.restyle.settings import Knobs
+
+__all__ = ["blurred", "recoloured", "scaled_to", "sides", "transferred"]
+
+SAMPLED = 4096  # patches of a picture that a step looks at, about
+CELLS = 24  # of blurred brightness, along the longer side
+_LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
+_HOLD = 2.0  # the layout's weight against the patches' at a strength of one half
+_CALM = 0.4  # of the steps of a scale: from then on the rate falls
+
+Tell = Callable[[int], None]
+
+
+def sides(size: tuple[int, int], knobs: Knobs) -> list[int]:
+    """The longer side of every scale, the coarsest first: halves, as long as the shorter side holds two patches."""
+    longer, shorter = max(size), min(size)
+    found = [longer]
+    while found[0] / 2 >= knobs.coarsest and shorter * found[0] / (2 * longer) >= 2 * knobs.patch:
+        found.insert(0, round(found[0] / 2))
+    return found
+
+
+def scaled_to(picture: Tensor, side: int, least: int = 1) -> Tensor:
+    """The picture with this longer side, the shorter one of `least` pixels at least; never enlarged."""
+    height, width = picture.shape[-2:]
+    scale = max(side / max(height, width), least / min(height, width))
+    if scale >= 1:
+        return picture
+    size = (max(least, round(height * scale)), max(least, round(width * scale)))
+    return interpolate(picture, size=size, mode="bicubic", antialias=True, align_corners=False).clamp(0, 1)
+
+
+def blurred(picture: Tensor, patch: int) -> Tensor:
+    """(1, 1, h, w) brightness in cells: 24 along the longer side, none smaller than a patch, which is the style's."""
+    grey = (picture * picture.new_tensor(_LUMA)[:, None, None]).sum(1, keepdim=True)
+    height, width = picture.shape[-2:]
+    cell = max(patch, max(height, width) / CELLS)
+    return adaptive_avg_pool2d(grey, (max(1, round(height / cell)), max(1, round(width / cell))))
+
+
+def recoloured(content: Tensor, style: Tensor) -> Tensor:
+    """The content in colours with the mean and covariance of the style's (Pitié & Kokaram 2007, eq. 6), in float64."""
+    ours, theirs = (picture.double().flatten(2)[0] for picture in (content, style))
+    root, inverse = _roots(torch.cov(ours) + 1e-5 * torch.eye(3, dtype=torch.float64))
+    middle, _ = _roots(root @ torch.cov(theirs) @ root)
+    moved = inverse @ middle @ inverse @ (ours - ours.mean(1, keepdim=True)) + theirs.mean(1, keepdim=True)
+    return moved.reshape(content.shape).clamp(0, 1).to(content.dtype)
+
+
+def _roots(matrix: Tensor) -> tuple[Tensor, Tensor]:
+    """The square root of a symmetric positive matrix, and the inverse of that root."""
+    values, vectors = torch.linalg.eigh(matrix)
+    values = values.clamp_min(1e-12).sqrt()
+    return vectors @ torch.diag(values) @ vectors.T, vectors @ torch.diag(1 / values) @ vectors.T
+
+
+def transferred(content: Tensor, style: Tensor, knobs: Knobs, seed: int, tell: Tell = lambda done: None) -> Tensor:
+    """The content with the style's patches, in the content's size.
+
+    Args:
+        tell: is told after every step how many are done, over all scales.
+    """
+    start, done, before = recoloured(content, style), 0, None
+    for scale, side in enumerate(sides((content.shape[-2], content.shape[-1]), knobs)):
+        aim, model = scaled_to(start, side), scaled_to(style, side, knobs.patch)
+        picture = aim if before is None else _finer(before, aim)
+        draw = Draw(seed).of("restyle", scale)
+        before = _matched(picture, aim, model, knobs, draw, lambda step, base=done: tell(base + step))
+        done += knobs.steps
+    assert before is not None
+    return before
+
+
+def _finer(coarse: Tensor, aim: Tensor) -> Tensor:
+    """A coarse result enlarged, with those details of the content that only the finer scale shows."""
+    size = (aim.shape[-2], aim.shape[-1])
+    shrunk = interpolate(aim, size=coarse.shape[-2:], mode="bicubic", antialias=True, align_corners=False)
+    large, soft = (interpolate(one, size=size, mode="bicubic", align_corners=False) for one in (coarse, shrunk))
+    return (large + aim - soft).clamp(0, 1)
+
+
+def _matched(picture: Tensor, aim: Tensor, style: Tensor, knobs: Knobs, draw: Draw, tell: Tell) -> Tensor:
+    """One scale: Adam on the pixels."""
+    pixels = picture.clone().requires_grad_()
+    layout, hold = blurred(aim, knobs.patch), _HOLD * (1 - knobs.strength) / knobs.strength
+    ours, theirs = (stride_for(one, knobs.patch, SAMPLED) for one in (picture, style))
+    optimizer = torch.optim.Adam([pixels], lr=knobs.rate, betas=(0.9, 0.99))
+    for step in range(knobs.steps):
+        now = draw.of(step)
+        directions = filters(now.at("filters"), knobs.filters, knobs.patch)
+        places = now.at("offsets").uniform(4)
+        shift = [int(place * stride) for place, stride in zip(places, (ours, ours, theirs, theirs), strict=True)]
+        loss = patch_distance(
+            projected(pixels, directions, ours, (shift[0], shift[1])),
+            projected(style, directions, theirs, (shift[2], shift[3])),
+        )
+        if hold > 0:
+            loss = loss + hold * (blurred(pixels, knobs.patch) - layout).abs().mean()
+        (pixels.grad,) = torch.autograd.grad(loss, [pixels])
+        optimizer.param_groups[0]["lr"] = knobs.rate * min(1.0, (1 - step / knobs.steps) / (1 - _CALM))
+        optimizer.step()
+        with torch.no_grad():
+            pixels.clamp_(0, 1)
+        tell(step + 1)
+    return pixels.detach()

@@ -1,0 +1,224 @@
+"""Restyle: a picture in the style of another, as a file that carries its record, beside figures of what moved over."""
+
+import base64
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from deepwright import __version__
+from deepwright.core.errors import InputError
+from deepwright.core.files import refuse_existing, write_bytes, write_text
+from deepwright.core.report import Block, Grid, Headline, Pictures, Report, Text
+from deepwright.core.wording import number
+from deepwright.draw import Draw
+from deepwright.verbs.creation.pictures import still
+from deepwright.verbs.restyle.matching import blurred, recoloured, scaled_to, sides, transferred
+from deepwright.verbs.restyle.patches import filters, floor, patch_distance, projected, stride_for
+from deepwright.verbs.restyle.reading import Picture, as_bytes, read
+from deepwright.verbs.restyle.settings import Knobs
+
+__all__ = ["Figures", "Wish", "measured", "restyle", "write_page"]
+
+FORMAT = 1
+_ENDS = (".png", ".webp")
+_MEASURING, _LOOKED_AT = 64, 16_384  # filters, and patches, of the figures
+_SHOWN = 480  # pixels of pictures in the report
+
+Told = Callable[[str, float, str], None]
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is asked for.
+
+    Args:
+        out: None: CONTENT-as-STYLE.png in the working folder. record: the file carries how it was made.
+    """
+
+    content: Path
+    style: Path
+    out: Path | None = None
+    knobs: Knobs = field(default_factory=Knobs)
+    seed: int = 0
+    record: bool = True
+    force: bool = False
+
+    @property
+    def place(self) -> Path:
+        return self.out or Path(f"{self.content.stem}-as-{self.style.stem}.png")
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What moved over and what stayed.
+
+    Args:
+        before, after: patch distance of content and result from the style. recoloured: of the content in the style's
+            colours alone. floor: between halves of the style.
+        layout: correlation of the result's blurred brightness with the content's; control: of the style's with it. None
+            where a picture is of one brightness.
+    """
+
+    before: float
+    recoloured: float
+    after: float
+    floor: float | None
+    layout: float | None
+    control: float | None
+
+    def to_dict(self) -> dict[str, Any]:
+        distance = {"before": self.before, "recoloured": self.recoloured, "after": self.after, "floor": self.floor}
+        return {"distance": distance, "layout": {"result": self.layout, "style": self.control}}
+
+
+def restyle(wish: Wish, told: Told = lambda what, share, words: None) -> Report:
+    """Make the picture, write it, and say what moved over.
+
+    Args:
+        told: hears what is being done, the share that is done, and how far it is in words.
+
+    Raises:
+        DataError: a picture cannot be used. InputError: the result cannot be written as such a file. OutputExists.
+    """
+    place, knobs = wish.place, wish.knobs
+    _check_place(place, wish.force)
+    content, style = (read(path, knobs.size, knobs.patch) for path in (wish.content, wish.style))
+    began, total = time.perf_counter(), knobs.steps * len(sides(content.size, knobs))
+
+    def tell(done: int) -> None:
+        left = (time.perf_counter() - began) * (total - done) / done
+        told("restyling", done / total, f"step {done} of {total}, {left:.0f} s left")
+
+    made = transferred(content.values, style.values, knobs, wish.seed, tell)
+    seconds = time.perf_counter() - began
+    pixels = as_bytes(made, content.alpha)
+    record = _record(wish, content, style) if wish.record else None
+    write_bytes(place, still(_png(pixels), place.suffix.lower(), record))
+    figures = measured(content.values, made, style.values, knobs, wish.seed)
+    height, width = content.size
+    data = {
+        "version": 1, "file": str(place), "width": width, "height": height, "seed": wish.seed, "knobs": knobs.model_dump(),
+        "steps": total, "seconds": seconds, "record": record, **figures.to_dict(), "notes": _notes(wish, content, style),
+    }  # fmt: skip
+    return Report("restyle", f"{wish.content.name} in the style of {wish.style.name}", data,
+                  tuple(_blocks(data, figures, [content.values, style.values], pixels)))  # fmt: skip
+
+
+def measured(content: Tensor, made: Tensor, style: Tensor, knobs: Knobs, seed: int) -> Figures:
+    """The figures, by filters that the search has not seen, as the mean over its scales."""
+    directions = filters(Draw(seed).of("restyle").at("measure"), _MEASURING, knobs.patch)
+    with torch.no_grad():
+        rows = [_distances((content, recoloured(content, style), made), style, side, directions)
+                for side in sides((content.shape[-2], content.shape[-1]), knobs)]  # fmt: skip
+        before, colours, after, apart = np.asarray(rows).mean(0).tolist()
+        shape = (content.shape[-2], content.shape[-1])
+        other = interpolate(style, size=shape, mode="bicubic", antialias=True, align_corners=False)
+        layout, control = (
+            _correlation(blurred(content, knobs.patch), blurred(one, knobs.patch)) for one in (made, other)
+        )
+    return Figures(before, colours, after, None if np.isnan(apart) else apart, layout, control)
+
+
+def _distances(pictures: tuple[Tensor, ...], style: Tensor, side: int, directions: Tensor) -> list[float]:
+    """Of each picture from the style, and of the style's halves from each other, at one scale."""
+    patch, model = directions.shape[-1], scaled_to(style, side, directions.shape[-1])
+    stride = stride_for(model, patch, _LOOKED_AT)
+    wanted, found = projected(model, directions, stride), []
+    for one in pictures:
+        small = scaled_to(one, side)
+        ours = projected(small, directions, stride_for(small, patch, _LOOKED_AT))
+        found.append(float(patch_distance(ours, wanted)))
+    return [*found, float(floor(model, directions, stride))]
+
+
+def _correlation(ours: Tensor, theirs: Tensor) -> float | None:
+    a, b = (one.double().flatten() - one.double().mean() for one in (ours, theirs))
+    lengths = float(a.norm() * b.norm())
+    return None if lengths < 1e-9 else float(a @ b) / lengths
+
+
+def _check_place(place: Path, force: bool) -> None:
+    if place.is_dir():
+        raise InputError(f"{place} is a folder; name a file in it, such as -o {place / 'restyled.png'}.")
+    if place.suffix.lower() not in _ENDS:
+        raise InputError(
+            f"{place.name}: a restyled picture is written as {' or '.join(_ENDS)}; give such a name with -o."
+        )
+    refuse_existing(place, force)
+
+
+def _record(wish: Wish, content: Picture, style: Picture) -> dict[str, Any]:
+    """How the file was made: no paths, no names, no data."""
+    return {
+        "format": FORMAT, "verb": "restyle", "deepwright": __version__, "torch": torch.__version__,
+        "cpu": platform.machine(), "threads": torch.get_num_threads(), "content": content.hash, "style": style.hash,
+        "seed": wish.seed, "knobs": wish.knobs.model_dump(),
+    }  # fmt: skip
+
+
+def _notes(wish: Wish, content: Picture, style: Picture) -> list[str]:
+    notes = []
+    if content.alpha is not None:
+        notes.append(f"{wish.content.name} is transparent in places; so is the result.")
+    if style.alpha is not None:
+        notes.append(f"{wish.style.name} is transparent in places; it was laid over white.")
+    if wish.knobs.size > max(content.full) and "size" in wish.knobs.model_fields_set:
+        notes.append(f"{wish.content.name} has {max(content.full)} pixels along its longer side; it is not enlarged.")
+    if float(style.values.flatten(2).std(2).max()) < 1 / 255:
+        notes.append(f"{wish.style.name} is of one colour; there is no style to take over but that.")
+    return notes
+
+
+def _blocks(data: dict[str, Any], figures: Figures, pictures: list[Tensor], made: np.ndarray) -> list[Block]:
+    captions = ("content", "style", "result")
+    images = (*(_shown(as_bytes(one)) for one in pictures), _shown(made))
+    known = "" if figures.floor is None else f"; the style's own halves are {number(figures.floor)} apart"
+    blocks: list[Block] = [
+        Headline("patch distance", number(figures.after), f"before {number(figures.before)}{known}"),
+        Headline("size", f"{data['width']} × {data['height']}", f"pixels; {data['seconds']:.0f} s"),
+    ]
+    if figures.layout is not None:
+        control = "" if figures.control is None else f"; the style picture itself {figures.control:.2f}"
+        blocks.append(Headline("layout kept", f"{figures.layout:.2f}", f"correlation of blurred brightness{control}"))
+    blocks += [Text(note, "warning") for note in data["notes"]]
+    blocks.append(Pictures("Content, style, result", images, captions, captions, raw=True))
+    rows = [("content", figures.before), ("content in the style's colours", figures.recoloured),
+            ("result", figures.after), ("halves of the style", figures.floor)]  # fmt: skip
+    note = (
+        "Sliced Wasserstein distance of raw patches (Elnekave & Weiss 2022), mean over all scales, by filters the search has "
+        "not seen; the halves of the style are how near anything in its style can be expected to come."
+    )
+    blocks.append(Grid("Distance from the style's patches", ("picture", "distance"), tuple(rows), note))
+    blocks.append(Text(f"Written: {data['file']}."))
+    return blocks
+
+
+def _png(pixels: np.ndarray) -> bytes:
+    out = BytesIO()
+    Image.fromarray(pixels).save(out, "PNG")
+    return out.getvalue()
+
+
+def _shown(pixels: np.ndarray) -> str:
+    """A picture as a data URI, of at most 480 pixels."""
+    image, out = Image.fromarray(pixels), BytesIO()
+    image.thumbnail((_SHOWN, _SHOWN))
+    image.save(out, "PNG")
+    return f"data:image/png;base64,{base64.b64encode(out.getvalue()).decode()}"
+
+
+def write_page(report: Report, path: Path) -> None:
+    """The report as one offline page."""
+    from deepwright.page.page import page
+
+    write_text(path, page(path.stem, [report], {"seed": str(report.data["seed"])}))
