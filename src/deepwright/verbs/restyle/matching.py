@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
-from torch.nn.functional import adaptive_avg_pool2d, interpolate
+from torch.nn.functional import avg_pool2d, interpolate, pad
 
 from deepwright.draw import Draw
 from deepwright.verbs.restyle.patches import filters, patch_distance, projected, stride_for
@@ -21,7 +21,7 @@ from deepwright.verbs.restyle.settings import Knobs
 __all__ = ["blurred", "recoloured", "scaled_to", "sides", "transferred"]
 
 SAMPLED = 4096  # patches of a picture that a step looks at, about
-CELLS = 24  # of blurred brightness, along the longer side
+CELLS = 24  # windows of blurred brightness, along the longer side
 _LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
 _HOLD = 2.0  # the layout's weight against the patches' at a strength of one half
 _CALM = 0.4  # of the steps of a scale: from then on the rate falls
@@ -49,11 +49,16 @@ def scaled_to(picture: Tensor, side: int, least: int = 1) -> Tensor:
 
 
 def blurred(picture: Tensor, patch: int) -> Tensor:
-    """(1, 1, h, w) brightness in cells: 24 along the longer side, none smaller than a patch, which is the style's."""
+    """(1, 1, H, W) brightness, twice averaged over a window: a 24th of the longer side, not below a patch, which is the style's.
+
+    A window for each pixel: averages of separate cells would leave everything inside a cell free, and show their grid.
+    """
     grey = (picture * picture.new_tensor(_LUMA)[:, None, None]).sum(1, keepdim=True)
     height, width = picture.shape[-2:]
-    cell = max(patch, max(height, width) / CELLS)
-    return adaptive_avg_pool2d(grey, (max(1, round(height / cell)), max(1, round(width / cell))))
+    reach = min(round(max(patch, max(height, width) / CELLS)) // 2, height - 1, width - 1)
+    for _ in range(2):
+        grey = avg_pool2d(pad(grey, (reach,) * 4, mode="replicate"), 2 * reach + 1, stride=1)
+    return grey
 
 
 def recoloured(content: Tensor, style: Tensor) -> Tensor:

@@ -23,12 +23,12 @@ class Knobs(Config):
     """
 
     size: int = Setting(512, ge=16, le=4096)
-    steps: int = Setting(100, ge=1, le=10_000)
-    strength: float = Setting(0.7, gt=0, le=1)
-    patch: int = Setting(7, ge=2, le=31)
+    steps: int = Setting(120, ge=1, le=10_000)
+    strength: float = Setting(0.4, gt=0, le=1)
+    patch: int = Setting(11, ge=2, le=31)
     coarsest: int = Setting(128, ge=16, le=4096)
-    filters: int = Setting(32, ge=1, le=1024)
-    rate: float = Setting(0.02, gt=0, le=1)
+    filters: int = Setting(64, ge=1, le=1024)
+    rate: float = Setting(0.005, gt=0, le=1)
 
 
 def knobs_of(given: Mapping[str, Any], places: Mapping[str, str] | None = None) -> Knobs:
