@@ -96,6 +96,7 @@ def test_what_cannot_be_is_said_before_any_work(rows: Path, tmp_path: Path) -> N
         arena(draft(rows), Budget.parse("100steps"), (), tmp_path)
     with pytest.raises(RecipeError, match="--models: 'mlp' creates nothing"):
         arena(draft(rows), Budget.parse("5s"), ["mlp"], tmp_path)
-    with pytest.raises(Refused, match="None of gan can create these columns together"):
-        arena(draft(rows), Budget.parse("5s"), ["gan"], tmp_path)
-    assert not list(tmp_path.iterdir())
+    np.savez(tmp_path / "pictures.npz", picture=np.random.default_rng(0).integers(0, 255, (60, 8, 8), dtype=np.uint8))
+    with pytest.raises(Refused, match="None of autoregressive can create these columns together: picture"):
+        arena(draft(tmp_path / "pictures.npz"), Budget.parse("5s"), ["autoregressive"], tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["pictures.npz"]
