@@ -14,7 +14,7 @@ from deepwright.cli.main import group
 from deepwright.core.errors import Interrupted
 from deepwright.draft import Draft
 from deepwright.recipe import EXAMPLE, Recipe
-from tests.cli.conftest import BUDGET, Cli
+from tests.cli.conftest import BUDGET, Cli, invoke
 
 SHARED = {"-o/--out", "--seed", "--json", "--quiet", "--debug", "--force", "-h/--help"}
 DATA = {"--target*", "--task", "--model", "--id", "--time", "--group", "--test", "--ignore*", "--strict", "--set*"}
@@ -284,3 +284,10 @@ def test_reproduce_ends_with_0_when_all_is_the_same_and_with_2_and_a_sentence_wh
     assert "The first difference, in the figures: the mae on held-out rows was 1.0 and is " in told.err
     assert Path(answer["folder"]).parent == (number_run.parent / "others").resolve()
     cli("reproduce", number_run.parent).refused("is a folder of runs, not a run")
+
+
+@pytest.mark.parametrize("verb", ["resume", "reproduce"])
+def test_what_has_a_seed_of_its_own_takes_no_other(verb: str) -> None:
+    said = invoke(verb, "runs/any-1", "--seed", "4")
+    assert said.code == 2
+    assert "--seed cannot be given here" in said.err

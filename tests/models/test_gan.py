@@ -210,3 +210,11 @@ def test_real_rows_and_creations_meet_in_one_form(conditions):
     back = network.units.back(fake[POINT].values)
     for name, field in back.items():
         torch.testing.assert_close(made[name].values, field.values)
+
+
+def test_a_column_may_be_called_point():
+    features = {"point": NUMBER, "(point)": PAIR}
+    network = GAN(width=8).build(features, {}, 100)
+    data = batch(features)
+    network.warm(lambda: iter([data]), {})
+    assert network.body(network.embed(data.inputs))["score"].values.shape == (len(data), 1)

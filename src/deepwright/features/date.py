@@ -305,9 +305,8 @@ class FittedDate(FittedPlain):
             moments = pl.select(pl.when(gone).then(None).otherwise(moments)).to_series().alias(self.name)
         if self.written:
             exact = "1s" if "%S" in self.settings.form or "%T" in self.settings.form else "1m"
-            return moments.dt.round(exact).dt.to_string(
-                self.settings.form
-            )  # to_string alone cuts off what is left over
+            rounded = moments.dt.round(exact)  # writing alone would cut off what is left over
+            return rounded.dt.to_string(self.settings.form)
         return moments if self.timed else moments.cast(pl.Date)
 
     def baseline(self, z: Field) -> Field:

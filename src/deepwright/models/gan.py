@@ -26,8 +26,7 @@ from deepwright.spaces import Space
 
 __all__ = ["GAN", "POINT", "GANKnobs", "GANNetwork"]
 
-POINT = "(point)"  # all plain columns together, as the players meet
-
+POINT = "\0point"  # all plain columns together, as the players meet; no column of a table has such a name
 
 _LATENT = 64
 _ROW_WIDTH, _ROW_BLOCKS = 128, 2

@@ -43,14 +43,14 @@ class Directed(Protocol):
 
 @runtime_checkable
 class Staging(Protocol):
-    """A network whose players meet in another form than that of its creations."""
+    """A network whose players meet in another form than that of its creations: fields of its own, which `body` scores."""
 
     def staged(self, z: Fields, draw: Draw) -> dict[str, Field]:
-        """Real rows in that form."""
+        """Real rows (B, …) in that form, with their wishes."""
         ...
 
     def forged(self, n: int, draw: Draw, wishes: Fields) -> dict[str, Field]:
-        """Creations in that form."""
+        """`n` creations in that form, of the same shapes, without wishes; differentiable."""
         ...
 
 
