@@ -47,6 +47,7 @@ class Run:
 
     Args:
         folder: where it lies. data: the opened training data, when it is still in memory.
+        reopened: hash and step of the weights at work where they are kept ones, from before it was trained further.
     """
 
     folder: Path
@@ -56,6 +57,7 @@ class Run:
     examples: Examples | None = None
     findings: tuple[Finding, ...] = ()
     data: Data | None = field(default=None, repr=False)
+    reopened: tuple[str, int | None] | None = field(default=None, repr=False)
 
     @classmethod
     def create(cls, folder: Path, prepared: Prepared, environment: Mapping[str, Any]) -> "Run":

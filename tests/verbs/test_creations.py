@@ -1,7 +1,10 @@
 """Creations: the same bytes for ever, whatever is asked for beside them; files that open again what made them."""
 
 import json
+import os
 import shutil
+import signal
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -10,30 +13,41 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
-from deepwright.core.errors import DataError, InputError, OutputExists, RecipeError, RunError
+from deepwright.core.errors import DataError, InputError, Interrupted, OutputExists, RecipeError, RunError
 from deepwright.core.files import file_hash
 from deepwright.draft import Draft
 from deepwright.run import Run
+from deepwright.training.events import Event, Saved, Stepped
+from deepwright.verbs.complete import complete
 from deepwright.verbs.creation.making import Maker, decode, joined
 from deepwright.verbs.creation.recall import Record, find_run, recalled
 from deepwright.verbs.creation.records import beside, in_mp4, in_png, read_record, write_beside
 from deepwright.verbs.creation.shelf import Shelf, key_of
 from deepwright.verbs.creation.state import Edit, State, Walk
 from deepwright.verbs.generate import Generate
-from deepwright.verbs.train import train
+from deepwright.verbs.train import Watch, resume, train
+
+
+class Killed(BaseException):
+    """A death without farewell."""
+
+
+def pixels() -> pl.DataFrame:
+    """120 grey pictures of 8 × 8."""
+    chance = np.random.default_rng(0)
+    values = (chance.normal(size=(120, 8, 8)).cumsum(1) * 20 + 128).clip(0, 255).astype(np.uint8)
+    return pl.DataFrame({"image": pl.Series(values, dtype=pl.Array(pl.UInt8, (8, 8)))})
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A tiny GAN of grey 8 × 8 pictures after a few steps."""
-    chance = np.random.default_rng(0)
-    pixels = (chance.normal(size=(120, 8, 8)).cumsum(1) * 20 + 128).clip(0, 255).astype(np.uint8)
-    table = pl.DataFrame({"image": pl.Series(pixels, dtype=pl.Array(pl.UInt8, (8, 8)))})
     draft = Draft()
     for one in ("model={kind: gan, width: 4, latent: 6}", "train.budget=8steps", "train.batch=16"):
         draft.set(one)
-    made = train(draft, table, out=tmp_path_factory.mktemp("runs"))
+    made = train(draft, pixels(), out=tmp_path_factory.mktemp("runs"))
     return Run.load(made.folder)
 
 
@@ -146,6 +160,55 @@ def test_the_run_is_found_by_its_hash_and_missed_in_a_sentence(run: Run, tmp_pat
     inside.parent.mkdir(parents=True, exist_ok=True)
     shutil.copy(path, inside)
     assert find_run(record, inside, None, ()) == run.folder
+
+
+def test_what_a_half_trained_run_made_opens_after_it_was_trained_further(run: Run, tmp_path: Path) -> None:
+    asked = iter(range(100))
+    draft = Draft.read(run.folder / "recipe.yaml")
+
+    def stop_at_5(event: Event) -> None:
+        if isinstance(event, Stepped) and event.step == 5 and next(asked) == 0:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(Interrupted):
+        train(draft, pixels(), out=tmp_path / "runs", watch=Watch(stop_at_5))
+    (folder,) = (tmp_path / "runs").iterdir()
+    Run.load(folder).generate(out=tmp_path / "early", n=2, measure=0)
+    early = tmp_path / "early" / "seed0-0001.png"
+    old = recalled(early)
+    finished = Run.load(resume(folder, pixels(), then=complete).folder)
+    assert file_hash(folder / "weights.safetensors") != old.weights
+    finished.generate(out=tmp_path / "late", n=2, measure=0)
+    late = tmp_path / "late" / "seed0-0001.png"
+    assert recalled(late).run == old.run
+    assert recalled(late).weights == file_hash(folder / "weights.safetensors")
+    for made in (early, late):
+        assert find_run(recalled(made), made, None, (tmp_path / "runs",)) == folder
+        again = Generate(reopen=made, out=tmp_path / "again", force=True)(Run.load(folder)).data
+        assert again["reopened"]["same"] is True
+        assert (tmp_path / "again" / "seed0-0001.png").read_bytes() == made.read_bytes()
+    assert early.read_bytes() != late.read_bytes()
+    kept = folder / "states" / f"{old.weights}.safetensors"
+    kept.write_bytes(kept.read_bytes()[:-1])
+    with pytest.raises(RunError, match=r"is damaged: .*Take the old weights from a copy"):
+        Generate(reopen=early, out=tmp_path / "none")(Run.load(folder))
+
+
+def test_a_run_without_kept_weights_names_those_of_its_checkpoint(run: Run, tmp_path: Path) -> None:
+    def die(event: Event) -> None:
+        if isinstance(event, Saved) and event.step >= 4:
+            raise Killed
+
+    draft = Draft.read(run.folder / "recipe.yaml")
+    draft.set("train.checkpoint_seconds=1e-9")
+    with pytest.raises(Killed):
+        train(draft, pixels(), out=tmp_path / "runs", watch=Watch(die))
+    (folder,) = (tmp_path / "runs").iterdir()
+    assert not (folder / "weights.safetensors").exists()
+    Run.load(folder).generate(out=tmp_path / "a", n=2, measure=0)
+    made = tmp_path / "a" / "seed0-0001.png"
+    assert find_run(recalled(made), made, None, (tmp_path / "runs",)) == folder
+    assert Generate(reopen=made, out=tmp_path / "b")(Run.load(folder)).data["reopened"]["same"] is True
 
 
 @pytest.mark.parametrize(
@@ -299,3 +362,24 @@ def test_what_cannot_be_made_is_refused_in_a_sentence(run: Run, given_: dict[str
     with pytest.raises(InputError, match=told):
         Generate(**given_)(run)  # type: ignore[arg-type]
     assert {path.name for path in run.folder.rglob("*")} == before
+
+
+def test_a_walk_as_a_film_plays_and_opens_again(run: Run, tmp_path: Path) -> None:
+    av = pytest.importorskip("av")
+    Generate(interpolate="1,2", frames=5, fps=10, out=tmp_path / "walk.mp4")(run)
+    with av.open(str(tmp_path / "walk.mp4")) as film:
+        (stream,) = film.streams.video
+        frames = [frame.to_ndarray(format="rgb24") for frame in film.decode(stream)]
+        assert float(stream.average_rate) == 10
+    assert len(frames) == 5
+    assert frames[0].shape == (256, 256, 3)
+    walk = Walk(stops=(1, 2), frames=5)
+    ends = cells(made(run, State(walk=walk), range(5)))
+    for place in (0, 4):  # the codec loses a little
+        with Image.open(BytesIO(ends[place])) as picture:
+            wanted = np.asarray(picture.convert("RGB").resize((256, 256), Image.Resampling.NEAREST)).astype(int)
+        assert np.abs(frames[place] - wanted).mean() < 12
+    assert recalled(tmp_path / "walk.mp4").state.walk == walk
+    told = Generate(reopen=tmp_path / "walk.mp4", out=tmp_path / "again.mp4")(run).data["reopened"]
+    assert told["unchanged"] is True
+    assert (tmp_path / "again.mp4").read_bytes() == (tmp_path / "walk.mp4").read_bytes()

@@ -24,7 +24,7 @@ from deepwright.verbs.creation.files import Writer, place_of
 from deepwright.verbs.creation.inverting import inversion_of
 from deepwright.verbs.creation.labelled import label_direction
 from deepwright.verbs.creation.making import CHUNK, Maker, decode
-from deepwright.verbs.creation.recall import Record, find_run, recalled, record_of
+from deepwright.verbs.creation.recall import Record, find_run, recalled, record_of, with_its_weights
 from deepwright.verbs.creation.sameness import shows_the_same
 from deepwright.verbs.creation.scorers import judged_columns
 from deepwright.verbs.creation.shelf import Shelf, Stored
@@ -102,6 +102,7 @@ class Generate(Config):
         old = None if self.reopen is None else recalled(self.reopen)
         if old is not None and self.reopen is not None:
             find_run(old, self.reopen, run.folder)
+            run = with_its_weights(run, old)
         if self.name is not None and self.invert is None:
             raise RecipeError("--name is that of an inverted picture; give --invert PICTURE.")
         with nullcontext() if old is None else computing(min(old.threads, cores())):
@@ -117,8 +118,10 @@ class Generate(Config):
         inverted, told_inversion = self._inverted(run, wish)
         asked = self._asked(run, old, inverted)
         maker = Maker(run, asked.state, wish, CHUNK if old is None else old.chunk)
-        record = record_of(run, asked.state, maker.chunk) if self.record else None
-        writer = Writer(place, f"seed{asked.state.seed}", record, asked.names, self.fps if asked.moves else None)
+        before = None if old is None or "fps" in self.model_fields_set else old.fps
+        fps = (before or self.fps) if asked.moves else None
+        record = record_of(run, asked.state, maker.chunk, fps) if self.record else None
+        writer = Writer(place, f"seed{asked.state.seed}", record, asked.names, fps)
         shown: list[tuple[Anchor, pl.DataFrame]] = []
         whole: list[pl.DataFrame] = []
         for at, z in maker.pieces(asked.at):

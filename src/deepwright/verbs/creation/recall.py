@@ -1,11 +1,13 @@
 """Recall: from a file that was made back to the run and the state it came from.
 
-A record names the run by the hash of what was written once when the run began, and its weights by the hash of their file.
+A record names the run by the hash of what was known when it began, and its weights by the hash of their file. While a run is
+not at its end its weights change: those that made something with a record are kept in `states/`, so that it opens for ever.
 """
 
-import hashlib
+import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,16 +18,21 @@ from pydantic import ValidationError
 from deepwright import __version__
 from deepwright.core.config import Config
 from deepwright.core.errors import DataError, RunError
-from deepwright.core.files import file_hash
+from deepwright.core.files import file_hash, read_json
+from deepwright.run_folder import whole
+from deepwright.training.recorded import canonical_hash
+from deepwright.training.tensor_files import read_tensors, write_tensors
 from deepwright.verbs.creation.records import read_record
 from deepwright.verbs.creation.state import Anchor, State
 
 if TYPE_CHECKING:
     from deepwright.run import Run
 
-__all__ = ["FORMAT", "Record", "find_run", "recalled", "record_of", "run_hash"]
+__all__ = ["FORMAT", "Record", "find_run", "recalled", "record_of", "run_hash", "with_its_weights"]
 
 FORMAT = 1
+STATES = "states"
+_ADDED = ("training", "hashes", "figures")  # to environment.json, when training ends and at completion
 
 
 class Record(Config):
@@ -33,7 +40,7 @@ class Record(Config):
 
     Args:
         deepwright, torch, cpu, threads, chunk: what the last bits depend on. step: training had come so far.
-        run, weights: hashes. number, latent: what one picture shows; n, at: what a sheet, a walk or a table shows.
+        run, weights: hashes. number, latent: what one picture shows; n, at: what a sheet, a walk or a table shows. fps: frames a second of a walk.
     """
 
     format: int = Setting(FORMAT, ge=1, le=FORMAT)
@@ -50,6 +57,7 @@ class Record(Config):
     latent: str | None = None
     n: int | None = Setting(None, ge=1, le=100_000)
     at: tuple[Anchor, ...] = ()
+    fps: float | None = Setting(None, ge=0.1, le=100)
 
     @property
     def shown(self) -> tuple[Anchor, ...]:
@@ -69,24 +77,62 @@ class Record(Config):
         return [f"{name} {there[name]} there, {here[name]} here" for name in here if here[name] != there[name]]
 
 
-def record_of(run: "Run", state: State, chunk: int) -> dict[str, Any]:
-    """The record of what is made now, as JSON; what a file shows is still to be added."""
-    stopped = [event for event in run.events() if event["event"] == "stopped"]
+def record_of(run: "Run", state: State, chunk: int, fps: float | None = None) -> dict[str, Any]:
+    """The record of what is made now, as JSON; what a file shows is still to be added.
+
+    Args:
+        fps: frames a second of a walk.
+
+    Raises:
+        DiskError: the weights of a run that is not at its end cannot be kept.
+    """
+    events = run.events()
+    came = [event["step"] for event in events if event["event"] in ("stopped", "saved")]
+    weights, step = run.reopened or (_kept(run, events), came[-1] if came else None)
     record = Record(
         deepwright=__version__, torch=torch.__version__, cpu=_cpu(), threads=torch.get_num_threads(), chunk=chunk,
-        step=stopped[-1]["step"] if stopped else None, run=run_hash(run.folder),
-        weights=file_hash(run.folder / "weights.safetensors"), state=state,
+        step=step, run=run_hash(run.folder), weights=weights, state=state, fps=fps,
     )  # fmt: skip
     stored = record.model_dump(mode="json", exclude_defaults=True)
     return {"format": FORMAT, **stored}
 
 
+def _kept(run: "Run", events: Sequence[Mapping[str, Any]]) -> str:
+    """The hash of the weights at work, which are on the disk afterwards, whatever becomes of the run."""
+    path = run.folder / "weights.safetensors"
+    if run.state_after(events) == "finished":
+        return file_hash(path)
+    part = run.folder / STATES / f"new-{os.getpid()}.safetensors"
+    write_tensors(part, run.network.state_dict())
+    name = file_hash(part)
+    part.replace(_place(run.folder, name))
+    return name
+
+
+def _place(folder: Path, weights: str) -> Path:
+    return folder / STATES / f"{weights}.safetensors"
+
+
+def with_its_weights(run: "Run", record: Record) -> "Run":
+    """The run with the weights that a record names: its own, or kept ones from before it was trained further.
+
+    Raises:
+        RunError: they are damaged.
+    """
+    place = _place(run.folder, record.weights)
+    if _is_at_work(run.folder, record) or not place.exists():
+        return run
+    before, network = replace(run, reopened=(record.weights, record.step)), run.fresh_network()
+    with whole(place, "Take the old weights from a copy of the run."):
+        network.load_state_dict(read_tensors(place)[0])
+    before.__dict__["network"] = network.eval()
+    return before
+
+
 def run_hash(folder: Path) -> str:
-    """What identifies a run whatever is done with it later: 32 digits of the SHA-256 of two files that are written once."""
-    digest = hashlib.sha256()
-    for name in ("environment.json", "features.json"):
-        digest.update((folder / name).read_bytes())
-    return digest.hexdigest()[:32]
+    """What identifies a run whatever is done with it later: 32 digits of a SHA-256 of what was known when it began."""
+    known = {name: value for name, value in read_json(folder / "environment.json").items() if name not in _ADDED}
+    return canonical_hash([known, read_json(folder / "features.json")])[:32]
 
 
 def _cpu() -> str:
@@ -154,13 +200,17 @@ def _runs_in(places: tuple[Path, ...]) -> Iterator[Path]:
 def _is(folder: Path, record: Record) -> bool:
     try:
         return run_hash(folder) == record.run
-    except OSError:
+    except (OSError, ValueError, AttributeError):
         return False
 
 
-def _has_weights(folder: Path, record: Record) -> bool:
+def _is_at_work(folder: Path, record: Record) -> bool:
     path = folder / "weights.safetensors"
     return path.exists() and file_hash(path) == record.weights
+
+
+def _has_weights(folder: Path, record: Record) -> bool:
+    return _place(folder, record.weights).exists() or _is_at_work(folder, record)
 
 
 def _unchanged(folder: Path, record: Record, path: Path) -> Path:
