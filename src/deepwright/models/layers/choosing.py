@@ -19,7 +19,20 @@ def chosen(
     """
     if temperature == 0:
         return logits.argmax(1)
-    shares, order = (logits / temperature).softmax(1).sort(dim=1, descending=True, stable=True)
+    scaled = logits if temperature == 1 else logits / temperature
+    shares, order = scaled.softmax(1).sort(dim=1, descending=True, stable=True)
+    last: Tensor | int = shares.shape[1] - 1
+    if top_k or top_p < 1 or min_p > 0:
+        left = _left(shares, top_k, top_p, min_p)
+        shares, last = shares * left, left.sum(1, keepdim=True) - 1
+    summed = shares.cumsum(1)
+    wanted = (chance * summed[:, -1])[:, None].contiguous()
+    place = torch.searchsorted(summed.contiguous(), wanted, right=True).clamp_max(last)
+    return order.gather(1, place)[:, 0]
+
+
+def _left(shares: Tensor, top_k: int, top_p: float, min_p: float) -> Tensor:
+    """(B, K) which of the shares, largest first, may be chosen."""
     left = torch.ones_like(shares, dtype=torch.bool)
     if top_k:
         left[:, top_k:] = False
@@ -27,7 +40,4 @@ def chosen(
         left &= shares.cumsum(1) - shares < top_p
     if min_p > 0:
         left &= shares >= min_p * shares[:, :1]
-    summed = (shares * left).cumsum(1)
-    wanted = (chance * summed[:, -1])[:, None].contiguous()
-    place = torch.searchsorted(summed.contiguous(), wanted, right=True).clamp_max(left.sum(1, keepdim=True) - 1)
-    return order.gather(1, place)[:, 0]
+    return left
