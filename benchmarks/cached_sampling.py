@@ -43,7 +43,9 @@ class Recomputing(AutoregressiveNetwork):
     def step(self, token: Tensor | None, made: Made) -> Tensor:
         if token is not None:
             self.pieces.append(token)
-        before = [made.told[:, None]] + ([self._seen(torch.stack(self.pieces, 1))] if self.pieces else [])
+        before = [made.told[:, None]] + (
+            [self._seen(torch.stack(self.pieces, 1), self.starts[: len(self.pieces)])] if self.pieces else []
+        )
         return self.heads[len(self.pieces)](self.trunk(torch.cat(before, 1))[:, -1])
 
 

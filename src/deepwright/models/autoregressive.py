@@ -158,14 +158,14 @@ class AutoregressiveNetwork(Creator):
         ids = self.ids(z)
         return told if self.wish is None or ids is None else told + self.wish(ids)
 
-    def _seen(self, tokens: Tensor, first: int = 0) -> Tensor:
-        """(B, T, W) embeddings of tokens (B, T), the first of which is number `first`."""
+    def _seen(self, tokens: Tensor, starts: Tensor) -> Tensor:
+        """(…, W) embeddings of tokens (…) whose own ids begin at `starts` (…)."""
         assert self.table is not None
-        return self.table(tokens + self.starts[first : first + tokens.shape[1]])
+        return self.table(tokens + starts)
 
     def logits(self, tokens: Tensor, told: Tensor, draw: Draw | None = None) -> list[Tensor]:
         """(B, size) for every token, given those before it."""
-        before = [told[:, None]] + ([self._seen(tokens[:, :-1])] if tokens.shape[1] > 1 else [])
+        before = [told[:, None]] + ([self._seen(tokens[:, :-1], self.starts[:-1])] if tokens.shape[1] > 1 else [])
         x = self.trunk(torch.cat(before, 1), draw)
         return [head(x[:, place]) for place, head in enumerate(self.heads)]
 
@@ -179,7 +179,7 @@ class AutoregressiveNetwork(Creator):
         Args:
             token: (B,) the last one; None before the first.
         """
-        x = made.told if token is None else self._seen(token[:, None], made.length - 1)[:, 0]
+        x = made.told if token is None else self._seen(token, self.starts[made.length - 1])
         made.length += 1
         return self.heads[made.length - 1](self.trunk.step(x, made.cache))
 

@@ -17,13 +17,14 @@ from deepwright.models.layers.dropout import dropout
 __all__ = ["Cache", "Causal"]
 
 SCALE = 10.0  # of the cosines between queries and keys
+NEAR = 1e-12  # lengths are not taken for less
 
 
 @dataclass
 class Cache:
-    """Keys and values of the places so far: (layers, 2, B, H, T, W / H), and how many there are."""
+    """Keys and values of the places so far, (B, 2, H, T, W / H) a layer, and how many there are."""
 
-    memory: Tensor
+    memory: list[Tensor]
     length: int = 0
 
 
@@ -44,7 +45,7 @@ class _Layer(nn.Module):
         """(B, T, W) → (B, T, W)."""
         rows, places, width = x.shape
         parts = self.asks(self.norm(x)).view(rows, places, 3, self._heads, -1).permute(2, 0, 3, 1, 4)
-        query, key, value = F.normalize(parts[0], dim=-1), F.normalize(parts[1], dim=-1), parts[2]
+        query, key, value = F.normalize(parts[0], dim=-1, eps=NEAR), F.normalize(parts[1], dim=-1, eps=NEAR), parts[2]
         seen = F.scaled_dot_product_attention(query, key, value, is_causal=True, scale=SCALE)
         joined = self.joins(seen.transpose(1, 2).reshape(rows, places, width))
         x = x + dropout(joined, self._drop, draw, f"attention {self._place}")
@@ -55,17 +56,17 @@ class _Layer(nn.Module):
         """(B, W) of the next place → (B, W): what `forward` gives there without dropout.
 
         One place is so little work that the number of operations decides how long it takes: queries and keys are
-        normalised together, and nothing is laid out anew.
+        normalised together and in place, keys and values remembered by one copy, and nothing is laid out anew.
         """
-        rows, width = x.shape
-        parts = self.asks(self.norm(x)).view(rows, 3, self._heads, 1, -1)
-        query, key = F.normalize(parts[:, :2], dim=-1).unbind(1)
-        keys, values = cache.memory[self._place].narrow(3, 0, cache.length + 1).unbind(0)
-        keys.select(2, cache.length).copy_(key[:, :, 0])
-        values.select(2, cache.length).copy_(parts[:, 2, :, 0])
-        seen = F.scaled_dot_product_attention(query, keys, values, scale=SCALE)
-        x = x + self.joins(seen.reshape(rows, width))
-        return x + self.back(self.into(self.second_norm(x)).relu().square())
+        parts = self.asks(self.norm(x)).view(len(x), 3, self._heads, -1)
+        pair = parts.narrow(1, 0, 2)
+        pair.div_(torch.linalg.vector_norm(pair, dim=-1, keepdim=True).clamp_min_(NEAR))
+        known = cache.memory[self._place].narrow(3, 0, cache.length + 1)
+        known.select(3, cache.length).copy_(parts.narrow(1, 1, 2))
+        keys, values = known.unbind(1)
+        seen = F.scaled_dot_product_attention(parts.select(1, 0).unsqueeze(2), keys, values, scale=SCALE)
+        x = x + self.joins(seen.reshape(x.shape))
+        return x.add_(self.back(self.into(self.second_norm(x)).relu_().square_()))
 
 
 class Causal(nn.Module):
@@ -80,7 +81,7 @@ class Causal(nn.Module):
         self.place = nn.Parameter(0.02 * torch.randn(places, width))
         self.layers = nn.ModuleList(_Layer(width, heads, place, drop) for place in range(depth))
         self.norm = nn.LayerNorm(width)
-        self._shape = (depth, 2, heads, places, width // heads)
+        self._shape = (2, heads, places, width // heads)
 
     def forward(self, x: Tensor, draw: Draw | None = None) -> Tensor:
         x = x + self.place[: x.shape[1]]
@@ -90,8 +91,7 @@ class Causal(nn.Module):
 
     def begin(self, rows: int) -> Cache:
         """An empty cache for so many rows."""
-        depth, two, heads, places, width = self._shape
-        return Cache(self.place.new_zeros(depth, two, rows, heads, places, width))
+        return Cache([self.place.new_empty(rows, *self._shape) for _ in self.layers])
 
     def step(self, x: Tensor, cache: Cache) -> Tensor:
         """(B, W) of the next place → (B, W): what `forward` gives there."""
