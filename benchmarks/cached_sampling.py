@@ -35,18 +35,18 @@ class Recomputing(AutoregressiveNetwork):
     """The same network without a memory: every piece is made from all those before it."""
 
     def begin(self, rows: int, condition: Fields | None = None) -> Made:
-        self.pieces: list[Tensor] = []
+        self.made: list[Tensor] = []
         made = super().begin(0, condition)
         made.told = self._told(condition or {}, rows)
         return made
 
     def step(self, token: Tensor | None, made: Made) -> Tensor:
         if token is not None:
-            self.pieces.append(token)
+            self.made.append(token)
         before = [made.told[:, None]] + (
-            [self._seen(torch.stack(self.pieces, 1), self.starts[: len(self.pieces)])] if self.pieces else []
+            [self._seen(torch.stack(self.made, 1), self.starts[: len(self.made)])] if self.made else []
         )
-        return self.heads[len(self.pieces)](self.trunk(torch.cat(before, 1))[:, -1])
+        return self.heads[len(self.made)](self.trunk(torch.cat(before, 1))[:, -1])
 
 
 def table(length: int, values: int) -> pl.DataFrame:
@@ -89,7 +89,7 @@ def timed(network: AutoregressiveNetwork, rows: int, seed: int) -> tuple[float, 
 def apart(remembering: AutoregressiveNetwork, recomputing: Recomputing, made: Fields) -> float:
     """The largest difference of logits at any piece of these rows."""
     rows = len(next(iter(made.values())))
-    tokens, _ = remembering.rows.tokens(made, Draw(0).keyed(torch.arange(rows)))
+    tokens, _ = remembering.pieces.tokens(made, Draw(0).keyed(torch.arange(rows)))
     one, other, worst = remembering.begin(rows), recomputing.begin(rows), 0.0
     for place in range(tokens.shape[1]):
         token = tokens[:, place - 1] if place else None

@@ -18,11 +18,13 @@ from tests.crash.situations import Situation, situations
 from tests.matrix import cells
 from tests.matrix.cells import Cell
 
-__all__ = ["Family", "Variant", "families", "family", "pairs", "why_not"]
+__all__ = ["PICTURE", "Family", "Variant", "creating", "families", "family", "pairs", "why_not"]
 
 SETTINGS: dict[str, Any] = {
     "train.budget": "10steps", "train.batch": 16, "train.checkpoint_seconds": 1e-9, "train.early_stopping": {"patience": 4},
 }  # fmt: skip
+
+PICTURE = "picture"  # inputs of the matrix
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class Family:
 
     @property
     def name(self) -> str:
-        return f"{self.model}-{self.objective}"
+        return f"{self.model}-{self.objective}" + ("" if self.inputs == _place(self.model)[0] else f"-{self.inputs}")
 
     @cache  # noqa: B019  there are few families
     def variants(self) -> list[Variant]:
@@ -94,10 +96,10 @@ def pairs() -> list[tuple[str, str]]:
 
 
 @cache
-def _place(model: str) -> tuple[str, str]:
+def _place(model: str, among: tuple[str, ...] = tuple(cells.INPUTS)) -> tuple[str, str]:
     """Inputs and target of the matrix that suit a model, with the objective it is trained with of its own accord."""
     natural = registries.models.get(model).objective  # type: ignore[attr-defined]
-    for target, inputs in product(cells.TARGETS, cells.INPUTS):
+    for target, inputs in product(cells.TARGETS, among):
         if _refusal(inputs, target, model, natural) is None:
             return inputs, target
     raise AssertionError(f"give the matrix inputs that suit the model '{model}'")
@@ -114,9 +116,9 @@ def _options(objective: str) -> list[str]:
 
 
 @cache
-def family(model: str, objective: str) -> Family | None:
-    """The family of a model and an objective; None where they do not fit."""
-    place = _place(model)
+def family(model: str, objective: str, inputs: str | None = None) -> Family | None:
+    """The family of a model and an objective, on inputs of its own choice; None where they do not fit."""
+    place = _place(model) if inputs is None else _place(model, (inputs,))
     kept = tuple(name for name in _options(objective) if _refusal(*place, model, name) is None)
     return Family(model, objective, *place, kept) if kept else None
 
@@ -126,6 +128,13 @@ def why_not(model: str, objective: str) -> InputError | None:
     return _refusal(*_place(model), model, _options(objective)[0])
 
 
+def creating() -> list[tuple[str, str]]:
+    """Models that create, with their own objectives: each has one body for rows of plain columns and one for pictures."""
+    return [(name, kind.objective) for name in registries.models.kinds  # type: ignore[attr-defined]
+            if (kind := registries.models.get(name)).learns == "inputs"]  # type: ignore[attr-defined]  # fmt: skip
+
+
 def families() -> Iterator[Family]:
     """All of them."""
     yield from (found for pair in pairs() if (found := family(*pair)) is not None)
+    yield from (found for pair in creating() if (found := family(*pair, PICTURE)) is not None)

@@ -50,7 +50,7 @@ def test_every_place_sees_only_those_before_it_and_steps_see_the_same():
 @pytest.mark.parametrize("rows", [1, 16])
 def test_logits_with_and_without_the_memory_agree(rows):
     network = built()
-    tokens, _ = network.rows.tokens(network.embed(batch(ROWS, rows).inputs), Draw(0).keyed(torch.arange(rows)))
+    tokens, _ = network.pieces.tokens(network.embed(batch(ROWS, rows).inputs), Draw(0).keyed(torch.arange(rows)))
     with torch.no_grad():
         whole, made = network.logits(tokens, network._told({}, rows)), network.begin(rows)
         for place, wanted in enumerate(whole):
@@ -129,8 +129,11 @@ def test_knobs_and_wishes_change_what_is_made():
         network.sample(4, draw, {"size": Field(torch.zeros(4, 1))})
 
 
-def test_pictures_are_refused():
-    with pytest.raises(Refused, match=r"creates plain columns, and here are none: p\."):
-        Autoregressive().takes({"p": picture(9, 9).space})
+def test_what_cannot_be_created_is_refused():
+    with pytest.raises(Refused, match=r"creates one picture column; here are 2: p, q\."):
+        Autoregressive().takes({"p": picture(9, 9).space, "q": picture(9, 9).space})
     with pytest.raises(Refused, match="without a target"):
         Autoregressive().build({"a": NUMBER}, {"logits": 2}, 10)
+    for levels, codes in (((64, 64, 64), "262,144"), ((8, 2), "16")):
+        with pytest.raises(Refused, match=rf"3 levels or more, .* at most 65,536 codes; .* are {codes}\."):
+            Autoregressive(levels=levels).build({"p": picture(9, 9)}, {}, 10)

@@ -96,7 +96,8 @@ def test_what_cannot_be_is_said_before_any_work(rows: Path, tmp_path: Path) -> N
         arena(draft(rows), Budget.parse("100steps"), (), tmp_path)
     with pytest.raises(RecipeError, match="--models: 'mlp' creates nothing"):
         arena(draft(rows), Budget.parse("5s"), ["mlp"], tmp_path)
-    np.savez(tmp_path / "pictures.npz", picture=np.random.default_rng(0).integers(0, 255, (60, 8, 8), dtype=np.uint8))
-    with pytest.raises(Refused, match="None of autoregressive can create these columns together: picture"):
+    pixels = np.random.default_rng(0).integers(0, 255, (2, 60, 8, 8), dtype=np.uint8)
+    np.savez(tmp_path / "pictures.npz", picture=pixels[0], photo=pixels[1])
+    with pytest.raises(Refused, match="No model that creates takes these columns together: picture, photo"):
         arena(draft(tmp_path / "pictures.npz"), Budget.parse("5s"), ["autoregressive"], tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["pictures.npz"]

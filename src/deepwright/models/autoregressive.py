@@ -1,10 +1,12 @@
-"""Autoregressive: rows of plain columns made column by column by a transformer that sees what came before.
+"""Autoregressive: rows of plain columns made column by column, pictures code by code, by a transformer that sees what came before.
 
-Shapes: B rows, T tokens (one a column, more for dates and gaps), W width.
+Shapes: B rows, T tokens (one a column, more for dates and gaps; one a cell of a coarse grid), W width.
 """
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -17,11 +19,12 @@ from deepwright.core.config import OFF, Config
 from deepwright.core.errors import Refused
 from deepwright.draw import Draw
 from deepwright.fields import Batch, Field, Fields
-from deepwright.models.inputs import is_vector
+from deepwright.models.inputs import is_grid
 from deepwright.models.layers.causal import Cache, Causal
 from deepwright.models.layers.choosing import chosen
 from deepwright.models.layers.creator import Creator
-from deepwright.models.layers.points import alone
+from deepwright.models.layers.grid_tokens import GridTokens
+from deepwright.models.layers.points import alone, reason, taken
 from deepwright.models.layers.row_tokens import RowTokens
 from deepwright.models.layers.wishes import Wish
 from deepwright.registries import models
@@ -29,14 +32,19 @@ from deepwright.spaces import Space
 
 __all__ = ["Autoregressive", "AutoregressiveKnobs", "AutoregressiveNetwork", "Made"]
 
+_MANY = 512  # values a row, from which more and smaller steps teach more
+_LEAST, _CODES = 3, 65_536  # levels of a number, and codes in all
+_QUICK = 10.0  # times the learning rate, of the one number that says how sharp pictures are
+
 
 @models.register
 class Autoregressive(Config):
-    """Creates rows of plain columns, one column after the other.
+    """Creates rows of plain columns, one column after the other, or pictures, one code after the other.
 
     Args:
         width, depth, heads: of the transformer. bins: equally frequent parts that a number is known by; inside its part it is
-            drawn evenly.
+            drawn evenly. levels: of each number of a picture's codes; their product is how many codes there are.
+        channels: at the finest grid of what codes pictures and builds them again.
     """
 
     learns: ClassVar[Literal["target", "inputs"]] = "inputs"
@@ -48,29 +56,29 @@ class Autoregressive(Config):
     depth: int = Setting(3, ge=1)
     heads: int = Setting(4, ge=1)
     bins: int = Setting(100, ge=2, le=1000)
+    levels: tuple[int, ...] = Setting((8, 6, 5), min_length=1, max_length=6)
+    channels: int = Setting(16, ge=1)
     dropout: float = Setting(0.1, ge=0.0, lt=1.0, json_schema_extra=OFF)
 
     @classmethod
     def suits(cls, spaces: Mapping[str, Space], heads: Mapping[str, int], rows: int) -> Suits | None:
-        """Where something is to be created, and it is rows of plain columns."""
-        plain = bool(spaces) and all(is_vector(space) for space in spaces.values())
-        return Suits(0.5, cls(), "plain columns only") if plain and not heads else None
+        """Where something is to be created, and it is rows of plain columns, or one picture."""
+        why = reason(spaces)
+        return None if heads or why is None else Suits(0.5 if why.startswith("plain") else 0.2, cls(), why)
 
     def takes(self, spaces: Mapping[str, Space]) -> tuple[str, ...]:
-        """The columns it learns to create: all plain ones.
+        """The columns it learns to create: one picture, or all plain ones.
 
         Raises:
-            Refused: there is none.
+            Refused: there are several pictures, or nothing it can create.
         """
-        names = tuple(name for name, space in spaces.items() if is_vector(space))
-        if not names:
-            raise Refused(f"The model 'autoregressive' creates plain columns, and here are none: {', '.join(spaces)}.")
-        return names
+        return taken(self.kind, spaces)
 
     def recommended(self, rows: int, values: int = 1) -> dict[str, Any]:
         """Train settings that suit this family."""
         return {
-            "budget": self.budget, "batch": 64 if rows < 4_000 else 128, "optimizer": {"kind": "adamw", "lr": 2e-3, "weight_decay": 1e-2},
+            "budget": self.budget, "batch": 32 if values >= _MANY else 64 if rows < 4_000 else 128,
+            "optimizer": {"kind": "adamw", "lr": 2e-3, "weight_decay": 1e-2},
             "schedule": {"kind": "cosine", "warmup": 0.02}, "average": {"kind": "ema", "decay": 0.999}, "clip": 1.0,
             "early_stopping": {"patience": 12},
         }  # fmt: skip
@@ -85,14 +93,14 @@ class Autoregressive(Config):
     def build(
         self, features: Mapping[str, FittedFeature], heads: Mapping[str, int], rows: int, conditions: Sequence[str] = ()
     ) -> "AutoregressiveNetwork":
-        free = {name: feature.space for name, feature in features.items() if name not in conditions}
-        if not heads:
-            self.takes(free)
-        spaces = alone(self.kind, features, heads, conditions)
-        if not all(is_vector(space) for space in spaces.values()):
-            rest = ", ".join(name for name, space in spaces.items() if not is_vector(space))
-            raise Refused(f"The model 'autoregressive' creates plain columns alone. Leave out with --ignore: {rest}.")
-        return AutoregressiveNetwork(self, features, spaces, conditions)
+        """Raises Refused: levels that make no vocabulary, or columns that are not created."""
+        codes = math.prod(self.levels)
+        if min(self.levels) < _LEAST or codes > _CODES:
+            raise Refused(
+                f"model.levels: each number of a code needs {_LEAST} levels or more, and all together at most {_CODES:,} codes; "
+                f"{list(self.levels)} are {codes:,}."
+            )
+        return AutoregressiveNetwork(self, features, alone(self.kind, features, heads, conditions), conditions)
 
 
 class AutoregressiveKnobs(Config):
@@ -129,28 +137,39 @@ class AutoregressiveNetwork(Creator):
         conditions: Sequence[str],
     ):  # fmt: skip
         super().__init__(features, conditions)
-        self.rows = RowTokens(spaces, settings.bins)
+        grids = [name for name, space in spaces.items() if is_grid(space)]
+        self.pieces: RowTokens | GridTokens = (
+            GridTokens(grids[0], features[grids[0]], settings.channels, settings.levels)
+            if grids
+            else RowTokens(spaces, settings.bins)
+        )
         width = settings.heads * -(-settings.width // settings.heads)
         self.wish = Wish(self.wished.sizes, width) if conditions else None
         self.start = nn.Parameter(0.02 * torch.randn(width))
-        inner = self.rows.vocabulary[:-1]  # the last token is never looked at
-        self.table = nn.Embedding(max(1, sum(inner)), width) if inner else None
+        groups = self.pieces.heads
+        self._ends = list(accumulate((count for _, count in groups), initial=0))
+        self._head_of = [group for group, (_, count) in enumerate(groups) for _ in range(count)]
+        begins = list(accumulate((size for size, _ in groups), initial=0))
+        entries = begins[-1] if groups[-1][1] > 1 else begins[-2]  # the last token is never looked at
+        self.table = nn.Embedding(entries, width) if entries else None
         if self.table is not None:
             nn.init.normal_(self.table.weight, std=0.05)
-        self.trunk = Causal(len(self.rows.order), width, settings.depth, settings.heads, settings.dropout)
-        self.heads = nn.ModuleList(nn.Linear(width, size) for size in self.rows.vocabulary)
-        starts = torch.tensor(self.rows.starts, dtype=torch.int64)
+        self.trunk = Causal(self.pieces.count, width, settings.depth, settings.heads, settings.dropout)
+        self.heads = nn.ModuleList(nn.Linear(width, size) for size, _ in groups)
+        starts = torch.tensor([begins[group] for group in self._head_of], dtype=torch.int64)
         self.register_buffer("starts", starts, persistent=False)
+        if grids:
+            self.factors = {"pieces.spread": _QUICK}
 
     starts: Tensor
 
     def warm(self, batches: Callable[[], Iterator[Batch]], bias: Mapping[str, Tensor]) -> None:
-        self.rows.warm(batches())
+        self.pieces.warm(batches())
         self.wished.learn(batches())
 
     def embed(self, inputs: Fields) -> dict[str, Field]:
         """What is created in `z` units; wishes as they are."""
-        return self.beside_wishes(self.rows.embed(inputs), inputs)
+        return self.beside_wishes(self.pieces.embed(inputs), inputs)
 
     def _told(self, z: Fields, rows: int) -> Tensor:
         """(B, W) what stands before the first token: the wish."""
@@ -163,11 +182,15 @@ class AutoregressiveNetwork(Creator):
         assert self.table is not None
         return self.table(tokens + starts)
 
-    def logits(self, tokens: Tensor, told: Tensor, draw: Draw | None = None) -> list[Tensor]:
-        """(B, size) for every token, given those before it."""
+    def _groups(self, tokens: Tensor, told: Tensor, draw: Draw | None) -> list[Tensor]:
+        """(B, n, size) logits of each group of tokens that share a head, given those before."""
         before = [told[:, None]] + ([self._seen(tokens[:, :-1], self.starts[:-1])] if tokens.shape[1] > 1 else [])
         x = self.trunk(torch.cat(before, 1), draw)
-        return [head(x[:, place]) for place, head in enumerate(self.heads)]
+        return [head(x[:, a:b]) for head, (a, b) in zip(self.heads, pairwise(self._ends), strict=True)]
+
+    def logits(self, tokens: Tensor, told: Tensor, draw: Draw | None = None) -> list[Tensor]:
+        """(B, size) for every token, given those before it."""
+        return [one for group in self._groups(tokens, told, draw) for one in group.unbind(1)]
 
     def begin(self, rows: int, condition: Fields | None = None) -> Made:
         """Nothing made yet. Args: condition: (B, …) stored fields of `conditions`."""
@@ -181,13 +204,17 @@ class AutoregressiveNetwork(Creator):
         """
         x = made.told if token is None else self._seen(token, self.starts[made.length - 1])
         made.length += 1
-        return self.heads[made.length - 1](self.trunk.step(x, made.cache))
+        return self.heads[self._head_of[made.length - 1]](self.trunk.step(x, made.cache))
 
     def costs(self, z: Fields, draw: Draw, inner: Draw | None) -> Tensor:
-        tokens, weight = self.rows.tokens(z, draw)
-        found = self.logits(tokens, self._told(z, len(tokens)), inner)
-        costs = [F.cross_entropy(one, tokens[:, place], reduction="none") for place, one in enumerate(found)]
-        return torch.stack(costs, 1) * weight
+        """(B, T), and one more where tokens leave something open. What is told of them teaches nothing that makes them."""
+        tokens, weight, left = self.pieces.read(z, draw)
+        found = self._groups(tokens, self._told(z, len(tokens)), inner)
+        costs = [
+            F.cross_entropy(one.transpose(1, 2), tokens[:, a:b], reduction="none")
+            for one, (a, b) in zip(found, pairwise(self._ends), strict=True)
+        ]
+        return torch.cat([torch.cat(costs, 1) * weight, left], 1)
 
     def body(self, z: Fields, draw: Draw | None = None) -> dict[str, Field]:
         rows = len(next(iter(z.values())))
@@ -197,7 +224,7 @@ class AutoregressiveNetwork(Creator):
     def sample(
         self, n: int, draw: Draw, condition: Fields | None = None, knobs: Config | None = None
     ) -> dict[str, Field]:
-        """`n` rows inside the bounds of their spaces, column by column.
+        """`n` rows inside the bounds of their spaces, piece by piece.
 
         Raises:
             Refused: a condition that the network does not know.
@@ -206,9 +233,9 @@ class AutoregressiveNetwork(Creator):
         one = knobs if isinstance(knobs, AutoregressiveKnobs) else AutoregressiveKnobs()
         device = self.start.device
         made = self.begin(n, {**self.wishes(n, draw), **asked})
-        chance = draw.at("token").uniform(n, 2 * len(self.rows.order)).to(device)
+        chance = draw.at("token").uniform(n, 2 * self.pieces.count).to(device)
         tokens: list[Tensor] = []
-        for place in range(len(self.rows.order)):
+        for place in range(self.pieces.count):
             logits = self.step(tokens[-1] if tokens else None, made)
             tokens.append(chosen(logits, chance[:, place], one.temperature, one.top_k, one.top_p, one.min_p))
-        return self.rows.row(torch.stack(tokens, 1), chance[:, len(tokens) :])
+        return self.pieces.row(torch.stack(tokens, 1), chance[:, len(tokens) :])

@@ -22,10 +22,20 @@ from deepwright.models.layers.spectral import SpectralConv2d, SpectralLinear
 from deepwright.models.layers.wishes import Wish
 from deepwright.spaces import Box
 
-__all__ = ["GridDiscriminator", "GridGenerator", "GridUnits", "Plan"]
+__all__ = [
+    "SLOPE",
+    "Block",
+    "GridDiscriminator",
+    "GridGenerator",
+    "GridUnits",
+    "Plan",
+    "convolution",
+    "doubling",
+    "halving",
+]
 
-_SLOPE = 0.2  # of leaky ReLUs
-_GAIN = math.sqrt(2 / (1 + _SLOPE**2))
+SLOPE = 0.2  # of leaky ReLUs
+_GAIN = math.sqrt(2 / (1 + SLOPE**2))
 _COARSE = 12  # sides are halved while they are at least this
 _WIDEST = 256
 _WISH = 32  # width of what is known of a wish
@@ -83,8 +93,14 @@ class Plan:
             halvings += 1
         return cls((shape[0], shape[1], shape[2]), tuple(min(_WIDEST, width * 2**n) for n in range(halvings, -1, -1)))
 
+    def cut(self, x: Tensor) -> Tensor:
+        """(B, C, h · 2ⁿ, w · 2ⁿ) → (B, C, H, W)."""
+        top, left = self.over[0] // 2, self.over[1] // 2
+        return x[:, :, top : top + self.height, left : left + self.width]
 
-def _convolution(size: int, width: int, zero: bool = False, spectral: bool = False) -> nn.Conv2d:
+
+def convolution(size: int, width: int, zero: bool = False, spectral: bool = False) -> nn.Conv2d:
+    """3 × 3, with weights that keep the spread of what comes in, or at nothing."""
     layer = (SpectralConv2d if spectral else nn.Conv2d)(size, width, 3, padding=1)
     nn.init.normal_(layer.weight, std=0.0 if zero else _GAIN / math.sqrt(9 * size))
     nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
@@ -98,11 +114,13 @@ def _started(layer: nn.Conv2d | nn.ConvTranspose2d, taps: int) -> nn.Module:
     return layer
 
 
-def _doubling(size: int, width: int) -> nn.Module:
+def doubling(size: int, width: int) -> nn.Module:
+    """Grids of twice the sides."""
     return _started(nn.ConvTranspose2d(size, width, 4, 2, 1), 4)
 
 
-def _halving(size: int, width: int, spectral: bool) -> nn.Module:
+def halving(size: int, width: int, spectral: bool = False) -> nn.Module:
+    """Grids of half the sides."""
     return _started((SpectralConv2d if spectral else nn.Conv2d)(size, width, 4, 2, 1), 16)
 
 
@@ -111,11 +129,11 @@ class Block(nn.Module):
 
     def __init__(self, width: int, spectral: bool = False):
         super().__init__()
-        self.first = _convolution(width, width, spectral=spectral)
-        self.second = _convolution(width, width, zero=True, spectral=spectral)
+        self.first = convolution(width, width, spectral=spectral)
+        self.second = convolution(width, width, zero=True, spectral=spectral)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.second(F.leaky_relu(self.first(F.leaky_relu(x, _SLOPE)), _SLOPE))
+        return x + self.second(F.leaky_relu(self.first(F.leaky_relu(x, SLOPE)), SLOPE))
 
 
 class GridGenerator(nn.Module):
@@ -135,8 +153,8 @@ class GridGenerator(nn.Module):
         nn.init.normal_(self.start.weight, std=size**-0.5)
         nn.init.zeros_(self.start.bias)
         self.blocks = nn.Sequential(*(Block(coarse) for _ in range(blocks)))
-        self.up = nn.ModuleList(_doubling(a, b) for a, b in pairwise(plan.widths))
-        self.out = _convolution(plan.widths[-1], plan.channels)
+        self.up = nn.ModuleList(doubling(a, b) for a, b in pairwise(plan.widths))
+        self.out = convolution(plan.widths[-1], plan.channels)
 
     def forward(self, latent: Tensor, ids: Tensor | None = None) -> Tensor:
         plan = self._plan
@@ -145,10 +163,9 @@ class GridGenerator(nn.Module):
         x = self.start(latent).view(-1, *plan.grid, plan.widths[0]).permute(0, 3, 1, 2)
         x = self.blocks(x)
         for layer in self.up:
-            x = layer(F.leaky_relu(x, _SLOPE))
-        x = self.out(F.leaky_relu(x, _SLOPE))
-        top, left = plan.over[0] // 2, plan.over[1] // 2
-        return x[:, :, top : top + plan.height, left : left + plan.width]
+            x = layer(F.leaky_relu(x, SLOPE))
+        x = self.out(F.leaky_relu(x, SLOPE))
+        return plan.cut(x)
 
 
 class GridDiscriminator(Judging):
@@ -163,7 +180,7 @@ class GridDiscriminator(Judging):
         top, left = plan.over[0] // 2, plan.over[1] // 2
         self._fill = (left, plan.over[1] - left, top, plan.over[0] - top)
         widths = (plan.channels, *reversed(plan.widths[:-1]))
-        self.down = nn.ModuleList(_halving(a, b, spectral) for a, b in pairwise(widths))
+        self.down = nn.ModuleList(halving(a, b, spectral) for a, b in pairwise(widths))
         coarse = widths[-1]
         self.blocks = nn.Sequential(*(Block(coarse, spectral) for _ in range(blocks)))
         self.score = (SpectralLinear if spectral else nn.Linear)(coarse * plan.grid[0] * plan.grid[1], 1)
@@ -175,6 +192,6 @@ class GridDiscriminator(Judging):
         """(B, F): what the score is taken from."""
         x = F.pad(x, self._fill, mode="replicate") if any(self._fill) else x
         for place, layer in enumerate(self.down):
-            x = layer(F.leaky_relu(x, _SLOPE) if place else x)
-        x = F.leaky_relu(self.blocks(x), _SLOPE)
+            x = layer(F.leaky_relu(x, SLOPE) if place else x)
+        x = F.leaky_relu(self.blocks(x), SLOPE)
         return x.permute(0, 2, 3, 1).flatten(1)

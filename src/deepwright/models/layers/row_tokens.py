@@ -1,6 +1,6 @@
 """Rows of plain columns as tokens in a fixed order, and back. Shapes: B rows, T tokens, one a coordinate or label."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
@@ -29,6 +29,7 @@ class RowTokens(RowPoints):
             absent = space.absent if isinstance(space, Box) else None
             self.order += [(name, place) for place in sorted(places, key=lambda p, first=absent: p != first)]
         self.vocabulary = [self.sizes.get(name, bins) for name, _ in self.order]
+        self.count = len(self.order)
 
     def tokens(self, z: Fields, draw: Draw) -> tuple[Tensor, Tensor]:
         """(B, T) tokens, and (B, T) 1, or 0 for what would stand in a missing cell; keyed by row."""
@@ -48,6 +49,11 @@ class RowTokens(RowPoints):
             weights.append(weight[:, own])
         return torch.stack(found, 1), torch.stack(weights, 1)
 
+    def read(self, z: Fields, draw: Draw) -> tuple[Tensor, Tensor, Tensor]:
+        """The same, and (B, 0) nats: nothing is said of where in its part a number lies."""
+        tokens, weight = self.tokens(z, draw)
+        return tokens, weight, weight[:, :0]
+
     def row(self, tokens: Tensor, chance: Tensor) -> dict[str, Field]:
         """The rows of tokens (B, T), as `z`. Args: chance: (B, T) from 0 to 1: where in its part a number lies."""
         point = self.low.new_zeros(len(tokens), self.width)
@@ -61,9 +67,6 @@ class RowTokens(RowPoints):
         return {name: found.get(name, field) for name, field in self.back(point).items()}
 
     @property
-    def starts(self) -> Sequence[int]:
-        """Where each token's own ids begin in one table of all."""
-        starts = [0]
-        for size in self.vocabulary[:-1]:
-            starts.append(starts[-1] + size)
-        return starts
+    def heads(self) -> tuple[tuple[int, int], ...]:
+        """(size, how many tokens in a row) of each vocabulary: every token has its own."""
+        return tuple((size, 1) for size in self.vocabulary)
