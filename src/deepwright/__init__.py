@@ -11,7 +11,7 @@ Names are loaded when they are first used, so that importing this package costs 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from deepwright.core.waiting import wait_asleep
+from deepwright.core.waiting import choose_waiting
 
 __version__ = "0.1.0"
 
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 def __getattr__(name: str) -> Any:
     if name not in _PLACES:
         raise AttributeError(f"module 'deepwright' has no attribute '{name}'")
-    wait_asleep()  # before torch is loaded
+    choose_waiting()  # before torch is loaded
     return getattr(import_module(_PLACES[name]), name)
 
 

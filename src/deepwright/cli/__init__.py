@@ -20,7 +20,7 @@ def main() -> None:
 
 def _command() -> int:
     from deepwright.cli.main import command
-    from deepwright.core.waiting import wait_asleep
+    from deepwright.core.waiting import choose_waiting
 
-    wait_asleep()
+    choose_waiting()
     return command()
