@@ -119,3 +119,14 @@ def test_answers_look_at_the_mirror_image_where_that_keeps_the_meaning():
                   CNN(widths=(4, 6)).build({"p": feature}, {"value": 1}, 10).eval()):  # fmt: skip
         there, back = (other.body({"p": f})["value"].values for f in (z, Field(z.values.flip(2))))
         assert not torch.allclose(there, back)
+
+
+def test_the_smallest_network_of_a_budget_has_its_blocks_late():
+    small, given = CNN().sized(0.1), CNN(blocks_from=0).sized(0.1)
+    assert (small.scale, small.blocks_from, given.blocks_from) == (0.5, 2, 0)
+    assert CNN().sized(100.0).blocks_from is None
+
+    def blocks(settings):
+        return [type(layer).__name__ for layer in settings.trunk((28, 28, 1)).layers].count("_Block")
+
+    assert [blocks(s) for s in (small, CNN(), given, CNN(blocks_from=9), CNN(blocks_from=1))] == [1, 2, 3, 1, 2]

@@ -1,5 +1,7 @@
 """Supervised: what is mixed in the inputs is mixed alike in the losses."""
 
+from dataclasses import replace
+
 import polars as pl
 import pytest
 import torch
@@ -228,3 +230,22 @@ def test_numbers_are_mixed_too():
     reps = {"value": torch.zeros(ROWS, 1)}
     loss = objective.loss("network", reps, data, Draw(0)).value
     assert torch.allclose(loss, targets["t"].values[:, 0].square())
+
+
+def test_every_second_picture_is_mirrored_where_that_keeps_the_meaning():
+    features = {"p": Fake(replace(box(4, 4, 1), mirror=True)), "q": Fake(box(4, 4, 1)), "x": NUMBER}
+    network = Echo()
+    data = batch(features)
+    seen = {name: [] for name in features}
+    for step in range(40):
+        both(bound(features, network, augment=0.0), network, data, Draw(0, step))
+        for name, field in network.seen.items():
+            seen[name].append(field.values)
+    given = {name: field.values.float() for name, field in data.inputs.items()}
+    assert all(torch.equal(one, given[name]) for name in ("q", "x") for one in seen[name])
+    as_given = torch.stack([(one == given["p"]).flatten(1).all(1) for one in seen["p"]])
+    turned = torch.stack([(one == given["p"].flip(-2)).flatten(1).all(1) for one in seen["p"]])
+    assert bool((as_given | turned).all())
+    assert 0.4 < float(turned.float().mean()) < 0.6
+    both(bound(features, network, augment=0.0, mirror=False), network, data, Draw(0))
+    assert torch.equal(network.seen["p"].values, given["p"])

@@ -37,6 +37,8 @@ class CNN(Config):
             affords the whole network a few epochs only: then a smaller one learns more (see `sized`).
         stem: how a residual network starts: "patches" of 2 × 2 pixels, which cost little, or a "convolution" and pooling.
         blocks: residual blocks a stage.
+        blocks_from: the first stage with blocks; those before it only halve the picture. None: 1, since a block at full
+            size costs as much as all the others together; 2 in the smallest network that a budget chooses.
         norm: "batch" learns fastest a second, but its rows meet (no per-example gradients); "group" keeps them apart.
         pool: how classic stages and the start of residual ones halve the picture.
         summary: how the last picture becomes one vector.
@@ -52,6 +54,7 @@ class CNN(Config):
     scale: float | None = Setting(None, gt=0.0, le=8.0)
     stem: Literal["patches", "convolution"] = "patches"
     blocks: int = Setting(1, ge=1)
+    blocks_from: int | None = Setting(None, ge=0)
     norm: Literal["batch", "group", "none"] = "batch"
     activation: Literal["relu", "gelu", "silu"] = "relu"
     pool: Literal["max", "average"] = "max"
@@ -96,7 +99,8 @@ class CNN(Config):
         if self.widths is not None or self.scale is not None:
             return self
         scale = next((s for s in SCALES if epochs / s**COST >= WORTHWHILE), SCALES[-1])
-        return self.model_copy(update={"scale": scale})
+        late = 2 if self.blocks_from is None and scale == SCALES[-1] else self.blocks_from
+        return self.model_copy(update={"scale": scale, "blocks_from": late})
 
     def mirrors(self, space: Space) -> bool:
         """Whether answers also look at the mirror image."""

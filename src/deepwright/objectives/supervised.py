@@ -32,6 +32,8 @@ class Supervised(Config):
         input_noise: Gaussian noise on plain inputs, in standard deviations of the training rows.
         augment: share of the examples that the features' augmentation changes. None: by the epochs planned, from none
             at 3 to all at 30, since a network that sees an example a few times only learns slower from changed ones.
+        mirror: whether every second one of the other examples is mirrored, where mirroring keeps the meaning: that pays
+            from the first epoch.
     """
 
     kind: Literal["supervised"] = "supervised"
@@ -39,6 +41,7 @@ class Supervised(Config):
     cutmix: float = Setting(0.0, ge=0.0, json_schema_extra=OFF)
     input_noise: float = Setting(0.0, ge=0.0, json_schema_extra=OFF)
     augment: float | None = Setting(None, ge=0.0, le=1.0, json_schema_extra=OFF)
+    mirror: bool = Setting(True, json_schema_extra={"off": False})
 
     def planned(self, epochs: float) -> "Supervised":
         if self.augment is not None:
@@ -111,18 +114,21 @@ class BoundSupervised(BoundObjective):
 
     def _augmented(self, inputs: Fields, draw: Draw) -> dict[str, Field]:
         share = 1.0 if self._settings.augment is None else self._settings.augment
-        if share == 0.0:
-            return dict(inputs)
-        changed = {}
-        for name, field in inputs.items():
-            new = self._features[name].augment(field, draw.of("augment", name))[0]
-            if share < 1.0 and new is not field:
-                chosen = draw.at("augmented", name).bernoulli(share, len(field))
-                new = new.with_values(
-                    torch.where(chosen.view(-1, *[1] * (field.values.dim() - 1)), new.values, field.values)
-                )
-            changed[name] = new
-        return changed
+        return {name: self._changed(name, field, share, draw) for name, field in inputs.items()}
+
+    def _changed(self, name: str, field: Field, share: float, draw: Draw) -> Field:
+        feature = self._features[name]
+        new = feature.augment(field, draw.of("augment", name))[0] if share else field
+        if share == 1.0:
+            return new
+        if self._settings.mirror and isinstance(feature.space, Box) and feature.space.mirror:
+            mirrored = draw.at("mirrored", name).bernoulli(0.5, len(field))
+            field = field.with_values(_either(mirrored, field.values.flip(-2), field.values))
+        elif new is field:
+            return field
+        return field.with_values(
+            _either(draw.at("augmented", name).bernoulli(share, len(field)), new.values, field.values)
+        )
 
     def _noisy(self, name: str, field: Field, draw: Draw) -> Field:
         space = self._features[name].space
@@ -157,6 +163,11 @@ class BoundSupervised(BoundObjective):
             name: _pasted(field, mate[name], side, draw.of("paste", name)) if name in self._sizes else field
             for name, field in z.items()
         }
+
+
+def _either(first: Tensor, one: Tensor, other: Tensor) -> Tensor:
+    """Rows of `one` where `first` (B,) says so, rows of `other` elsewhere."""
+    return torch.where(first.view(-1, *[1] * (one.dim() - 1)), one, other)
 
 
 def _picture_size(feature: FittedFeature) -> tuple[int, int] | None:

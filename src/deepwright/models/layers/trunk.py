@@ -117,6 +117,7 @@ class Residual(nn.Module):
         super().__init__()
         layers: list[nn.Module] = []
         side, channels = min(shape[:2]), shape[2]
+        first = 1 if settings.blocks_from is None else min(settings.blocks_from, len(widths) - 1)
         for place, width in enumerate(widths):
             halve = side > _SMALLEST
             if halve and place == 0 and settings.stem == "patches":
@@ -124,7 +125,7 @@ class Residual(nn.Module):
             else:
                 layers.append(_Convolution(channels, width, settings, pool=halve))
             side = -(-side // 2) if halve else side
-            if place:  # at full size a block would cost as much as all the others together
+            if place >= first:  # at full size a block would cost as much as all the others together
                 layers += [_Block(width, settings) for _ in range(settings.blocks)]
             channels = width
         self.layers = nn.Sequential(*layers)
