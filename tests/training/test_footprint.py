@@ -49,7 +49,7 @@ def test_the_slope_is_found_behind_what_the_weights_take() -> None:
     assert Growth((8, 16), (100, 200)).at(64) == 800
 
 
-def test_it_stops_where_too_much_is_taken() -> None:
+def test_the_counting_itself_stays_within_its_limit() -> None:
     seen = []
 
     def work(rows: int) -> None:
@@ -57,8 +57,11 @@ def test_it_stops_where_too_much_is_taken() -> None:
         torch.ones(rows, 250)
 
     grown = growth(work, 10_000, limit=20_000)
-    assert max(seen) == 32
+    assert max(seen) == 20, "which is what the limit holds; four times as many rows as before would be more"
     assert grown.at(10_000) == 10_000 * 1000
+    seen.clear()
+    assert growth(work, 10_000, limit=100).at(10_000) == 10_000 * 1000
+    assert seen == [8], "without any room only the first few rows are worked on"
 
 
 def test_one_row_is_enough() -> None:

@@ -1,5 +1,7 @@
 """Threads: what is fastest now is found on real steps, cheaply, and recorded changes are followed exactly."""
 
+import math
+import random
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -52,6 +54,46 @@ def test_on_a_quiet_machine_tries_are_rare_and_cheap() -> None:
     assert threads.count == 2
     assert machine.used[1] < 0.01 * 300
     assert len(machine.changes) < 2 * (6 + 300 / LONGEST_GAP)
+
+
+@pytest.mark.parametrize("spread", [0.3, 0.6])
+def test_steps_that_are_now_long_now_short_are_not_taken_for_a_neighbour(spread: float) -> None:
+    chance = random.Random(0)
+    machine = Machine(lambda count, now: (0.050 if count == 2 else 0.060) * math.exp(chance.gauss(0, spread)))
+    machine.work(live(machine), 300)
+    assert len(machine.changes) < 1.5 * 2 * (6 + 300 / LONGEST_GAP)
+
+
+def test_short_bursts_of_a_neighbour_cause_no_tries() -> None:
+    def bursts(count: int, now: float) -> float:
+        slower = 1.0 if now % 5 >= 0.3 else 3.0 if count == 2 else 1.4
+        return slower * (0.030 if count == 2 else 0.050)
+
+    machine = Machine(bursts)
+    machine.work(live(machine), 300)
+    assert len(machine.changes) < 1.5 * 2 * (6 + 300 / LONGEST_GAP)
+    assert machine.used[1] < 0.05 * 300
+
+
+def test_a_neighbour_is_noticed_among_uneven_steps_too() -> None:
+    chance = random.Random(0)
+    machine = Machine(lambda count, now: crowded(count, now) * chance.uniform(0.7, 1.4))
+    threads = live(machine)
+    machine.work(threads, 20)
+    assert threads.count == 2
+    machine.work(threads, 24)
+    assert threads.count == 1
+    machine.work(threads, 60 + LONGEST_GAP + 1)
+    assert threads.count == 2
+
+
+def test_a_pace_at_which_the_number_was_found_right_is_no_drift_again() -> None:
+    def waves(count: int, now: float) -> float:
+        return (2 if now % 20 >= 10 else 1) * (0.030 if count == 2 else 0.035)
+
+    machine = Machine(waves)
+    machine.work(live(machine), 300)
+    assert len(machine.changes) < 1.5 * 2 * (6 + 300 / LONGEST_GAP)
 
 
 def test_a_neighbour_who_comes_and_goes_is_answered_within_seconds() -> None:

@@ -198,6 +198,27 @@ def test_what_was_expected_and_what_was_taken_is_told() -> None:
     assert remembered([]) is None
 
 
+def test_what_is_counted_stays_within_what_the_limit_leaves(table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    prepared = ready(draft(table, **{"model.width": 256, "train.batch": 384}))
+    run = memory._unwritten(prepared)
+    free = needs(run, prepared.packed, CPU, None)
+    monkeypatch.setattr(memory, "resident", lambda: 10 * MB)
+    tight = needs(run, prepared.packed, CPU, Size(10 * MB + 2 * free.step.at(32), ""))
+    assert max(tight.step.rows) < max(free.step.rows), "less was tried"
+    assert tight.step.at(384) == pytest.approx(free.step.at(384), rel=0.2), "and what more takes is still known"
+
+
+def test_a_total_that_reads_like_the_limit_is_told_to_the_megabyte() -> None:
+    estimated = memory._estimated(
+        Needs(1_030 * MB, Growth((8,), (0,)), Growth((1,), (0,)), 8, 1, True),
+        dict.fromkeys(("program", "data"), 0),
+        8,
+        1,
+        Size(1000 * MB, "1GB"),
+    )
+    assert "about 1,030 MB, more than --memory 1GB" in memory._refusal(estimated, Size(1000 * MB, "1GB"), "")
+
+
 def test_needs_are_the_same_each_time(table: Path) -> None:
     prepared = ready(draft(table))
     run = memory._unwritten(prepared)

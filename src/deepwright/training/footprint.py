@@ -85,13 +85,17 @@ def growth(work: Callable[[int], object], most: int, limit: int | None = None) -
     """How the footprint of work on n rows grows, from a few rows on until the slope is plain.
 
     Args:
-        most: rows there can be. limit: bytes at which to stop.
+        most: rows there can be. limit: bytes that the counting itself may take; only the first few rows are worked on whatever
+            they take.
     """
     rows, found = [min(FEW, most)], []
     plain = 0
     while True:
         found.append(footprint(lambda: work(rows[-1])))
         plain += found[-1] >= 2 * found[0]
-        if rows[-1] >= most or (plain >= 2 and len(found) >= 2) or (limit is not None and found[-1] > limit):
+        following = min(most, 4 * rows[-1])
+        if limit is not None and found[-1]:
+            following = min(following, rows[-1] * limit // found[-1])  # a row takes at most its share of all so far
+        if following <= rows[-1] or (plain >= 2 and len(found) >= 2):
             return Growth(tuple(rows), tuple(found))
-        rows.append(min(most, 4 * rows[-1]))
+        rows.append(following)

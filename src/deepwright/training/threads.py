@@ -4,7 +4,9 @@ Sums in another order give other last bits, so the number belongs to what makes 
 recipe, and every change of it is an event that a resumed or reproduced run follows.
 
 A busy neighbour may come or go at any time. Under a wall-clock budget the loop therefore tries its neighbours among the
-numbers now and then, on real steps: when the pace has drifted, and otherwise as rarely as keeps the tries cheap.
+numbers now and then, on real steps: when the pace has drifted, and otherwise as rarely as keeps the tries cheap. Steps that
+are now long, now short are no neighbour: a drift has to be said by two windows of steps in a row, and lies outside all the
+paces at which the number was found right. What no drift tells is found by the rare tries, `LONGEST_GAP` later at most.
 """
 
 import os
@@ -27,7 +29,7 @@ MANY, FEW, SHORT, LONG = (
 )  # a window is this many steps and this short, or, of long steps, this few and long
 TRIED = 5  # steps with another number; the first does not count where steps are short: threads are made then
 FASTER = 0.9  # of the time a step takes now, to be worth a change
-DRIFTED = 1.3  # times as slow, or as fast, as when the number was last decided upon
+DRIFTED = 1.3  # times as slow, or as fast, as at any pace at which the number was found right
 SLOWED = 1.5  # times as slow, where the number must not change
 FIRST_GAP, LONGEST_GAP = 2.0, 30.0  # seconds between two tries that brought nothing; doubled each time
 APART = 50 * TRIED  # steps at least between two tries, so that they cost little
@@ -86,11 +88,14 @@ class Threads:
     clock: Callable[[], float] = time.perf_counter
     _window: list[float] = field(default_factory=list)
     _reference: float | None = None  # seconds a step when the number was last decided upon
+    _right: tuple[float, float] | None = None  # the least and the most of them at which it was
+    _drift: float | None = None  # the pace of the last window where that lay outside
     _before: int | None = None  # the number that a try may go back to
     _direction: int = -1
     _on: bool = False  # the last window or try asks for another look at once
     _gap: float = FIRST_GAP
     _decided: float | None = None
+    _won: float = -LONGEST_GAP  # when a try last brought another number
 
     def __post_init__(self) -> None:
         torch.set_num_threads(self.count)
@@ -126,9 +131,9 @@ class Threads:
         self._reference = pace if self._reference is None else self._reference
         ratio, waited = pace / self._reference, self.clock() - (self._decided or 0.0)
         if self.live:
-            drifted = waited >= FIRST_GAP and not 1 / DRIFTED < ratio < DRIFTED
-            if self._on or drifted or waited >= max(self._gap, APART * pace):
-                self._reference, self._before = pace, self.count
+            drifted = self._drifted(pace)
+            if self._on or (drifted and waited >= FIRST_GAP) or waited >= max(self._gap, APART * pace):
+                self._reference, self._before = drifted or pace, self.count
                 return self._change(self._other())
         elif ratio <= SLOWED or waited < self._gap:
             self._on = False
@@ -139,6 +144,15 @@ class Threads:
             self._decided, self._gap, self._reference = self.clock(), min(2 * self._gap, LONGEST_GAP), pace
             self.slow(ratio)
         return None
+
+    def _drifted(self, pace: float) -> float | None:
+        """The mean pace of this window and the one before, if both say that steps are slower, or faster, than ever."""
+        least, most = self._right = self._right or (pace, pace)
+        side = (pace > DRIFTED * most) - (pace < least / DRIFTED)
+        before, self._drift = self._drift, pace if side else None
+        if not side or before is None or (before > most) != (side > 0):
+            return None
+        return (before + pace) / 2
 
     def _other(self) -> int:
         """The next number up or down, in turns."""
@@ -162,15 +176,22 @@ class Threads:
         pace = sum(known) / len(known)
         before, self._before, self._decided = self._before, None, self.clock()
         self._window.clear()
+        longer = min(2 * self._gap, LONGEST_GAP)
         if pace < FASTER * self._reference:
-            self._reference, self._gap = pace, FIRST_GAP
+            self._gap = (
+                FIRST_GAP if self._decided - self._won >= LONGEST_GAP else longer
+            )  # to and fro: no new neighbour
+            self._reference, self._right, self._won = pace, (pace, pace), self._decided
             self._on = 0 <= self._place() + self._direction < len(self.numbers)
             return None
-        self._gap, self._direction = min(2 * self._gap, LONGEST_GAP), -self._direction
+        least, most = self._right or (self._reference, self._reference)
+        self._right = min(least, self._reference), max(most, self._reference)
+        self._gap, self._direction = longer, -self._direction
         return self._change(before)
 
     def _change(self, count: int) -> int | None:
         self._window.clear()
+        self._drift = None
         if count == self.count:
             return None
         self.count = count

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from deepwright.answering import rows_at_once
 from deepwright.core.errors import Refused
-from deepwright.core.memory import free, peak, resident
+from deepwright.core.memory import free, give_back, peak, resident
 from deepwright.core.size import Size, told
 from deepwright.data.pack import Packed
 from deepwright.data.room import within
@@ -135,14 +135,15 @@ def _looked(
     data = max(0, resident() - program)
     wanted = needs(run, packed, device, limit)
     packed.let_go()
+    if limit is not None:
+        give_back(limit.bytes)  # what the copies took will be counted as what the training takes, not as what is there
     return wanted, {"program": max(program, resident() - data), "data": data}
 
 
 def needs(run: Run, packed: Packed, device: torch.device, limit: Size | None) -> Needs:
-    """Counted on copies; each count stops where the limit would be passed."""
+    """Counted on copies, whose work stays within what the limit leaves."""
     session = Session(run, packed, device, Watch(), Ranks())
     trainer = session.alone()
-    most = None if limit is None else limit.bytes
     first = min(8, trainer.feed.size)
 
     def step(rows: int) -> None:
@@ -151,6 +152,7 @@ def needs(run: Run, packed: Packed, device: torch.device, limit: Size | None) ->
 
     batch = trainer.feed.size
     step(first)  # optimisers make their memory in the first step
+    most = None if limit is None else max(0, round((limit.bytes - resident()) / UNSEEN))
     grown = growth(step, batch, most)
     answers, asked = Growth((1,), (0,)), 1
     if trainer.validation is not None:
@@ -225,7 +227,10 @@ def _estimated(wanted: Needs, parts: Mapping[str, int], piece: int, asked: int, 
 def _refusal(estimated: Estimated, limit: Size, why: str) -> str:
     """What it would take, of what, and what to do."""
     parts = ", ".join(f"{told(size)} for {WHAT[name]}" for name, size in estimated.parts.items() if size > 1_000_000)
-    said = f"The training would take about {told(estimated.total)}, more than --memory {limit}: {parts}"
+    total = told(estimated.total)
+    if total == told(limit.bytes):  # in words as much as is allowed: then to the megabyte
+        total = f"{math.ceil(estimated.total / 1e6):,} MB"
+    said = f"The training would take about {total}, more than --memory {limit}: {parts}"
     said += f" ({why}). " if why else ". "
     held = sum(estimated.parts[name] for name in ("program", "data", "rest"))
     if held > limit.bytes:
