@@ -17,19 +17,20 @@ __version__ = "0.1.0"
 
 _PLACES = {
     "Recipe": "deepwright.recipe", "Report": "deepwright.core.report", "Run": "deepwright.run",
-    "attack": "deepwright.api", "evaluate": "deepwright.api", "explain": "deepwright.api", "generate": "deepwright.api",
+    "attack": "deepwright.api", "branch": "deepwright.api", "evaluate": "deepwright.api", "explain": "deepwright.api", "generate": "deepwright.api",
     "inspect": "deepwright.api", "load": "deepwright.api", "predict": "deepwright.api", "report": "deepwright.api",
     "reproduce": "deepwright.api", "restyle": "deepwright.api", "resume": "deepwright.api", "train": "deepwright.api", "tune": "deepwright.api",
 }  # fmt: skip
 
 __all__ = [
-    "Recipe", "Report", "Run", "__version__", "attack", "evaluate", "explain", "generate", "inspect", "load", "predict",
+    "Recipe", "Report", "Run", "__version__", "attack", "branch", "evaluate", "explain", "generate", "inspect", "load", "predict",
     "report", "reproduce", "restyle", "resume", "train", "tune",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
     from deepwright.api import (
         attack,
+        branch,
         evaluate,
         explain,
         generate,

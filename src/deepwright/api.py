@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from deepwright.verbs.tune.tune import Tuned
 
 __all__ = [
-    "attack", "evaluate", "explain", "generate", "inspect", "load", "predict", "report", "reproduce", "restyle", "resume", "train",
+    "attack", "branch", "evaluate", "explain", "generate", "inspect", "load", "predict", "report", "reproduce", "restyle", "resume", "train",
     "tune",
 ]  # fmt: skip
 
@@ -62,6 +62,32 @@ def train(
             lambda: training.train(draft, frames, tests, Path(out), watch, began, "deepwright.train", then),
             progress,
             started,
+        )
+
+
+def branch(
+    run: Run | str | Path, step: int, *, budget: str | None = None, seed: int | None = None, data: Any = None,
+    out: str | Path | None = None, settings: Mapping[str, Any] | None = None, quiet: bool = False,
+) -> Run:  # fmt: skip
+    """A new run that begins with the weights another run had after `step` steps, a step of its time-lapse or a checkpoint.
+
+    Args:
+        data: where the run's data moved or was in memory. out: the folder of runs; None for the one in which the run lies.
+        settings: changes of the recipe, as in `train`: of how it learns, not of what, nor of its network.
+
+    Raises:
+        RunError: no weights of that step. Refused: a change that they do not fit. RecipeError.
+    """
+    from deepwright.verbs.branch import branch as work
+
+    parent = _run(run)
+    draft = _draft(None, None, budget, None, None, parent.folder / "recipe.yaml", None, seed, settings, {})
+    with Progress(quiet) as progress:
+        started: list[Run] = []
+        watch, then = _watch(progress, started), _completing(progress)
+        place, began = None if out is None else Path(out), process_seconds()
+        return _kept(
+            lambda: work(parent, step, draft, data, place, watch, began, "deepwright.branch", then), progress, started
         )
 
 

@@ -1,7 +1,7 @@
 """Run: the folder that training leaves behind and every verb takes. Readable without this library; nothing in it is executed.
 
 recipe.yaml features.json task.json split.safetensors weights.safetensors checkpoints/ events.jsonl reports/*.json
-report.html environment.json
+report.html environment.json; of a branch start.safetensors
 """
 
 import html
@@ -40,6 +40,8 @@ from deepwright.training.tensor_files import read_tensors, write_tensors
 
 __all__ = ["FORMAT", "Run", "new_folder"]
 
+START = "start.safetensors"
+
 
 @dataclass
 class Run:
@@ -60,8 +62,14 @@ class Run:
     reopened: tuple[str, int | None] | None = field(default=None, repr=False)
 
     @classmethod
-    def create(cls, folder: Path, prepared: Prepared, environment: Mapping[str, Any]) -> "Run":
-        """Write everything but the weights; the recipe comes last, for a folder without one is no run."""
+    def create(
+        cls, folder: Path, prepared: Prepared, environment: Mapping[str, Any], start: Mapping[str, torch.Tensor] | None = None
+    ) -> "Run":  # fmt: skip
+        """Write everything but the weights; the recipe comes last, for a folder without one is no run.
+
+        Args:
+            start: the weights to begin with, of a branch.
+        """
         run = cls(folder, prepared.recipe, prepared.features, prepared.task, prepared.data.examples,
                   tuple(prepared.findings), prepared.data)  # fmt: skip
         stored = {name: {"kind": feature.kind, "state": feature.to_state()} for name, feature in run.features.items()}
@@ -71,6 +79,8 @@ class Run:
         write_tensors(folder / "split.safetensors", {"parts": torch.from_numpy(prepared.parts)})
         write_json(folder / "findings.json", [vars(finding) for finding in run.findings])
         write_json(folder / "environment.json", {"format": FORMAT, **environment})
+        if start is not None:
+            write_tensors(folder / START, start)
         run.save_recipe()
         return run
 
@@ -119,6 +129,15 @@ class Run:
         with whole(self.folder / "environment.json"):
             stored = known_format(self.folder, read_json(self.folder / "environment.json"))
             return {**stored, "data": {**stored["data"], "files": dict(stored["data"]["files"])}}
+
+    @cached_property
+    def start(self) -> Mapping[str, torch.Tensor] | None:
+        """The weights that training begins with, where it is a branch of another run."""
+        path = self.folder / START
+        if not path.exists():
+            return None
+        with whole(path):
+            return read_tensors(path)[0]
 
     @cached_property
     def network(self) -> Network:

@@ -45,7 +45,7 @@ def whole(path: Path, help: str = "") -> Iterator[None]:
     Raises:
         RunError: which file, and what to do.
     """
-    run = path.parent.parent if path.parent.name in ("reports", "lapse", "states") else path.parent
+    run = path.parent.parent if path.parent.name in ("reports", "lapse", "states", "checkpoints") else path.parent
     try:
         yield
     except RunError:

@@ -33,6 +33,7 @@ __all__ = [
     "readable",
     "same_threads_option",
     "shared",
+    "take_flags",
     "threads_option",
 ]
 
@@ -236,6 +237,12 @@ def build_draft(source: str, shared: Shared, **flags: Any) -> "Draft":
     else:
         draft = Draft()
         draft.put(("data", "source"), source, "the command line")
+    take_flags(draft, shared, **flags)
+    return draft
+
+
+def take_flags(draft: "Draft", shared: Shared, **flags: Any) -> None:
+    """Put the flags given into a draft."""
     names = {
         "key": ("data", "id"), "time": ("data", "time"), "group": ("data", "group"), "test": ("data", "test"),
         "task": ("task",), "model": ("model",), "metric": ("evaluate", "metric"), "budget": ("train", "budget"),
@@ -256,7 +263,6 @@ def build_draft(source: str, shared: Shared, **flags: Any) -> "Draft":
         draft.put(("seed",), shared.seed, "--seed")
     for assignment in flags.get("sets") or ():
         draft.set(assignment)
-    return draft
 
 
 def _relative_to(draft: Any, folder: Path) -> None:

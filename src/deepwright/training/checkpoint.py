@@ -28,6 +28,12 @@ class Checkpoint:
         """The tensors whose path starts with `prefix/`, by the rest of the path."""
         return {name[len(prefix) + 1 :]: t for name, t in self.tensors.items() if name.startswith(prefix + "/")}
 
+    @property
+    def averaged(self) -> dict[str, Tensor]:
+        """The weights of its step, averaged where they are."""
+        weights, moving = self.under("weights"), self.under("average")
+        return moving if moving.keys() == weights.keys() else weights
+
 
 def paths(groups: Mapping[str, Mapping[str, Tensor]]) -> dict[str, Tensor]:
     """The tensors of all groups by "group/name"; `Checkpoint.under` gives a group again."""
@@ -53,13 +59,13 @@ class Checkpoints:
         """Raises DiskError: the disk is full or not writable; older checkpoints are untouched."""
         more = {} if self._before is None else self._before()
         values = {"step": checkpoint.step, "values": {**checkpoint.values, **more}}
-        write_tensors(self._path(checkpoint.step), checkpoint.tensors, values)
-        steps = self._steps()
+        write_tensors(self.path(checkpoint.step), checkpoint.tensors, values)
+        steps = self.steps()
         kept = [step for step in steps if step <= checkpoint.step][: self._keep]
         for step in steps:  # later ones are broken, or of a future that will be lived again
             if step not in kept:
                 with suppress(OSError):
-                    self._path(step).unlink()
+                    self.path(step).unlink()
 
     def latest(self, lines: int | None = None) -> Checkpoint | None:
         """The newest whole checkpoint, or None.
@@ -68,8 +74,8 @@ class Checkpoints:
             lines: events that are known; a checkpoint that builds on more is as good as broken. None asks for none.
         """
         self.broken = []
-        for step in self._steps():
-            path = self._path(step)
+        for step in self.steps():
+            path = self.path(step)
             try:
                 tensors, stored = read_tensors(path)
                 if stored["step"] != step:
@@ -81,11 +87,21 @@ class Checkpoints:
                 self.broken.append(f"{path.name} cannot be used: {error}")
         return None
 
-    def _path(self, step: int) -> Path:
+    def at(self, step: int) -> Checkpoint:
+        """The one of a step.
+
+        Raises:
+            ValueError: its bytes are not those that were written. OSError: it cannot be read.
+        """
+        tensors, stored = read_tensors(self.path(step))
+        return Checkpoint(step, tensors, stored["values"])
+
+    def path(self, step: int) -> Path:
+        """The file of a step, whether it is there or not."""
         return self._folder / f"step-{step}.safetensors"
 
-    def _steps(self) -> list[int]:
-        """Newest first."""
+    def steps(self) -> list[int]:
+        """Those that there are, newest first."""
         found = (_NAME.match(path.name) for path in self._folder.glob("step-*.safetensors"))
         return sorted((int(match[1]) for match in found if match), reverse=True)
 
@@ -102,7 +118,4 @@ def best_so_far(folder: Path, judged: bool) -> dict[str, Tensor]:
     newest = Checkpoints(folder / "checkpoints").latest()
     if newest is None:
         return {}
-    if judged:
-        return newest.under("best")
-    weights, moving = newest.under("weights"), newest.under("average")
-    return moving if moving.keys() == weights.keys() else weights
+    return newest.under("best") if judged else newest.averaged

@@ -49,6 +49,8 @@ def learning_report(run: "Run") -> Report:
         blocks.append(Headline("network", run.recipe.model.kind, plural(parameters, "weight")))
     if run.remark is not None:
         blocks.append(Text(run.remark, "warning"))
+    if began := run.environment.get("branch"):
+        blocks.append(Text(f"It began with the weights that {began['name']} had after step {began['step']}."))
     blocks.append(_rows(run))
     blocks += _memory(remembered(events))
     if chosen is not None:

@@ -108,7 +108,7 @@ def expected(prepared: Prepared, program: int, device: torch.device) -> Estimate
 def _unwritten(prepared: Prepared) -> Run:
     """A run without a folder."""
     run = Run(Path(), prepared.recipe, prepared.features, prepared.task, prepared.data.examples)
-    run.__dict__["parts"] = prepared.parts
+    run.__dict__ |= {"parts": prepared.parts, "start": None}
     return run
 
 

@@ -11,7 +11,6 @@ import torch
 from deepwright.contracts import BoundObjective, Network, SizedBySteps
 from deepwright.core.clock import process_seconds
 from deepwright.core.errors import Interrupted, TrainingError
-from deepwright.core.files import write_bytes
 from deepwright.core.seeds import derive
 from deepwright.data.feed import Feed
 from deepwright.data.pack import Packed
@@ -110,13 +109,15 @@ class Session:
     def _fresh(self, warm: bool = True) -> Network:
         """A network of the recipe, on its device, with start values from the seed and (warm) the training rows.
 
-        By one thread, so that they are the same in every life.
+        A branch has the weights of the run it comes from instead. By one thread, so that they are the same in every life.
         """
         with computing(1):
             torch.manual_seed(derive(self.run.recipe.seed, "weights"))
             network = self.run.fresh_network()
             if warm:
                 self._warm(network)
+            if warm and self.run.start is not None:
+                network.load_state_dict(self.run.start)
         return network.to(self.device)
 
     def go_on(self, wish: Wish = None) -> Run:
@@ -238,9 +239,9 @@ class Session:
     def _watcher(self) -> CreationWatch:
         """Over a network that creates; the first rank keeps what is drawn."""
         run = self.run
-        keep = None if self.ranks.rank else lambda file, content: write_bytes(run.folder / file, content)
+        folder = None if self.ranks.rank else run.folder
         return CreationWatch(
-            run.created, self.packed, self.prepared["train"], self.prepared["validation"], run.recipe.seed, keep
+            run.created, self.packed, self.prepared["train"], self.prepared["validation"], run.recipe.seed, folder
         )
 
     def _judged(self, choices: Mapping[str, Any]) -> torch.Tensor:
@@ -285,6 +286,8 @@ class Session:
 
     def _resize(self, epochs: float) -> bool:
         """Write the size that suits the budget into the recipe; whether it is another than was probed."""
+        if self.run.start is not None:
+            return False
         model: Any = self.run.recipe.model
         rows = len(self.prepared["train"])
         steps = epochs * rows / max(1, min(self.settings.batch or 1, rows))

@@ -1,10 +1,13 @@
 """Train and resume: from a draft of a recipe to a run."""
 
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from torch import Tensor
 
 from deepwright.contracts import Finding
 from deepwright.core.clock import process_seconds
@@ -28,10 +31,23 @@ from deepwright.verbs.thread_choice import Wish
 from deepwright.verbs.tracked import tell_completed, tracked
 from deepwright.verbs.validation import metric_names
 
-__all__ = ["Watch", "check_fit", "new_run", "ready", "resumable", "resume", "train"]
+__all__ = ["Start", "Watch", "check_fit", "new_run", "ready", "resumable", "resume", "train", "trained"]
 
 
 Then = Callable[[Run], object]
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where a branch begins.
+
+    Args:
+        name: of the new run, without its number. record: which run and step, for the manifest.
+    """
+
+    name: str
+    weights: Mapping[str, Tensor]
+    record: Mapping[str, Any]
 
 
 def train(
@@ -52,12 +68,23 @@ def train(
     watch = watch or Watch()
     began = process_seconds() if began is None else began
     program = resident()
-    prepared = ready(draft, source, test, watch)
+    return trained(ready(draft, source, test, watch), program, out, watch, began, command, then)
+
+
+def trained(
+    prepared: Prepared, program: int, out: Path, watch: Watch, began: float, command: str, then: Then | None,
+    start: Start | None = None,
+) -> Run:  # fmt: skip
+    """A trained run from prepared data; for the others see `train`.
+
+    Args:
+        program: bytes of memory that were held before the data was read. start: where a branch begins.
+    """
     prepared.recipe, estimated = afford(prepared, program, pick_device(), watch)
     with ExitStack() as held:
         ranks = held.enter_context(joined())
         watch = watch if ranks.rank == 0 else Watch()
-        run = new_run(prepared, out, command, ranks, held, watch)
+        run = new_run(prepared, out, command, ranks, held, watch, start=start)
         held.enter_context(resumable(run))
         watch, tracking = held.enter_context(tracked(run, watch, ranks))
         session = Session(run, prepared.packed, pick_device(), watch, ranks)
@@ -128,21 +155,23 @@ def check_fit(prepared: Prepared) -> None:
 
 def new_run(
     prepared: Prepared, out: Path, command: str, ranks: Ranks, held: ExitStack, watch: Watch, stem: str | None = None,
-    **more: Any,
+    start: Start | None = None, **more: Any,
 ) -> Run:  # fmt: skip
     """The first rank makes the folder and holds it, the others open it; a run that the person is not told of is none.
 
     Args:
-        stem: of the run's name; None for that of the data. more: for the record of its circumstances.
+        stem: of the run's name; None for that of the data, or of the branch. more: for the record of its circumstances.
     """
     name = ""
+    if start is not None:
+        stem, more = stem or start.name, {**more, "branch": start.record}
     if ranks.rank == 0:
         folder = new_folder(out, stem or Path(prepared.data.table.origin.split(".")[0] or "run").name)
         with _whole_or_gone(folder):
             held.enter_context(locked(folder, command))
             circumstances = {**environment(prepared, pick_device(), command, ranks.count), **more}
             give_back(prepared.packed.bytes)  # the texts of rows, of which hashes were taken
-            run = Run.create(folder, prepared, circumstances)
+            run = Run.create(folder, prepared, circumstances, None if start is None else start.weights)
             if run.task is None:
                 keep_seen(run, prepared.packed)
             watch.run(run)

@@ -10,6 +10,7 @@ import click
 
 from deepwright.cli.options import (
     Shared,
+    Whole,
     as_json,
     build_draft,
     data_options,
@@ -19,6 +20,7 @@ from deepwright.cli.options import (
     moved_option,
     readable,
     shared,
+    take_flags,
     threads_option,
 )  # fmt: skip
 from deepwright.cli.stopping import will_say
@@ -36,12 +38,22 @@ __all__ = ["COMMANDS", "command_line", "short"]
 @click.option("--track", metavar="KIND", multiple=True, help="Also tell tensorboard, mlflow or wandb how it goes (repeatable).")  # fmt: skip
 @threads_option
 @memory_option
+@click.option("--branch", type=Whole(min=1), metavar="STEP", help="SOURCE is a run: begin with its weights after STEP steps.")  # fmt: skip
+@click.option("--data", metavar="PATH", help="With --branch: where the run's training data is now, if it moved.")
 @shared
-def train(source: str, shared: Shared, **flags: Any) -> None:
+def train(source: str, branch: int | None, data: str | None, shared: Shared, **flags: Any) -> None:
     """Train a network on a table, a folder of pictures, or a recipe; evaluate it and write a report.
 
     --out is the folder of runs: the new one in it gets the next number.
+
+    With --branch a run is gone on with otherwise, in a new run: `train runs/cats-1 --branch 512 --set train.batch=32`. The steps
+    are those of its time-lapse and of its checkpoints; --set changes how it learns, not what, nor its network.
     """
+    if branch is not None:
+        _branch(Path(source), branch, data, shared, flags)
+        return
+    if data is not None:
+        raise click.UsageError("--data belongs to --branch; what is to be learnt from is named first: train DATA")
     draft = build_draft(source, shared, **flags)
     draft.settle_budget()
     shared.say(f"Budget: {draft.get('train', 'budget') or _usual_budget(draft)} (--budget).")
@@ -53,6 +65,24 @@ def train(source: str, shared: Shared, **flags: Any) -> None:
         shared,
         lambda watch, then: work(draft, out=out, watch=watch, began=0.0, command=command_line(), then=then),
         again,
+    )
+
+
+def _branch(folder: Path, step: int, data: str | None, shared: Shared, flags: dict[str, Any]) -> None:
+    """See `train`."""
+    from deepwright.draft import Draft
+    from deepwright.run import Run
+    from deepwright.verbs.branch import branch as work
+
+    run = Run.load(folder)
+    draft = Draft.read(folder / "recipe.yaml")
+    take_flags(draft, shared, **flags)
+    draft.settle_budget()
+    shared.say(f"Budget: {draft.get('train', 'budget')} (--budget).")
+    _work(
+        shared,
+        lambda watch, then: work(run, step, draft, data, shared.path, watch, 0.0, command_line(), then),
+        f"Stopped before training began; nothing was kept. Begin again with: {command_line()}",
     )
 
 

@@ -1,6 +1,6 @@
 """The watch over a network that learns to create: a time-lapse, figures of its health in words, and what is done about them.
 
-Fixed seeds are drawn at steps 1, 2, 4, 8 … and at the end. Where two players learn, every validation looks at creations and
+The time-lapse is that of `lapse.py`. Where two players learn, every validation looks at creations and
 scores (`vitals.py`), and acts by rules that need no clock, so that every life of the run does the same:
 - the discriminator tells training from validation examples: more rows are changed before they are judged, and fewer again;
 - it wins nearly every pair while kinds of examples are missing: gamma is doubled (that it wins hardly any is no fault: where
@@ -9,11 +9,11 @@ scores (`vitals.py`), and acts by rules that need no clock, so that every life o
 The overfitting gauge is shift-invariant, since scores of pairs have no zero (Karras et al. 2020, arXiv 2006.06676, eq. 1).
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-import polars as pl
 import torch
 from torch import Tensor
 
@@ -21,19 +21,16 @@ from deepwright.contracts import FittedFeature, Network
 from deepwright.core.seeds import derive
 from deepwright.data.pack import Packed
 from deepwright.draw import Draw
-from deepwright.fields import Field
 from deepwright.training.averages import weights
-from deepwright.training.events import Acted, Checked, Event, Rendered
+from deepwright.training.events import Acted, Checked, Event
 from deepwright.training.frozen import frozen_statistics
 from deepwright.training.loop import Trainer
+from deepwright.verbs.creation.lapse import Lapse
 from deepwright.verbs.creation.making import create
-from deepwright.verbs.creation.pictures import sheet
 from deepwright.verbs.creation.vitals import coarse, groups_of, vitals, words
 
-__all__ = ["LAPSE", "Steerable", "Watch"]
+__all__ = ["Steerable", "Watch"]
 
-LAPSE = "lapse"  # the folder of a run that holds the drawings
-DRAWN = 16
 MADE, TRAIN = 256, 512  # creations and training rows that are looked at
 FEW = 20  # held-out rows below which nothing is judged
 OVERFIT, FIT = 0.4, 0.15  # of the gauge: above more rows are changed, below fewer again
@@ -55,12 +52,13 @@ class Watch:
     """See the module.
 
     Args:
-        created: the features of what is created. train, held: packed rows. keep: writes a file of the run; None: none is.
+        created: the features of what is created. train, held: packed rows. folder: of the run; None: nothing is kept there.
     """
 
     def __init__(self, created: Mapping[str, FittedFeature], packed: Packed, train: Tensor, held: Tensor, seed: int,
-                 keep: Callable[[str, bytes], None] | None):  # fmt: skip
-        self._created, self._packed, self._seed, self._keep = dict(created), packed, seed, keep
+                 folder: Path | None):  # fmt: skip
+        self._created, self._packed, self._seed = dict(created), packed, seed
+        self._lapse = Lapse(created, seed, folder)
         draw = Draw(derive(seed, "watch"))
         self._train = train[draw.at("train").permutation(len(train))[:TRAIN]]
         self._held = held[draw.at("held").permutation(len(held))[:MADE]]
@@ -80,21 +78,7 @@ class Watch:
         self._state = dict(state)
 
     def each(self, trainer: Trainer) -> Iterator[Event]:
-        step = trainer.step
-        if step & (step - 1) and step < trainer.pace.total:
-            return
-        with weights(trainer.network, trainer.live):
-            made = create(trainer.network, derive(self._seed, "lapse"), 0, DRAWN)
-        cells = [one for name, one in self._decoded(made).items() if one.dtype == pl.Binary]
-        if not cells:
-            return
-        file = f"{LAPSE}/step-{step:07d}.png"
-        if self._keep is not None:
-            self._keep(file, sheet(cells[0].to_list()))
-        yield Rendered(step, trainer.pace.clock(), file)
-
-    def _decoded(self, z: Mapping[str, Field]) -> dict[str, pl.Series]:
-        return {name: feature.decode(z[name]) for name, feature in self._created.items()}
+        yield from self._lapse.each(trainer)
 
     def look(self, trainer: Trainer) -> Iterator[Event]:
         if len(self._held) < FEW or len(self._train) < FEW or not isinstance(trainer.objective, Steerable):

@@ -15,12 +15,13 @@ from deepwright.data.sameness import target_hash
 from deepwright.data.sources import detect
 from deepwright.data.table import digests
 from deepwright.draft import Draft
-from deepwright.preparation import open_data
+from deepwright.preparation import Prepared, open_data
 from deepwright.recipe import Recipe, plain
 from deepwright.run import Run
 from deepwright.run_folder import whole
 from deepwright.training.distributed import joined
 from deepwright.training.recorded import Recorded
+from deepwright.verbs.branch import like
 from deepwright.verbs.complete import complete
 from deepwright.verbs.environment import circumstances, pick_device, rows_of_table
 from deepwright.verbs.report import write_report
@@ -28,7 +29,7 @@ from deepwright.verbs.reproduce.compare import after_training, before_training
 from deepwright.verbs.reproduce.differences import Difference, in_data
 from deepwright.verbs.reproduce.verdict import verdict
 from deepwright.verbs.session import Session, Watch
-from deepwright.verbs.train import new_run, ready
+from deepwright.verbs.train import Start, new_run, ready
 
 __all__ = ["reproduce"]
 
@@ -58,14 +59,15 @@ def reproduce(
     if lost is not None:
         now = circumstances(pick_device())
         return verdict(run, None, [lost, *before_training(run, now)])
-    prepared = ready(draft, None if _path(source) else source, None if _path(test) else test, watch)
+    prepared = _prepared(run, draft, source, test, watch)
     with ExitStack() as held:
         ranks = held.enter_context(joined())
         if ranks.count > 1:
             raise Refused("Runs are done again by one process; start deepwright reproduce without torchrun.")
         folder = run.folder.resolve()
         stem, out = f"{run.name}-again", out or folder.parent
-        again = new_run(prepared, out, command, ranks, held, watch, stem, reproduces=str(folder))
+        start = None if run.start is None else Start(stem, run.start, run.environment.get("branch", {}))
+        again = new_run(prepared, out, command, ranks, held, watch, stem, start, reproduces=str(folder))
         held.enter_context(_stopped(run))
         again = Session(again, prepared.packed, pick_device(), watch, ranks, recorded).follow()
         if "figures" in run.environment.get("hashes", {}) or any(e["event"] == "completed" for e in run.events()):
@@ -76,6 +78,16 @@ def reproduce(
         again.save_report(report)
         write_report(again)
         return report
+
+
+def _prepared(run: Run, draft: Draft, source: Any, test: Any, watch: Watch) -> Prepared:
+    """The data prepared anew; for a branch, which took over what its parent knew of them, as it has them."""
+    source, test = (None if _path(one) else one for one in (source, test))
+    if run.start is None:
+        return ready(draft, source, test, watch)
+    recipe = Recipe.from_draft(draft)
+    watch.tell("encoding")
+    return like(run, recipe, open_data(recipe, source, test, examples=run.examples)[0])
 
 
 def _recorded(run: Run) -> Recorded:
