@@ -230,6 +230,25 @@ def test_gamma_grows_with_the_values_and_zero_needs_no_slopes():
     assert reps.keys() == {"real", "fake"}
 
 
+def test_slopes_are_looked_at_in_one_step_of_so_many_with_that_much_more_weight():
+    data, network = points(), Line()
+    lazy, eager = bound(network, gamma=0.2, every=3), bound(network, gamma=0.2)
+    losses = {}
+    for step in range(6):
+        draw = Draw(2, step).keyed(data.position)
+        reps = lazy.represent("discriminator", network, data, draw)
+        assert ("real_slope" in reps) == (step % 3 == 0)
+        losses[step] = lazy.loss("discriminator", reps, data, draw)
+    often = eager.represent("discriminator", network, data, Draw(2, 3).keyed(data.position))
+    found = eager.loss("discriminator", often, data, Draw(2, 3).keyed(data.position))
+    torch.testing.assert_close(losses[3].logs["penalty"], 3 * found.logs["penalty"])
+    assert "penalty" not in losses[4].logs
+    grid = Adversarial().bind(
+        None, {"p": picture(28, 28)}, GAN(width=2, blocks=0).build({"p.x": picture(28, 28)}, {}, 9)
+    )
+    assert (grid._every, eager._every) == (8, 1)
+
+
 def test_rows_with_a_missing_part_weigh_nothing():
     data = points(3)
     field = Field(data.inputs["x"].values, None, torch.tensor([True, False, True]))
