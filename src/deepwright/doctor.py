@@ -18,6 +18,7 @@ from deepwright.preparation import Prepared
 __all__ = ["examine", "looks_personal", "masked", "personal_cells"]
 
 LEAK_ROWS = 20_000
+MANY_COLUMNS = 30  # of one input, as estimators see it: no single one is looked at
 BINS = 64
 SURE = 0.99  # of what a single column may explain before it is called a leak
 _SHOWN = ContextVar("personal_cells", default=False)
@@ -92,16 +93,16 @@ def _leaks(prepared: Prepared) -> list[Finding]:
         return []
     rows = prepared.rows("train").numpy()
     rows = rows[np.linspace(0, len(rows) - 1, min(len(rows), LEAK_ROWS)).astype(int)]
-    kind, known = task.table(prepared.packed.take(torch.from_numpy(rows)).targets)
+    kind, known = task.table(prepared.packed.targets(torch.from_numpy(rows)))
     if known.shape[1] != 1 or len(rows) < 40:
         return []
     target = known[:, 0].numpy().astype(float)
     found = []
     for name, feature in prepared.features.items():
         cells = prepared.data.table.take(rows, [name])[name]
-        flat = feature.baseline_columns(cells)
-        if flat.width > 30:
+        if feature.baseline_columns(cells.head(1)).width > MANY_COLUMNS:
             continue
+        flat = feature.baseline_columns(cells)
         columns = [np.unique(feature.fingerprint(cells), return_inverse=True)[1].astype(float)]  # labels taken together
         columns += [flat[column].to_numpy() for column in flat.columns]
         score = max(

@@ -86,6 +86,21 @@ def test_chunks_do_not_matter(cuts):
     check(packed_in([b - a for a, b in pairwise(edges)]))
 
 
+def test_little_is_encoded_at_once_whatever_the_chunks(monkeypatch):
+    monkeypatch.setattr("deepwright.data.pack.FIRST_ROWS", 4)
+    a_row = packed_in([ROWS]).bytes // ROWS
+    monkeypatch.setattr("deepwright.data.pack.PIECE_BYTES", 6 * a_row)
+    seen = []
+
+    class Watched(Targets):
+        def encode(self, frame):
+            seen.append(frame.height)
+            return super().encode(frame)
+
+    check(pack(iter([FRAME.head(20), FRAME.tail(3)]), ROWS, FEATURES, Watched(), ["t1", "t2"]))
+    assert seen == [4, 6, 6, 4, 3], "a few rows to see what one takes, then as many as fit"
+
+
 def test_plain_columns_of_a_type_share_one_matrix():
     packed = packed_in([ROWS])
     assert sorted(len(bank.columns) for bank in packed.banks) == [1, 1, 1, 1, 2, 2]

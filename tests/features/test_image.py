@@ -1,6 +1,7 @@
 """The image feature: what it decides from the data, and every promise of the contract."""
 
 import json
+import math
 from io import BytesIO
 
 import numpy as np
@@ -15,6 +16,7 @@ from deepwright.contracts import Warp
 from deepwright.core.errors import DataError
 from deepwright.draw import Draw
 from deepwright.features.image import FittedImage, Image
+from deepwright.features.survey import area_means
 from deepwright.fields import Field
 from deepwright.registries import features
 
@@ -242,6 +244,20 @@ def test_baseline_columns_are_means_of_areas(digits, photos):
     found = image.baseline_columns(photos).to_numpy().reshape(24, 8, 8, 3)
     expected = image.encode(photos).values.numpy().reshape(24, 8, 8, 8, 8, 3).mean((2, 4)) / 255
     assert np.allclose(found, expected, atol=1e-5)
+
+
+def test_few_pictures_are_looked_at_together_and_it_does_not_show(photos, monkeypatch):
+    image = fitted(photos)
+    means, hashes = image.baseline_columns(photos), image.fingerprint(photos)
+    lengths = []
+    real = area_means
+    watched = lambda pixels, *size: lengths.append(len(pixels)) or real(pixels, *size)  # noqa: E731
+    monkeypatch.setattr("deepwright.features.image.area_means", watched)
+    monkeypatch.setattr("deepwright.features.image._AT_ONCE", 5 * 4 * math.prod(image.size) * 3)
+    monkeypatch.setattr("deepwright.features.survey._HASHED", 7)
+    assert np.allclose(image.baseline_columns(photos).to_numpy(), means.to_numpy(), atol=1e-6)
+    assert max(lengths) == 5
+    assert (image.fingerprint(photos) == hashes).all()
 
 
 def test_findings_name_what_is_wrong(tmp_path, photos):

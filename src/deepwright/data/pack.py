@@ -28,7 +28,9 @@ from deepwright.fields import Batch, Field, Fields
 __all__ = ["Bank", "Packed", "from_fields", "pack"]
 
 Key = tuple[str, str]  # ("input" | "target", column)
-LEFT_ALONE = 128 << 20  # bytes of mapped files that may stay in memory under a limit
+LEFT_ALONE = 64 << 20  # bytes of mapped files that may stay in memory under a limit
+FIRST_ROWS = 256  # encoded to see how much one takes
+PIECE_BYTES = 32 << 20  # of rows encoded at once
 _AROUND = 64 << 10  # bytes that systems bring in with one row
 
 
@@ -77,6 +79,11 @@ class Packed:
         if hasattr(mmap, "MADV_DONTNEED"):  # not on Windows, which takes pages away by itself
             for one in self.mapped:
                 one.madvise(mmap.MADV_DONTNEED)
+
+    @property
+    def lingering(self) -> int:
+        """Bytes of mapped files that come into memory while rows are taken, before they are handed back."""
+        return min(LEFT_ALONE, sum(len(one) for one in self.mapped))
 
     @property
     def bytes(self) -> int:
@@ -130,7 +137,7 @@ def pack(
     targets: Sequence[str] = (),
     folder: Path | None = None,
 ) -> Packed:
-    """Encode a table chunk by chunk.
+    """Encode a table piece by piece: besides the packed rows memory holds about `PIECE_BYTES` of encoded ones.
 
     Args:
         chunks: frames that hold the feature columns and the targets; together `rows` rows.
@@ -141,12 +148,25 @@ def pack(
         InputError: the disk is full or not writable.
     """
     builder = _Builder(rows, folder)
-    for frame in chunks:
+    for frame in _pieces(chunks, builder):
         sides: dict[Key, Field] = {("input", name): feature.encode(frame[name]) for name, feature in features.items()}
         if task is not None and targets and set(targets) <= set(frame.columns):
             sides |= {("target", name): value for name, value in task.encode(frame.select(targets)).items()}
         builder.add(sides)
     return builder.done()
+
+
+def _pieces(chunks: Iterator[pl.DataFrame], builder: "_Builder") -> Iterator[pl.DataFrame]:
+    """The chunks in pieces: a few rows show how much a row takes."""
+    for frame in chunks:
+        start = 0
+        while True:
+            size = builder.row_bytes
+            rows = FIRST_ROWS if size is None else max(1, PIECE_BYTES // max(1, size))
+            yield frame.slice(start, rows)
+            start += rows
+            if start >= frame.height:
+                break
 
 
 class _Builder:
@@ -174,6 +194,12 @@ class _Builder:
                     self._packed.flags[slot] = torch.ones(self._rows, *flag.shape[1:], dtype=torch.bool)
                 self._packed.flags[slot][start : self._filled] = flag
         self._packed.let_go()
+
+    @property
+    def row_bytes(self) -> int | None:
+        """Of an encoded row; None before there is any."""
+        packed = self._packed
+        return None if packed is None else packed.bytes // max(1, self._rows)
 
     def done(self) -> Packed:
         packed = self._packed or Packed(0, [])

@@ -37,6 +37,7 @@ _SMALL = 96  # pictures that all have one size up to this are taken as they are
 _SIDE = (16, 64)  # otherwise: bounds of the side, since larger ones are slow to learn on a CPU
 _THUMBNAIL = 8
 _SHOWN = 160
+_AT_ONCE = 16 << 20  # bytes of pixels as float32 whose areas are averaged together
 _LEAST_STD = 0.02  # pictures of one colour
 
 Side = Annotated[int, Setting(ge=1, le=4096)]
@@ -135,8 +136,9 @@ class FittedImage(Config):
     def baseline_columns(self, column: pl.Series) -> pl.DataFrame:
         """Mean values in [0, 1] of 8 × 8 areas, 64 · C columns "row_column_channel"."""
         side, parts = _THUMBNAIL, []
-        for start in range(0, max(len(column), 1), 4096):
-            values, good = read_column(column.slice(start, 4096), self._frame)
+        rows = max(1, _AT_ONCE // (4 * math.prod(self.size) * self.channels))
+        for start in range(0, max(len(column), 1), rows):
+            values, good = read_column(column.slice(start, rows), self._frame)
             means = area_means(values, side, side).reshape(len(values), side * side * self.channels) / np.float32(255)
             means[~good] = np.nan
             parts.append(means)

@@ -137,7 +137,7 @@ def _looked(
     packed.let_go()
     if limit is not None:
         give_back(limit.bytes)  # what the copies took will be counted as what the training takes, not as what is there
-    return wanted, {"program": max(program, resident() - data), "data": data}
+    return wanted, {"program": max(program, resident() - data), "data": data + packed.lingering}
 
 
 def needs(run: Run, packed: Packed, device: torch.device, limit: Size | None) -> Needs:
