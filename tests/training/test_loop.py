@@ -8,9 +8,11 @@ import torch
 import torch.multiprocessing as mp
 
 from deepwright.draw import Draw
+from deepwright.training.budget import Budget
 from deepwright.training.checkpoint import Checkpoints
 from deepwright.training.distributed import joined
 from deepwright.training.events import Stepped
+from deepwright.training.pace import Pace
 from tests.training.toys import CASES, finished, trainer
 
 cases = pytest.mark.parametrize("case", list(CASES))
@@ -139,3 +141,34 @@ def test_a_broken_checkpoint_is_passed_over(tmp_path):
     newest = tmp_path / "step-2.safetensors"
     newest.write_bytes(newest.read_bytes()[:-10])
     assert Checkpoints(tmp_path).latest().step == 1
+
+
+def test_what_a_look_and_a_checkpoint_take_is_kept_for_the_end_of_a_timed_budget(tmp_path, monkeypatch):
+    now = [0.0]
+
+    class Slow:
+        calm = True
+        looks = 0
+
+        def each(self, trainer):
+            now[0] += 0.01  # a step
+            yield from ()
+
+        def look(self, trainer):
+            now[0], self.looks = now[0] + 3.0, self.looks + 1
+            yield from ()
+
+        def state(self):
+            return {}
+
+    running = trainer("supervised", steps=4000, checkpoints=Checkpoints(tmp_path))
+    save = running.checkpoints.save
+    monkeypatch.setattr(running.checkpoints, "save", lambda c: (now.__setitem__(0, now[0] + 2.0), save(c)))
+    running.watcher = Slow()
+    running.pace = Pace(Budget.parse("40s"), 10.0, lambda: now[0])
+    running.choices = {"validations": 4}
+    running.pace.plan(0.01)
+    running.settings = running.settings.model_copy(update={"checkpoint_seconds": 5.0})
+    list(running.run())
+    assert running.watcher.looks >= 3
+    assert 35 < now[0] <= 41

@@ -80,6 +80,7 @@ class Trainer:
         self._saved_at = self.pace.clock()
         self._save_cost = 0.0
         self._validation_seconds = float(self.choices.get("validation_seconds", 0.0))
+        self._watch_seconds = 0.0
         self._healthy = copied_state(self)  # what a roll-back goes back to; the start weights at first
 
     def run(self) -> Iterator[Event]:
@@ -127,7 +128,8 @@ class Trainer:
     def reserve(self) -> float:
         """Seconds to keep for what comes after the last step."""
         compared = 0 if self.settings.average is None else self.settings.average.compared
-        return float(self.choices.get("reserve", 0.0)) + compared * self._validation_seconds
+        after = compared * self._validation_seconds + self._watch_seconds + self._save_cost
+        return float(self.choices.get("reserve", 0.0)) + after
 
     def advance(self) -> Mapping[str, Tensor]:
         """One step of every player whose turn it is; its losses and logs."""
@@ -194,7 +196,10 @@ class Trainer:
         if deep and self.validation is not None:
             yield self._validate()
         if deep and self.watcher is not None:
+            began = self.pace.clock()
             yield from self.watcher.look(self)
+            self._watch_seconds = self.pace.clock() - began
+            self.pace.set_aside(self._watch_seconds)
         if deep and self.health.calm and (self.watcher is None or self.watcher.calm):
             self._healthy = copied_state(self)
 
@@ -232,7 +237,8 @@ class Trainer:
     def _replan(self) -> Segment | None:
         """Plan anew if steps have become slower or faster; what validations still to come will take is kept for them."""
         ahead = self._validations - math.floor(self.pace.fraction(self.step) * self._validations + 1e-9)
-        return self.pace.replan(self.step, self.reserve + max(0, ahead - 1) * self._validation_seconds)
+        looks = max(0, ahead - 1) * (self._validation_seconds + self._watch_seconds)
+        return self.pace.replan(self.step, self.reserve + looks)
 
     def _agreed_replan(self) -> Segment | None:
         """Rank 0 looks at the clock, all follow."""

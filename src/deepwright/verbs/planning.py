@@ -1,5 +1,6 @@
 """Planning: a budget becomes steps, and what is fastest now is chosen: threads and precision. All of it goes into the run."""
 
+import math
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -12,7 +13,7 @@ from deepwright.training.settings import Train
 from deepwright.training.threads import counts
 from deepwright.verbs.probe import FEW_STEPS, SECONDS, SHARE, Probed, probe, threads_by_work
 
-__all__ = ["decide", "precisions_of"]
+__all__ = ["decide", "precisions_of", "too_short"]
 
 Copies = Callable[[str], Trainer]
 
@@ -37,6 +38,18 @@ def decide(
         choices |= {name: ranks.same(choices[name]) for name in ("threads", "precision")}
     choices["threads_given"] = settings.threads is not None
     return choices, Planned(0, pace.total, pace.clock(), step_seconds, choices)
+
+
+def too_short(pace: Pace) -> str | None:
+    """The sentence for a wall-clock budget of which nothing is left for steps; one step is done all the same."""
+    if not pace.timed or pace.total > 1 or pace.most == 1:
+        return None
+    taken, budget = pace.clock(), pace.budget
+    enough = 5 * math.ceil(max(2 * taken, 2 * budget.amount) / 5)
+    return (
+        f"The budget of {budget} is too short: starting, reading the data and measuring the pace took {taken:.1f} s, which leaves "
+        f"one step, and that teaches next to nothing. Give at least {enough}s, or a number of steps (--budget 200steps)."
+    )
 
 
 def precisions_of(settings: Train, half: bool) -> tuple[str, ...]:

@@ -30,7 +30,7 @@ from deepwright.training.stopping import interrupts
 from deepwright.training.threads import computing
 from deepwright.verbs.creation.watch import Watch as CreationWatch
 from deepwright.verbs.manifest import note_training
-from deepwright.verbs.planning import decide, precisions_of
+from deepwright.verbs.planning import decide, precisions_of, too_short
 from deepwright.verbs.probe import SECONDS, Probed, probe
 from deepwright.verbs.thread_choice import Wish, threads_of
 from deepwright.verbs.validation import answers_and_truth, self_judged, validation
@@ -270,6 +270,8 @@ class Session:
         if self.estimated is not None:
             self._tell(self.estimated)
         self._tell(planned)
+        if (little := too_short(pace)) is not None:
+            self.watch.warn(little)
         if self.ranks.rank == 0:
             self.journal.sync()  # else a power cut could leave the recipe that follows from the plan without the plan
         self._settle(choices)
