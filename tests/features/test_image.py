@@ -373,5 +373,5 @@ def test_transparent_places_are_told():
     column = pl.Series("photo", [out.getvalue()] * 3)
     found = fitted(column).findings(column)
     assert [f.text for f in found if f.code == "transparent"] == [
-        "3 pictures of 'photo' have transparent places; these become white."
+        "3 pictures of 'photo' have transparent places; these become white (--set features.photo.alpha=keep learns them)."
     ]

@@ -5,6 +5,7 @@ split changes nothing. Shapes: B pictures, H × W pixels, C channels.
 """
 
 import math
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
@@ -65,9 +66,9 @@ def augment_pictures(values: Tensor, how: Augmentation, fill: Tensor, draw: Draw
     elif how.shift or how.flip:
         values, matrix = _moved(values, *_shifts(values, how, draw))
     if how.brightness or how.contrast or how.saturation:
-        values = _jittered(values, how, draw)
+        values = _coloured(values, lambda colours: _jittered(colours, how, draw))
     if chosen is not None:
-        values = random_tones(values, chosen, how.rand_magnitude)
+        values = _coloured(values, lambda colours: random_tones(colours, chosen, how.rand_magnitude))
     if how.erase:
         values = _erased(values, how.erase, fill, draw)
     return values, matrix
@@ -140,6 +141,14 @@ def _warped(values: Tensor, how: Augmentation, chosen: Tensor | None, draw: Draw
     picture = values.permute(0, 3, 1, 2).float()
     sampled = F.grid_sample(picture, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
     return sampled.round_().clamp_(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous(), matrix
+
+
+def _coloured(values: Tensor, change: Callable[[Tensor], Tensor]) -> Tensor:
+    """A change of colours; alpha stays, and colours that are multiplied by it stay below it."""
+    if values.shape[3] != 4:
+        return change(values)
+    colours, alpha = values[..., :3].contiguous(), values[..., 3:]
+    return torch.cat([torch.minimum(change(colours), alpha), alpha], 3)
 
 
 def _jittered(values: Tensor, how: Augmentation, draw: Draw) -> Tensor:

@@ -1,7 +1,8 @@
 """Reading pictures: paths, encoded bytes or pixels, of any mode and size, become pixels of one shape.
 
 A picture that cannot be read is a `Fault` with a reason, never an exception: one broken file stops nothing. Only the
-formats of `_FORMATS` are tried, since others (EPS) run programs. Colour pictures are (H, W, 3), grey ones (H, W, 1).
+formats of `_FORMATS` are tried, since others (EPS) run programs. Colour pictures are (H, W, 3), grey ones (H, W, 1), those
+whose transparency is kept (H, W, 4), with colours multiplied by alpha (`transparency.py`).
 """
 
 import os
@@ -20,6 +21,7 @@ import polars as pl
 from PIL import Image, UnidentifiedImageError
 
 from deepwright.core.errors import DataError
+from deepwright.features.transparency import over_white, premultiplied
 
 __all__ = [
     "Cell",
@@ -69,7 +71,7 @@ class Frame:
         height, width: pixels.
         fit: what happens when the shape differs: "crop" fills the frame and cuts what stands over, "pad" shows all and
             fills the rest, "stretch" distorts, "within" only shrinks and keeps the shape (sizes then differ).
-        channels: 1 or 3; None keeps what the picture has.
+        channels: 1 or 3, transparent places over white; 4: with alpha; None keeps what the picture has, over white.
         fill: (channels,) bytes beside a padded picture, and for one that cannot be read.
         deep: raw values that become 0 and 255 in pictures of more than 8 bits; None leaves those as float32.
         beside: a padded picture: "fill", or "border", the colour of its own border.
@@ -89,7 +91,7 @@ class Raster:
     """A picture that was read.
 
     Args:
-        pixels: (H, W, 1 or 3) uint8; float32 raw values where the file has more than 8 bits and none were scaled.
+        pixels: (H, W, C) uint8; float32 raw values where the file has more than 8 bits and none were scaled.
         size: (H, W) of the original, upright. mode: Pillow's name of how the file holds it.
     """
 
@@ -108,10 +110,10 @@ def is_pixels(dtype: pl.DataType) -> bool:
     return inner == pl.UInt8 and (len(dtype.shape) == 2 or dtype.shape[2] <= 4 or dtype.shape[0] in (1, 3, 4))
 
 
-def column_pixels(column: pl.Series) -> tuple[np.ndarray, np.ndarray]:
+def column_pixels(column: pl.Series, alpha: bool = False) -> tuple[np.ndarray, np.ndarray]:
     """Pixels (B, H, W, 1 or 3) of a column of pixels, transparent ones over white, and which rows are there, (B,) bool.
 
-    Three axes are (H, W, channels), or (channels, H, W) where only that makes sense. Missing rows are zeros.
+    With `alpha` they are (B, H, W, 4), as they are given. Three axes are (H, W, channels), or (channels, H, W) where only that makes sense. Missing rows are zeros.
     """
     there = column.is_not_null().to_numpy()
     values = column.drop_nulls().to_numpy()
@@ -119,8 +121,10 @@ def column_pixels(column: pl.Series) -> tuple[np.ndarray, np.ndarray]:
         values = values[..., None]
     elif values.shape[3] > 4:
         values = values.transpose(0, 2, 3, 1)
-    if values.shape[3] in (2, 4):
-        values = _over_white(values)
+    if alpha:
+        values = as_channels(values, 4)
+    elif values.shape[3] in (2, 4):
+        values = over_white(values)
     if not there.all():
         full = np.zeros((len(there), *values.shape[1:]), np.uint8)
         full[there] = values
@@ -153,9 +157,9 @@ def read_column(column: pl.Series, frame: Frame) -> tuple[np.ndarray, np.ndarray
     """
     shape = (len(column), frame.height, frame.width, frame.channels)
     if is_pixels(column.dtype):
-        pixels, good = column_pixels(column)
+        pixels, good = column_pixels(column, frame.channels == 4)
         if pixels.shape[1:3] == shape[1:3]:
-            values = as_channels(pixels, shape[3])
+            values = premultiplied(pixels) if shape[3] == 4 else as_channels(pixels, shape[3])
         else:
             values = np.empty(shape, np.uint8)
             pictures = _spread(lambda one: _framed(_as_image(one), frame), list(pixels))
@@ -275,7 +279,7 @@ def _framed(image: Image.Image, frame: Frame) -> np.ndarray:
     pixels = np.asarray(_resized(image, frame))
     pixels = pixels[..., None] if pixels.ndim == 2 else pixels
     if pixels.shape[2] == 4:
-        pixels = _over_white(pixels)
+        pixels = premultiplied(pixels) if frame.channels == 4 else over_white(pixels)
     if pixels.dtype == np.float32 and frame.deep is not None:
         low, high = value_range(*finite_range(pixels)) if frame.deep == "own" else frame.deep
         pixels = np.nan_to_num((pixels - low) * (255 / (high - low)), nan=0.0, posinf=255.0, neginf=0.0)
@@ -335,21 +339,22 @@ def value_range(low: float, high: float) -> tuple[float, float]:
 
 
 def as_channels(pixels: np.ndarray, channels: int) -> np.ndarray:
-    """Pictures (..., 1 or 3) with this many channels; grey is the luma of ITU-R BT.601, as in Pillow."""
+    """Pictures (..., 1 or 3) with this many channels; grey is the luma of ITU-R BT.601, as in Pillow.
+
+    With 4 all is opaque, unless alpha is there, (..., 2 or 4).
+    """
     if pixels.shape[-1] == channels:
         return pixels
+    if channels == 4:
+        there = pixels.shape[-1] == 2
+        colours, alpha = (pixels[..., :1], pixels[..., 1:]) if there else (pixels, np.full_like(pixels[..., :1], 255))
+        return np.concatenate([as_channels(colours, 3), alpha], -1)
     if channels == 3:
         return np.repeat(pixels, 3, axis=-1)
     if pixels.dtype != np.uint8:
         return pixels @ np.array([[0.299], [0.587], [0.114]], pixels.dtype)
     red, green, blue = (pixels[..., place].astype(np.uint32) for place in range(3))
     return ((red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16).astype(np.uint8)[..., None]
-
-
-def _over_white(pixels: np.ndarray) -> np.ndarray:
-    """Pictures (..., colours + alpha) laid over white: (..., colours)."""
-    alpha = pixels[..., -1:].astype(np.uint16)
-    return (255 - ((255 - pixels[..., :-1]) * alpha + 127) // 255).astype(np.uint8)
 
 
 def read_alpha(cell: str | bytes, size: tuple[int, int]) -> np.ndarray | None:

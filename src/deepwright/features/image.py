@@ -1,18 +1,19 @@
 """Image: pictures as paths, encoded bytes or pixels.
 
-Shapes: B rows, H × W pixels, C channels (1 or 3). Stored as bytes (B, H, W, C); `z` is (x / 255 − mean) / std.
-Not handled: pictures of several pages (the first one is taken), transparency as information (it becomes white).
+Shapes: B rows, H × W pixels, C channels (1, 3, or 4 where transparency is kept; colours are then multiplied by alpha). Stored
+as bytes (B, H, W, C); `z` is (x / 255 − mean) / std. Not handled: pictures of several pages (the first one is taken).
 """
 
 import math
 import os
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 import polars as pl
 import torch
 from pydantic import Field as Setting
+from pydantic import SerializerFunctionWrapHandler, model_serializer, model_validator
 from torch import Tensor, nn
 
 from deepwright.contracts import NEAR, Finding, Suits, Warp
@@ -26,6 +27,7 @@ from deepwright.features.decoding import Frame, Raster, is_pixels, read_column, 
 from deepwright.features.picture_findings import picture_findings
 from deepwright.features.picture_statistics import ImageSummary, summarise_pictures
 from deepwright.features.survey import area_means, data_uri, fingerprints, png
+from deepwright.features.transparency import straight
 from deepwright.fields import Field
 from deepwright.registries import features
 from deepwright.spaces import Box
@@ -77,7 +79,7 @@ class FittedImage(Config):
 
     kind: Literal["image"] = "image"
     size: tuple[Side, Side]
-    channels: Literal[1, 3]
+    channels: Literal[1, 3, 4]
     resize: Literal["crop", "pad", "stretch"] = "crop"
     beside: Literal["mean", "border"] = "mean"
     mean: tuple[float, ...]
@@ -87,7 +89,8 @@ class FittedImage(Config):
 
     @property
     def _grey(self) -> tuple[int, ...]:
-        return tuple(round(255 * mean) for mean in self.mean)
+        """What covers and fills up: the mean colour, or nothing at all."""
+        return (0,) * 4 if self.channels == 4 else tuple(round(255 * mean) for mean in self.mean)
 
     @property
     def _frame(self) -> Frame:
@@ -122,6 +125,7 @@ class FittedImage(Config):
         """PNG files as bytes; missing where `present` is false."""
         mean, std = (torch.tensor(part, device=z.values.device) for part in (self.mean, self.std))
         pixels = ((z.values.detach().float() * std + mean) * 255).round().clamp(0, 255).to(torch.uint8).cpu().numpy()
+        pixels = straight(pixels) if self.channels == 4 else pixels
         there = np.ones(len(pixels), bool) if z.present is None else z.present.cpu().numpy()
         return pl.Series([png(one) if good else None for one, good in zip(pixels, there, strict=True)], dtype=pl.Binary)
 
@@ -146,7 +150,7 @@ class FittedImage(Config):
         return pl.DataFrame(np.concatenate(parts), schema=dict.fromkeys(names, pl.Float32))
 
     def findings(self, column: pl.Series) -> list[Finding]:
-        return picture_findings(column, self.size, self.resize)
+        return picture_findings(column, self.size, self.resize, self.channels == 4)
 
     def fingerprint(self, column: pl.Series) -> np.ndarray:
         """(B,) uint64 perceptual hashes (`picture_hashes`); each missing or unreadable row has its own."""
@@ -181,6 +185,8 @@ class Image(Config):
             96 pixels; a shared larger one is scaled to the area of a square of 64; otherwise a square, its side the
             median of the shorter sides, a multiple of 8 from 16 to 64.
         channels: 1 grey, 3 colour; None: 1 if every training picture is grey.
+        alpha: transparent places are laid over white ("flatten"), or learnt as a fourth channel ("keep"): then what is created
+            is transparent too.
         resize: where the shape differs, "crop" cuts what stands over, "pad" fills up, "stretch" distorts; `fit` is the same.
             None: "crop", and "pad" where pictures are created.
         beside: what "pad" fills up with: the "mean" colour of the training pictures, or that of each one's "border". None:
@@ -195,6 +201,7 @@ class Image(Config):
     kind: Literal["image"] = "image"
     size: tuple[Side, Side] | Side | None = None
     channels: Literal[1, 3] | None = None
+    alpha: Literal["flatten", "keep"] = "flatten"
     resize: Literal["crop", "pad", "stretch"] | None = None
     beside: Literal["mean", "border"] | None = None
     most: int | None = Setting(None, ge=16, le=1024)
@@ -210,6 +217,20 @@ class Image(Config):
     rand_ops: int | None = Setting(None, ge=0, le=8)
     rand_magnitude: float | None = Setting(None, ge=0.0, le=1.0)
     fitted: ClassVar[type] = FittedImage
+
+    @model_validator(mode="after")
+    def _either(self) -> Self:
+        if self.alpha == "keep" and self.channels is not None:
+            raise ValueError("with alpha: keep there are four channels; leave channels out")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _usual_left_out(self, whole: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without the usual `alpha`: recipes from before there was a choice keep their hash."""
+        stored = whole(self)
+        if stored["alpha"] == "flatten":
+            del stored["alpha"]
+        return stored
 
     @classmethod
     def suits(cls, column: pl.Series) -> Suits | None:
@@ -229,6 +250,8 @@ class Image(Config):
         if not summary.readable:
             raise DataError(_nothing_readable(summary))
         channels = self.channels or (1 if summary.grey == summary.readable else 3)
+        if self.alpha == "keep":
+            return self._fit_with_alpha(summary)
         deep = value_range(summary.deep_low, summary.deep_high) if summary.deep.count else None
         moments = summary.plain if deep is None else summary.plain.merge(summary.deep.scaled(*deep))
         places = (3,) if channels == 1 else (0, 1, 2)
@@ -245,6 +268,14 @@ class Image(Config):
             deep=deep,
             augmentation=self._augmentation(summary),
         )
+
+    def _fit_with_alpha(self, summary: ImageSummary) -> FittedImage:
+        """Values of all four channels run from −1 to 1: statistics are those of pictures over white."""
+        deep = value_range(summary.deep_low, summary.deep_high) if summary.deep.count else None
+        return FittedImage(
+            size=self._chosen_size(summary.sizes), channels=4, resize=self.resize or "crop", beside=self.beside or "mean",
+            mean=(0.5,) * 4, std=(0.5,) * 4, deep=deep, augmentation=self._augmentation(summary),
+        )  # fmt: skip
 
     def _chosen_size(self, sizes: Mapping[tuple[int, int], int]) -> tuple[int, int]:
         if self.size is not None:

@@ -53,14 +53,21 @@ def _facts(column: pl.Series) -> _Facts:
     return facts
 
 
-def picture_findings(column: pl.Series, size: tuple[int, int], resize: str) -> list[Finding]:
+def picture_findings(column: pl.Series, size: tuple[int, int], resize: str, alpha: bool = False) -> list[Finding]:
     """Missing, unreadable and blank pictures, very different sizes, shapes that lose much, more than 8 bits.
 
     Args:
-        size: (H, W) that all become. resize: how.
+        size: (H, W) that all become. resize: how. alpha: transparent places are learnt.
     """
     facts = _facts(column)
-    found = [_missing(facts), _unreadable(facts), _blank(facts), _deep(facts), _clear(facts), _sizes(facts, size)]
+    found = [
+        _missing(facts),
+        _unreadable(facts),
+        _blank(facts),
+        _deep(facts),
+        _clear(facts, alpha),
+        _sizes(facts, size),
+    ]
     found.append(_cut(facts, size) if resize == "crop" else None)
     return [finding for finding in found if finding is not None]
 
@@ -114,12 +121,13 @@ def _deep(facts: _Facts) -> Finding | None:
     return Finding("note", "deep", text, facts.name, number, first)
 
 
-def _clear(facts: _Facts) -> Finding | None:
+def _clear(facts: _Facts, alpha: bool) -> Finding | None:
     if not facts.clear:
         return None
     number, first = len(facts.clear), min(facts.clear)
     verb = "has" if number == 1 else "have"
-    text = f"{_count(number)} of '{facts.name}' {verb} transparent places; these become white."
+    what = "these are learnt" if alpha else f"these become white (--set features.{facts.name}.alpha=keep learns them)"
+    text = f"{_count(number)} of '{facts.name}' {verb} transparent places; {what}."
     return Finding("note", "transparent", text, facts.name, number, first)
 
 

@@ -208,7 +208,7 @@ def mixed(numbers: np.ndarray) -> np.ndarray:
 
 
 def png(pixels: np.ndarray) -> bytes:
-    """A picture (H, W, 1 or 3) uint8 as PNG."""
+    """A picture (H, W, 1, 3 or 4) uint8 as PNG; the fourth channel is alpha."""
     out = BytesIO()
     Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels).save(out, "PNG")
     return out.getvalue()

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from io import BytesIO
 from typing import Any
 
+import numpy as np
 from PIL import Image
 
 from deepwright.core.errors import need
@@ -14,11 +15,15 @@ __all__ = ["MOVING", "moving", "sheet", "still"]
 
 MOVING = (".webp", ".gif", ".mp4")
 _ON_SHEET = 400
+_SQUARE = 8  # pixels of the chequered ground
 _SIDE = 256  # moving pictures are enlarged by whole steps as long as they stay below
 
 
 def sheet(cells: Sequence[bytes | None]) -> bytes:
-    """Pictures side by side in a near-square, in reading order, tiny ones enlarged by whole steps; the first 400."""
+    """Pictures side by side in a near-square, in reading order, tiny ones enlarged by whole steps; the first 400.
+
+    Transparent ones lie on a chequered ground.
+    """
     pictures = [None if cell is None else Image.open(BytesIO(cell)) for cell in cells[:_ON_SHEET]]
     known = [picture for picture in pictures if picture is not None]
     width, height = max((p.width for p in known), default=1), max((p.height for p in known), default=1)
@@ -28,11 +33,14 @@ def sheet(cells: Sequence[bytes | None]) -> bytes:
     step = (width * times + gap, height * times + gap)
     mode = _mode(known)
     whole = Image.new(
-        mode, (across * step[0] + gap, -(-len(pictures) // across) * step[1] + gap), 128 if mode == "L" else (128,) * 3
+        "L" if mode == "L" else "RGB",
+        (across * step[0] + gap, -(-len(pictures) // across) * step[1] + gap),
+        128 if mode == "L" else (128,) * 3,
     )
     for place, picture in enumerate(pictures):
         if picture is not None:
             large = _enlarged(picture, times, mode)
+            large = large if mode != "RGBA" else _on(_chequered(large.size), large)
             whole.paste(large, (gap + place % across * step[0], gap + place // across * step[1]))
     out = BytesIO()
     whole.save(out, "PNG")
@@ -50,7 +58,7 @@ def still(png: bytes, end: str, record: Mapping[str, Any] | None) -> bytes:
 
 
 def moving(cells: Sequence[bytes], end: str, per_second: float, record: Mapping[str, Any] | None) -> bytes:
-    """A walk as ".webp" (lossless, for ever), ".gif" (for ever) or ".mp4".
+    """A walk as ".webp" (lossless, for ever), ".gif" (for ever) or ".mp4"; only the first is transparent, the others white.
 
     Raises:
         MissingExtra: MP4 needs the extra `video`.
@@ -58,6 +66,8 @@ def moving(cells: Sequence[bytes], end: str, per_second: float, record: Mapping[
     pictures = [Image.open(BytesIO(cell)) for cell in cells]
     mode = _mode(pictures)
     frames = [_enlarged(picture, max(1, _SIDE // max(picture.size)), mode) for picture in pictures]
+    if mode == "RGBA" and end != ".webp":
+        frames = [_on(Image.new("RGB", frame.size, (255, 255, 255)), frame) for frame in frames]
     if end == ".mp4":
         video = _mp4(frames, per_second)
         return video if record is None else in_mp4(video, record)
@@ -94,7 +104,21 @@ def _mp4(frames: Sequence[Image.Image], per_second: float) -> bytes:
 
 
 def _mode(pictures: Sequence[Image.Image]) -> str:
-    return "L" if all(picture.mode == "L" for picture in pictures) else "RGB"
+    modes = {picture.mode for picture in pictures}
+    return "L" if modes <= {"L"} else "RGBA" if "RGBA" in modes else "RGB"
+
+
+def _chequered(size: tuple[int, int]) -> Image.Image:
+    """Squares of two light greys."""
+    down, across = (np.arange(side) // _SQUARE for side in size[::-1])
+    shade = np.where((down[:, None] + across) % 2, 204, 242).astype(np.uint8)
+    return Image.fromarray(shade).convert("RGB")
+
+
+def _on(ground: Image.Image, picture: Image.Image) -> Image.Image:
+    """A transparent picture on a ground of its size."""
+    ground.paste(picture, (0, 0), picture)
+    return ground
 
 
 def _enlarged(picture: Image.Image, times: int, mode: str) -> Image.Image:
