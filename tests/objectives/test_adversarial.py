@@ -9,7 +9,7 @@ import torch
 import torch.multiprocessing as mp
 from torch import nn
 
-from deepwright.contracts import Network
+from deepwright.contracts import Network, Player
 from deepwright.core.errors import Refused
 from deepwright.data.feed import Feed
 from deepwright.data.pack import from_fields
@@ -29,6 +29,7 @@ from deepwright.training.optimizers import Adam
 from deepwright.training.pace import Pace
 from deepwright.training.schedules import Cosine
 from deepwright.training.settings import Train
+from deepwright.training.step import PlayerStep
 from tests.models.fakes import NUMBER, batch, picture
 
 FEATURES = {"p": picture(6, 6)}
@@ -285,6 +286,7 @@ def trainer(micro=None, rank=0, ranks=None, steps=6, checkpoints=None, **setting
     made = Train(
         budget=f"{steps}steps",
         micro_batch=micro,
+        precision="float32",
         optimizer=Adam(lr=1e-3, betas=(0.0, 0.9)),
         schedule=Cosine(),
         average=EMA(decay=0.9),
@@ -309,6 +311,25 @@ def assert_close(found, wanted):
 
 def test_a_batch_in_pieces_trains_the_same_weights():
     assert_close(finished(trainer(micro=5)), finished(trainer()))
+
+
+def test_slopes_in_half_precision_teach_nearly_the_same():
+    def taught(precision):
+        made = trainer()
+        step = PlayerStep(
+            Player("discriminator", "discriminator."),
+            made.network,
+            made.objective,
+            made.settings.model_copy(update={"precision": precision, "clip": None}),
+            made.ranks,
+        )
+        step.optimizer.step = lambda *_: None
+        step.run(made.feed, made.feed.at(0), 0, 1.0)
+        return torch.cat([p.grad.flatten() for p in made.network.discriminator.parameters()])
+
+    half, full = taught("bfloat16"), taught("float32")
+    assert not torch.equal(half, full)
+    assert float(torch.cosine_similarity(half, full, dim=0)) > 0.99
 
 
 def test_killed_and_resumed_is_bit_for_bit_the_same(tmp_path):

@@ -50,7 +50,7 @@ class BoundObjective(Protocol):
     """An objective bound to a task, features and a network."""
 
     coupled: bool  # rows meet in the loss: under splitting the loop takes two passes over `represent`
-    second_order: bool  # differentiates a gradient: no compile, no flash attention, no autocast
+    second_order: bool  # differentiates a gradient: no compile, no flash attention
     order: Literal["shuffle", "poisson"]  # how the feed draws batches
     mates: bool  # wants `batch.mate`
     judges: bool = False  # knows by itself how good the network is on held-out rows: see `judge`

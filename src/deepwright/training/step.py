@@ -169,12 +169,12 @@ class only_these(AbstractContextManager[None]):
 
 
 def precision(network: nn.Module, objective: BoundObjective, settings: Train) -> Any:
-    """A factory of autocast contexts for the network's forward. Never where a gradient is differentiated again."""
+    """A factory of autocast contexts for the network's forward."""
     device = next((p.device.type for p in network.parameters()), "cpu")
     wanted = settings.precision
     if wanted == "auto":
         wanted = "bfloat16" if getattr(network, "half", False) and native_half(device) else "float32"
-    if wanted == "float32" or objective.second_order:
+    if wanted == "float32":
         return nullcontext
     return lambda: torch.autocast(device, torch.bfloat16)
 
