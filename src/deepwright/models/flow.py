@@ -27,6 +27,7 @@ from deepwright.spaces import Space
 __all__ = ["Flow", "FlowKnobs", "FlowNetwork", "heun"]
 
 _SEEN = (0.125, 0.375, 0.625, 0.875)  # times at which a row is judged without chance
+_FEW = 256  # values of a row of plain columns, at most
 _LEAST, _AT_ONCE = 32, 2**16  # rows, and values, a batch
 
 
@@ -64,12 +65,15 @@ class Flow(Config):
         return taken(self.kind, spaces)
 
     def recommended(self, rows: int, values: int = 1) -> dict[str, Any]:
-        """Train settings that suit this family."""
+        """Train settings that suit this family; Muon learns pictures (many values a row) in half the steps."""
+        optimizer = {"kind": "adamw", "lr": 1e-3, "weight_decay": 1e-2}
+        if values > _FEW:
+            optimizer = {"kind": "muon", "lr": 0.02, "adam_lr": 2e-3, "weight_decay": 0.0}
         batch = 128 if rows < 4_000 else 256 if rows < 20_000 else 512
         while batch > _LEAST and batch * values > _AT_ONCE:  # of pictures many steps teach more than large ones
             batch //= 2
         return {
-            "budget": self.budget, "batch": batch, "optimizer": {"kind": "adamw", "lr": 1e-3, "weight_decay": 1e-2},
+            "budget": self.budget, "batch": batch, "optimizer": optimizer,
             "schedule": {"kind": "cosine", "warmup": 0.02}, "average": {"kind": "ema", "decay": 0.999}, "clip": 1.0,
             "early_stopping": {"patience": 12},
         }  # fmt: skip
@@ -81,7 +85,7 @@ class Flow(Config):
         """What `tune` chooses from, unless the person says otherwise: recipe key → range."""
         return {
             "model.dropout": {"float": [0.0, 0.3]}, "objective.times": ["uniform", "middle"],
-            "train.optimizer.lr": {"log": [3e-4, 3e-3]},
+            "train.optimizer.lr": {"log": [3e-4, 3e-2]},
         }  # fmt: skip
 
     def build(
@@ -122,6 +126,7 @@ class FlowNetwork(FromLatents):
         self.points = points_of(features, spaces)
         width, depth, drop = settings.width, settings.depth, settings.dropout
         self.velocity: nn.Module
+        self.half = isinstance(self.points, GridPoints)
         if isinstance(self.points, GridPoints):
             grid = GridVelocity(self.points.latent, width or 48, depth or 1, drop)
             self.velocity = grid.to(memory_format=torch.channels_last)
