@@ -20,7 +20,7 @@ SHARED = {"-o/--out", "--seed", "--json", "--quiet", "--debug", "--force", "-h/-
 DATA = {"--target*", "--task", "--model", "--id", "--time", "--group", "--test", "--ignore*", "--strict", "--set*"}
 SURFACE = {
     "inspect": ("SOURCE", DATA | {"--overfit", "--show-personal"}),
-    "train": ("SOURCE", DATA | {"--budget", "--memory", "--metric", "--threads", "--track*"}),
+    "train": ("SOURCE", DATA | {"--branch", "--budget", "--data", "--memory", "--metric", "--threads", "--track*"}),
     "resume": ("RUN", {"--data", "--memory", "--threads"}),
     "reproduce": ("RUN", {"--data", "--test"}),
     "tune": (

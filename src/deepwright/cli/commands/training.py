@@ -54,13 +54,14 @@ def train(source: str, branch: int | None, data: str | None, shared: Shared, **f
         return
     if data is not None:
         raise click.UsageError("--data belongs to --branch; what is to be learnt from is named first: train DATA")
+    again = f"Stopped before training began; nothing was kept. Begin again with: {command_line()}"
+    will_say(lambda: again)
     draft = build_draft(source, shared, **flags)
     draft.settle_budget()
     shared.say(f"Budget: {draft.get('train', 'budget') or _usual_budget(draft)} (--budget).")
     from deepwright.verbs.train import train as work
 
     out = Path(shared.out or "runs")
-    again = f"Stopped before training began; nothing was kept. Begin again with: {command_line()}"
     _work(
         shared,
         lambda watch, then: work(draft, out=out, watch=watch, began=0.0, command=command_line(), then=then),
@@ -99,6 +100,8 @@ def resume(run: str, data: str | None, threads: Any, memory: str | None, shared:
     """
     if shared.seed is not None:
         raise click.UsageError("--seed cannot be given here: a run goes on with its own seed")
+    again = f"Stopped; what was saved is kept. Go on with: deepwright resume {run}"
+    will_say(lambda: again)
     from deepwright.verbs.tune.folder import is_tune
 
     if is_tune(Path(run)):
@@ -114,7 +117,7 @@ def resume(run: str, data: str | None, threads: Any, memory: str | None, shared:
         lambda watch, then: work(
             Path(run), source=data, watch=watch, command=command_line(), then=then, threads=threads, memory=limit
         ),
-        f"Stopped; what was saved is kept. Go on with: deepwright resume {run}",
+        again,
     )
 
 
