@@ -5,10 +5,13 @@ python docs/generate.py [--check]
 
 import inspect
 import sys
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import click
+import yaml
 
 import deepwright.verbs.kinds as known
 from deepwright import registries
@@ -49,31 +52,51 @@ def _paragraphs(text: str) -> str:
 
 
 def _default(field: Any) -> str:
-    value = field.get_default()
+    """The default as a recipe writes it."""
     if field.is_required():
         return "required"
-    text = (
-        repr(value.model_dump())
-        if hasattr(value, "model_dump")
-        else str(value)
-        if hasattr(value, "unit")
-        else repr(value)
-    )
-    return f"`{text}`".replace("|", "\\|")
+    value = field.get_default()
+    if hasattr(value, "model_dump"):
+        value = value.model_dump(mode="json")
+    elif hasattr(value, "unit"):  # a budget or a size
+        value = str(value)
+    plain = list(value) if isinstance(value, tuple) else value
+    text = yaml.safe_dump(plain, default_flow_style=True, sort_keys=False, width=1000, allow_unicode=True)
+    return f"`{text.removesuffix('...' + chr(10)).strip()}`".replace("|", "\\|")
+
+
+_PLAIN = {bool: "true or false", int: "whole number", float: "number", str: "text", Path: "path", type(None): "nothing",
+          Any: "anything"}  # fmt: skip
+_SIGNS = {"Ge": "≥", "Gt": ">", "Le": "≤", "Lt": "<"}
 
 
 def _allowed(field: Any) -> str:
-    words = (
-        str(field.annotation)
-        .replace("typing.", "")
-        .replace("<class '", "")
-        .replace("'>", "")
-        .replace("NoneType", "None")
-    )
-    signs = {"Ge": "≥", "Gt": ">", "Le": "≤", "Lt": "<"}
-    bounds = [f"{signs[type(m).__name__]} {next(iter(vars(m).values())) if hasattr(m, '__dict__') else getattr(m, type(m).__name__.lower())}"
-              for m in field.metadata if type(m).__name__ in signs]  # fmt: skip
-    return f"{words}{', ' if bounds else ''}{', '.join(bounds)}".replace("|", "or").replace("deepwright.", "")
+    return _words(field.annotation, field.metadata)
+
+
+def _words(kind: Any, metadata: Iterable[Any] = ()) -> str:
+    """A type as people say it: `tuple[int, ...] | None` is "list of whole numbers, or nothing"."""
+    origin, parts = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        inner = [one for extra in parts[1:] for one in getattr(extra, "metadata", [extra])]
+        return _words(parts[0], [*inner, *metadata])
+    if origin is Literal:
+        return " or ".join(f"`{part}`" for part in parts)
+    if origin in (Union, UnionType):
+        return ", or ".join(_words(part, metadata) for part in sorted(parts, key=lambda part: part is type(None)))
+    if origin is tuple:
+        if parts[-1] is Ellipsis:
+            return f"list, each: {_words(parts[0])}"
+        return f"list of {len(parts)}, each: {_words(parts[0])}"
+    if origin is dict:
+        return f"names, each with: {_words(parts[1])}"
+    word = _PLAIN.get(kind, f"`{kind.__name__.lower()}` with its fields" if isinstance(kind, type) else str(kind))
+    bounds = [f"{_SIGNS[type(one).__name__]} {_bound(one):g}" for one in metadata if type(one).__name__ in _SIGNS]
+    return " ".join([word, ", ".join(bounds)]).strip() if kind in (int, float) else word
+
+
+def _bound(one: Any) -> float:
+    return getattr(one, type(one).__name__.lower())
 
 
 def commands_page() -> str:

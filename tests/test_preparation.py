@@ -56,8 +56,17 @@ def same(one: Prepared, other: Prepared) -> None:
                 assert (mine is None and its is None) or (mine.dtype == its.dtype and torch.equal(mine, its))
 
 
+def test_a_column_that_divides_the_rows_by_itself_is_told() -> None:
+    parts = np.array(["train", "validation", "test", "train"])[np.arange(ROWS) % 4]
+    texts = [finding.text for finding in prepared(table(X * 2, split=parts)).findings]
+    assert "The column 'split' says which rows train, validate and test. To divide by chance: --ignore split" in texts
+
+
 def test_rows_without_a_target_are_not_used() -> None:
     made = prepared(table([None if n % 4 == 0 else f"{v:.3f}" for n, v in enumerate(X)]))
+    (told,) = [finding for finding in made.findings if finding.code == "missing-target"]
+    assert told.text == "'y' is empty in 30 of 120 rows, the first in row 1; they are left out."
+    assert told.severity == "warning"
     assert counts(made) == {"train": 58, "validation": 14, "test": 18, "unused": 30}
     assert (made.parts[::4] == -1).all()
 

@@ -1,7 +1,7 @@
 """Doctor: what is wrong or notable in the data. Asks no feature what it is: only for findings, fingerprints and columns."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
@@ -20,7 +20,9 @@ __all__ = ["examine", "looks_personal", "masked", "personal_cells"]
 LEAK_ROWS = 20_000
 MANY_COLUMNS = 30  # of one input, as estimators see it: no single one is looked at
 BINS = 64
+COMBINATIONS = 10  # times as many as rows: so many that columns could make, or equal rows are to be expected
 SURE = 0.99  # of what a single column may explain before it is called a leak
+STRICT = ("bad-values", "bad-target", "unreadable", "ragged")  # what --strict makes an error
 _SHOWN = ContextVar("personal_cells", default=False)
 _PERSONAL = re.compile(
     r"(^|[\s_.-])(first|last|full|sur|user|customer|patient)?[\s_.-]?(name|e-?mail|phone|mobile|address|street|ssn|passport|iban|birth(day|date)?|dob|zip|postcode)([\s_.-]|$)",
@@ -76,6 +78,11 @@ def examine(prepared: Prepared) -> list[Finding]:
     found += _leaks(prepared) + _duplicates(prepared) + _few(prepared)
     order = {"error": 0, "warning": 1, "note": 2}
     return sorted(found, key=lambda finding: order[finding.severity])
+
+
+def stricter(findings: Sequence[Finding]) -> list[Finding]:
+    """The same with --strict: cells, rows and pictures that cannot be read are errors."""
+    return [replace(one, severity="error") if one.code in STRICT else one for one in findings]
 
 
 def masked(finding: Finding) -> Finding:
@@ -173,12 +180,13 @@ def _bins(column: np.ndarray, most: int) -> np.ndarray:
 def _duplicates(prepared: Prepared) -> list[Finding]:
     """Rows of the test or validation part whose inputs are also among the training rows."""
     table, parts = prepared.data.table, prepared.parts
-    whole = np.zeros(table.height, np.uint64)
+    whole, possible = np.zeros(table.height, np.uint64), 1.0
     for name, feature in prepared.features.items():
         prints = feature.fingerprint(table.select([name]).to_series()).astype(np.uint64)
         whole = (whole * np.uint64(0x9E3779B97F4A7C15)) ^ prints
+        possible *= len(np.unique(prints))
     train = whole[parts == PARTS["train"]]
-    if len(np.unique(train)) < 0.5 * len(train):
+    if len(np.unique(train)) < 0.5 * len(train) and possible < COMBINATIONS * len(train):
         return []  # a table of few combinations: equal rows are nothing special
     shares, twins, grave = [], [], False
     for part in ("test", "validation"):

@@ -138,7 +138,7 @@ class Draft:
             if key not in rest:
                 del train[key]
         for unit in {"epochs", "steps"} & set(rest):
-            self.put(("train", "budget"), f"{train.pop(unit)}{unit}", places[unit])
+            self.put(("train", "budget"), f"{train.pop(unit)} {unit}", places[unit])
 
     def get(self, *path: str | int) -> Any:
         """The value at a path, or None."""
@@ -313,7 +313,9 @@ def _inside(path: Path_) -> str:
 def _keys(path: Path_, draft: Draft, root: type[Config]) -> list[str]:
     """The keys known at a path."""
     settings = _settings(path, draft, root)
-    return ["kind"] if settings is None else list(settings.model_fields)
+    if settings is None:
+        return ["kind"]
+    return [*settings.model_fields, *(("epochs", "steps") if path == ("train",) else ())]  # see `settle_budget`
 
 
 def _settings(path: Path_, draft: Draft, root: type[Config]) -> type[Config] | None:

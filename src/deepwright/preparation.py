@@ -14,6 +14,7 @@ from torch import Tensor
 from deepwright import registries
 from deepwright.contracts import Creatable, Finding, FittedFeature, FittedTask
 from deepwright.core.errors import DataError, RecipeError
+from deepwright.core.wording import number
 from deepwright.creating import LABEL, choose_model, divide, settle, wished
 from deepwright.data.cells import blank_to_null, decimal_sign
 from deepwright.data.chain import Chain
@@ -119,6 +120,7 @@ def _prepared(draft: Draft, recipe: Recipe, data: Data, stored: Any, tell: Calla
     usable = _usable(frame) if targets else np.arange(table.height)
     if not len(usable):
         raise DataError(f"The target {_quoted(targets)} is empty in every row of {table.origin}.")
+    findings += _without_target(usable, table.height, targets)
     tell("dividing rows")
     task_settings = _task(draft, frame, findings) if targets else None
     parts, split = _split(draft, recipe, data, frame, usable, findings)
@@ -195,6 +197,19 @@ def _usable(frame: pl.DataFrame) -> np.ndarray:
     return np.flatnonzero(known)
 
 
+def _without_target(usable: np.ndarray, rows: int, targets: Sequence[str]) -> list[Finding]:
+    """What is told of rows whose targets are all empty."""
+    lost = rows - len(usable)
+    if not lost:
+        return []
+    first = int(np.setdiff1d(np.arange(rows), usable, assume_unique=True)[0])
+    text = (
+        f"{_quoted(targets)} {'is' if len(targets) == 1 else 'are'} empty in {number(lost)} of {number(rows)} rows, "
+        f"the first in row {number(first + 1)}; they are left out."
+    )
+    return [Finding("warning" if lost > 0.1 * rows else "note", "missing-target", text, targets[0], lost, first)]
+
+
 def _task(draft: Draft, frame: pl.DataFrame, findings: list[Finding]) -> Any:
     given = draft.get("task")
     if isinstance(given, str) or (isinstance(given, dict) and "kind" in given):
@@ -212,6 +227,9 @@ def _split(
 ) -> tuple[np.ndarray, Any]:
     """Parts of all rows, and the split's settings."""
     split = recipe.data.split or _natural_split(draft, recipe, data.table)
+    if recipe.data.split is None and split.kind == "given":
+        text = "The column 'split' says which rows train, validate and test. To divide by chance: --ignore split"
+        findings.append(Finding("note", "choice", text, "split"))
     parts = np.full(data.table.height, -1, np.int8)
     target = frame.to_series(0) if frame.width == 1 else None
     wishes = wished(recipe, data.table.columns)

@@ -230,3 +230,9 @@ def test_leaks_identifiers_and_twins_across_splits_are_warnings_in_terminal_and_
     for words in ("like an identifier, and is left out", "alone gives the target y away", "the same as training rows"):
         assert any(line.startswith("Warning: ") and words in line for line in said.err.splitlines()), words
         assert words in page
+
+
+@pytest.mark.parametrize(("words", "sign"), [((), "! 'a' is taken as a number"), (("--strict",), "✗ 'a' is taken")])
+def test_inspect_shows_what_strict_would_stop_at(cli: Cli, here: Path, words: tuple[str, ...], sign: str) -> None:
+    path = write("x.csv", "aby", [("12 mg" if k == 7 else a, b, y) for k, (a, b, y) in enumerate(NUMBERS)])
+    assert sign in cli("inspect", path, "--target", "y", "--task", "regress", *words).out

@@ -21,6 +21,19 @@ def hiding(name, globals=None, locals=None, fromlist=(), level=0):
     return plain(name, globals, locals, fromlist, level)
 builtins.__import__ = hiding
 """
+IN_TURN = """
+import sys
+from deepwright.cli.main import command
+words = []
+for word in sys.argv[1:]:
+    if word != "+":
+        words.append(word)
+        continue
+    code = command(words)
+    sys.stdout.flush()
+    print(f"\\n= {code} =", flush=True)
+    words = []
+"""  # commands, each ended by a plus, in one process; after the output of each its exit code
 
 
 def run(*words: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[bytes]:
@@ -38,34 +51,38 @@ def test_a_plain_locale_without_posix_modules(here: Path, table: Path) -> None:
     (here / "flats.csv").write_bytes(table.read_bytes())
 
     def dw(*words: str) -> bytes:
-        done = run("-m", "deepwright", *words, cwd=here, **plain)
+        done = run(*words, cwd=here, **plain)
         assert done.returncode == 0, done.stderr.decode()
+        assert b"Traceback" not in done.stderr
         assert b"EncodingWarning" not in b"".join(
             line for line in done.stderr.splitlines() if b"deepwright" in line and b"site-packages" not in line
         )
-        return done.stdout
+        return done.stdout + done.stderr
 
-    told = dw("train", "flats.csv", "--target", "y", "--budget", "10steps", "--set", 'features."größe".kind=number')
-    assert b"deepwright predict runs" in told
+    words = ("--target", "y", "--budget", "10steps", "--set", 'features."größe".kind=number')
+    assert b"deepwright predict runs" in dw("-m", "deepwright", "train", "flats.csv", *words)
     assert "größe" in (here / "runs/flats-1/recipe.yaml").read_text(encoding="utf-8")
     assert "größe" in (here / "runs/flats-1/report.html").read_text(encoding="utf-8")
-    answers = pl.read_csv(dw("predict", "runs/flats-1", "flats.csv", "--with-inputs"))
-    assert answers.columns == ["größe", "lage", "y", "teuer", "y_predicted"]
-    dw("predict", "runs/flats-1", "flats.csv", "--with-inputs", "-o", "a.csv")
-    assert pl.read_csv(here / "a.csv").equals(answers)
-    assert json.loads(dw("inspect", "flats.csv", "--target", "größe", "--json"))["inputs"].keys() == {
-        "lage",
-        "y",
-        "teuer",
-    }
-    dw("report", "runs/flats-1")
     (here / "größe.csv").write_bytes(table.read_bytes())
-    named = run("-m", "deepwright", "inspect", "größe.csv", "--target", "y", cwd=here, **plain)
-    assert (named.returncode, b"PYTHONUTF8=1" in named.stderr, named.stdout) == (2, True, b"")
-    refused = run("-m", "deepwright", "train", "flats.csv", "--target", "Größe", cwd=here, **plain)
-    assert refused.returncode == 2
-    assert b"Traceback" not in refused.stderr
-    assert b"Did you mean" in refused.stderr
+    commands = (
+        ("predict", "runs/flats-1", "flats.csv", "--with-inputs"),
+        ("predict", "runs/flats-1", "flats.csv", "--with-inputs", "-o", "a.csv"),
+        ("inspect", "flats.csv", "--target", "größe", "--json"),
+        ("report", "runs/flats-1"),
+        ("inspect", "größe.csv", "--target", "y"),
+        ("train", "flats.csv", "--target", "Größe"),
+    )
+    told = dw("-c", IN_TURN, *(word for words in commands for word in (*words, "+")))
+    said = [part.rpartition(b"\n= ") for part in told.split(b" =\n")]
+    assert [code for _, _, code in said[:6]] == [b"0"] * 4 + [b"2"] * 2
+    answers = pl.read_csv(said[0][0])
+    assert answers.columns == ["größe", "lage", "y", "teuer", "y_predicted"]
+    assert pl.read_csv(here / "a.csv").equals(answers)
+    assert json.loads(said[2][0])["inputs"].keys() == {"lage", "y", "teuer"}
+    assert (said[4][0], said[5][0]) == (b"", b"")
+    errors = said[6][2]
+    assert b"PYTHONUTF8=1" in errors
+    assert b"Did you mean" in errors
 
 
 def test_hiding_works(here: Path) -> None:

@@ -122,3 +122,8 @@ def test_memory_that_is_not_enough(cli: Cli, here: Path, table: Path, monkeypatc
 
     monkeypatch.setattr("deepwright.preparation.pack", much)
     cli("train", table, "--target", "y", *BUDGET).refused("The memory is not enough.", "--set train.batch")
+
+
+def test_a_run_is_no_data(cli: Cli, here: Path, number_run: Path) -> None:
+    said = cli("train", number_run, "--target", "y")
+    said.refused(f"{number_run} is a run, not data.", f"deepwright train {number_run / 'recipe.yaml'}")

@@ -142,12 +142,19 @@ def test_a_recipe_that_is_no_text(cli: Cli) -> None:
         (("train=3",), "--set train: train: expected keys with values; got 3."),
         (("model.width=8.5", "model.kind=mlp"), "--set model.width: model.width: expected a whole number; got 8.5."),
         (("features.lage.kind=categry",), "there is no feature 'categry'. Did you mean 'category'?"),
+        (("train.epohcs=3",), "there is no key 'epohcs' under 'train'. Did you mean 'epochs'?"),
+        (("train.epochs=abc",), "--set train.epochs: train.budget: 'abc epochs' is not a budget; write for example"),
         (("train.budget=20",), "'20' is not a budget; write for example 60s, 5min, 20epochs or 2000steps."),
     ],
 )
 def test_set_says_which_assignment_is_wrong(cli: Cli, sets: tuple[str, ...], told: str) -> None:
     words = [word for assignment in sets for word in ("--set", assignment)]
     assert told in cli("train", "flats.csv", "--target", "y", *words).refused()
+
+
+def test_a_budget_that_is_none_is_not_announced(cli: Cli) -> None:
+    said = cli("train", "flats.csv", "--target", "y", "--budget", "5parsecs")
+    assert said.err.startswith("Error: --budget: train.budget: '5parsecs' is not a budget")
 
 
 def test_two_wrong_assignments_are_told_together(cli: Cli) -> None:

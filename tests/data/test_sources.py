@@ -18,7 +18,7 @@ from deepwright.core.config import Config
 from deepwright.core.errors import DataError
 from deepwright.data.sources import CSV, IDX, JSONL, NPZ, Arrow, Folder, Frame, Parquet, columnar, detect, open_source
 from deepwright.data.sources.frame import as_frame, frame_table
-from deepwright.data.table import ScannedTable
+from deepwright.data.table import ScannedTable, require_columns
 from deepwright.registries import sources
 
 FRAME = pl.DataFrame({"number": [1.5, 2.5, None], "word": ["x", None, "z"], "picture": ["a.png", "b/b.png", None]})
@@ -64,7 +64,7 @@ def test_a_large_parquet_file_is_read_in_chunks_with_the_same_cells(tmp_path, mo
         ("train-images-idx3-ubyte", b"\0\0\x08", "not an IDX file"),
         ("train-images-idx3-ubyte.gz", gzip.compress(b"\0\0\x08\x03\0\0\0\x01", mtime=0), "cut short"),
         ("train-images-idx3-ubyte.gz", gzip.compress(b"\0\0\x08" * 100, mtime=0)[:-9], "cut short or damaged"),
-        ("a.xlsx", b"PK", r"'.xlsx' are not known.*\.csv"),
+        ("a.xlsx", b"PK", r"'.xlsx' are not known.*\.csv.*Save the sheet as CSV first"),
         ("a.csv", b"", "is empty"),
     ],
 )
@@ -257,7 +257,9 @@ def test_npz(tmp_path):
     )
     table = NPZ(path=str(path)).open()
     assert table.columns == ("x_train", "y_train")
-    assert [f.text for f in table.findings] == ["Arrays without 3 rows were left out: note, x_test."]
+    assert [f.text for f in table.findings] == ["Arrays without 3 rows were left out: note (no rows), x_test (2 rows)."]
+    with pytest.raises(DataError, match=r"no column 'x_test' .* left out: note \(no rows\), x_test \(2 rows\)"):
+        require_columns(table, ["x_test"], "the target")
     np.savez(path, only=np.array(1))
     with pytest.raises(DataError, match="no arrays with rows"):
         NPZ(path=str(path)).open()

@@ -32,6 +32,11 @@ def test_the_newest_range_is_told_with_its_evidence() -> None:
             "At step 50 a validation RMSE of 1 to 3 (from 2 validations) was expected at the end of the budget.",
         ),
         ("interrupted", "At the end of the budget a validation RMSE of 1.5 to 2.5 (from 3 validations) is expected."),
+        (
+            "early stopping",
+            "At the end of the budget a validation RMSE of 1.5 to 2.5 (from 3 validations) was expected; "
+            "training ended before.",
+        ),
     ],
 )
 def test_after_the_end_half_way_counts_and_before_it_the_newest(reason: str, words: str) -> None:

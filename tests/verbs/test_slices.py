@@ -39,7 +39,7 @@ def test_the_part_that_is_served_badly_comes_first() -> None:
     assert found is not None
     assert found.rows[0][:3] == ("town", "Bonn", 100)
     assert str(found.rows[0][3]).startswith("0.500 [0.4")
-    assert "All rows together: 0.8333" in found.note
+    assert "All rows together: 0.833 [" in found.note
     assert next(row[1] for row in found.rows if row[0] == "town") == "Bonn"
 
 

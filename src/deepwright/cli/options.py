@@ -234,6 +234,11 @@ def build_draft(source: str, shared: Shared, **flags: Any) -> "Draft":
     if path.suffix.lower() in (".yaml", ".yml") and path.is_file():
         draft = Draft.read(path)
         _relative_to(draft, path.parent)
+    elif (path / "recipe.yaml").is_file() and (path / "events.jsonl").is_file():
+        raise InputError(
+            f"{source} is a run, not data. Go on with it: deepwright resume {source}. "
+            f"Train a new one by its recipe: deepwright train {path / 'recipe.yaml'}"
+        )
     else:
         draft = Draft()
         draft.put(("data", "source"), source, "the command line")

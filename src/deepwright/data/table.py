@@ -153,7 +153,9 @@ def require_columns(table: Table, columns: Sequence[str], role: str) -> None:
     """Raises DataError: a named column is not in the table; the sentence names the nearest."""
     for column in columns:
         if column not in table.columns:
-            raise DataError(f"{table.origin} has no column '{column}' ({role}). {did_you_mean(column, table.columns)}")
+            left = "".join(f" {finding.text}" for finding in table.findings if finding.code == "other-arrays")
+            near = did_you_mean(column, table.columns)
+            raise DataError(f"{table.origin} has no column '{column}' ({role}). {near}{left}")
 
 
 def digests(table: Table) -> dict[str, str]:

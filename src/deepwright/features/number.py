@@ -277,7 +277,7 @@ class FittedNumber(FittedPlain):
             row = int(far.arg_true()[0])
             text = (
                 f"'{self.name}' has {count} value{'s' * (count > 1)} far from all others, the first {parsed.values[row]:g} in row {row + 1}; "
-                "they are kept, bent towards the rest."
+                f"{'it is' if count == 1 else 'they are'} kept, bent towards the rest."
             )
             found.append(Finding("note", "outliers", text, self.name, count, row))
         return found

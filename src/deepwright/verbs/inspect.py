@@ -5,8 +5,9 @@ from typing import Any
 import polars as pl
 
 from deepwright.core.report import Block, Grid, Headline, Report, Text
+from deepwright.core.size import told
 from deepwright.core.wording import number
-from deepwright.doctor import examine, looks_personal
+from deepwright.doctor import examine, looks_personal, stricter
 from deepwright.draft import Draft
 from deepwright.preparation import Prepared, prepare
 from deepwright.verbs.overfit import overfit as self_test
@@ -28,6 +29,8 @@ def inspect(draft: Draft, source: Any = None, overfit: bool = False) -> Report:
     prepared = prepare(draft, source)
     check_fit(prepared)
     findings = [*prepared.findings, *examine(prepared)]
+    if prepared.recipe.data.strict:
+        findings = stricter(findings)
     table = prepared.data.table
     counts = {name: len(prepared.rows(name)) for name in ("train", "validation", "test")}
     data: dict[str, Any] = {
@@ -47,7 +50,7 @@ def inspect(draft: Draft, source: Any = None, overfit: bool = False) -> Report:
         Headline(
             "would train",
             prepared.recipe.model.kind,
-            f"to {data['task'] or 'create'}; {prepared.packed.bytes / 2**20:.1f} MiB in memory",
+            f"to {data['task'] or 'create'}; {told(prepared.packed.bytes)} in memory",
         ),
     ]
     warnings = [finding for finding in findings if finding.severity != "note"]

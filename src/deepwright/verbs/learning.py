@@ -127,7 +127,9 @@ def _foretold(checked: list[dict[str, Any]], stopped: dict[str, Any] | None) -> 
     range_ = f"{number(told['low'])} to {number(told['high'])} (from {plural(told['validations'], 'validation')})"
     label = _label(told["figure"])
     when = f"At step {number(told['step'])} a validation {label} of {range_} was expected at the end of the budget."
-    return [Text(when if ended else f"At the end of the budget a validation {label} of {range_} is expected.")]
+    whole = f"At the end of the budget a validation {label} of {range_} "
+    before = stopped is not None and stopped["reason"] != "interrupted"  # that one can go on
+    return [Text(when if ended else whole + ("was expected; training ended before." if before else "is expected."))]
 
 
 def _label(name: str) -> str:

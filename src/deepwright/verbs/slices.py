@@ -46,8 +46,9 @@ def slices(run: "Run", answered: Any, name: str) -> list[Block]:
     found.sort(key=lambda one: one[0])
     table = tuple((column, part, rows_, figure) for _, column, part, rows_, figure in found[:MOST])
     label = named(name)
+    together = figure_of(measure, rows, bootstrap(measure, rows, torch.Generator().manual_seed(0)))
     note = (
-        f"All rows together: {number(whole)}. Parts of at least {FEWEST} rows, first those that are most surely worse than "
+        f"All rows together: {together.text}. Parts of at least {FEWEST} rows, first those that are most surely worse than "
         "the whole; many are looked at, so some differ by chance."
     )
     head = ("column", "part", "rows", f"{label} [95 % interval]")

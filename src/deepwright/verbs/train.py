@@ -16,7 +16,7 @@ from deepwright.core.files import sweep
 from deepwright.core.lock import locked
 from deepwright.core.memory import give_back, resident
 from deepwright.core.size import Size
-from deepwright.doctor import examine
+from deepwright.doctor import examine, stricter
 from deepwright.draft import Draft
 from deepwright.preparation import Prepared, prepare
 from deepwright.recipe import Recipe
@@ -112,10 +112,9 @@ def ready(draft: Draft, source: Any = None, test: Any = None, watch: Watch | Non
         watch.tell("looking for trouble")
         prepared.findings += examine(prepared)
     give_back(prepared.packed.bytes)
-    errors = _errors(prepared.findings)
     if prepared.recipe.data.strict:
-        errors += [f.text for f in prepared.findings if f.code in ("bad-values", "bad-target", "unreadable", "ragged")]
-    if errors:
+        prepared.findings = stricter(prepared.findings)
+    if errors := _errors(prepared.findings):
         raise DataError("\n".join(errors))
     check_fit(prepared)
     return prepared

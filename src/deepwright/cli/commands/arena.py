@@ -13,7 +13,7 @@ from deepwright.core.errors import Interrupted, RecipeError
 __all__ = ["COMMANDS"]
 
 
-@click.command(short_help="Families that create, side by side on the same data for the same time.")
+@click.command(short_help="Families that create, side by side on your data.")
 @click.argument("source")
 @data_options
 @click.option("--models", metavar="KINDS", help="Only these families: gan,flow,vae (default: all that suit).")

@@ -1,5 +1,6 @@
 """train, resume, reproduce."""
 
+import contextlib
 import os
 import shlex
 import sys
@@ -58,7 +59,7 @@ def train(source: str, branch: int | None, data: str | None, shared: Shared, **f
     will_say(lambda: again)
     draft = build_draft(source, shared, **flags)
     draft.settle_budget()
-    shared.say(f"Budget: {draft.get('train', 'budget') or _usual_budget(draft)} (--budget).")
+    _say_budget(draft, shared)
     from deepwright.verbs.train import train as work
 
     out = Path(shared.out or "runs")
@@ -79,7 +80,7 @@ def _branch(folder: Path, step: int, data: str | None, shared: Shared, flags: di
     draft = Draft.read(folder / "recipe.yaml")
     take_flags(draft, shared, **flags)
     draft.settle_budget()
-    shared.say(f"Budget: {draft.get('train', 'budget')} (--budget).")
+    _say_budget(draft, shared)
     _work(
         shared,
         lambda watch, then: work(run, step, draft, data, shared.path, watch, 0.0, command_line(), then),
@@ -87,7 +88,7 @@ def _branch(folder: Path, step: int, data: str | None, shared: Shared, flags: di
     )
 
 
-@click.command()
+@click.command(short_help="Go on with an interrupted training or tune.")
 @click.argument("run")
 @moved_option
 @threads_option
@@ -119,6 +120,16 @@ def resume(run: str, data: str | None, threads: Any, memory: str | None, shared:
         ),
         again,
     )
+
+
+def _say_budget(draft: Any, shared: Shared) -> None:
+    """The budget, before anything else; what is none is left to the recipe's own sentence."""
+    from deepwright.training.budget import Budget
+
+    amount = draft.get("train", "budget") or _usual_budget(draft)
+    with contextlib.suppress(ValueError):
+        Budget.parse(amount)
+        shared.say(f"Budget: {amount} (--budget).")
 
 
 def _usual_budget(draft: Any) -> str:
@@ -216,7 +227,7 @@ def short(report: Any) -> Any:
     return replace(report, blocks=kept)
 
 
-@click.command()
+@click.command(short_help="Train a run again and compare every byte.")
 @click.argument("run")
 @click.option("--data", metavar="PATH", help="Where the training data is now, if it moved.")
 @click.option("--test", metavar="FILE", help="Where the test data is now, if it moved.")

@@ -13,7 +13,7 @@ from deepwright.core.errors import Interrupted, Refused
 __all__ = ["COMMANDS", "go_on"]
 
 
-@click.command()
+@click.command(short_help="Better settings, by many short trainings.")
 @click.argument("source")
 @data_options
 @click.option("--model", metavar="KIND", help="mlp, cnn, fusion …; chosen by the inputs otherwise.")

@@ -19,6 +19,11 @@ _SUFFIXES: dict[str, type[Config]] = {
     ".ipc": Arrow, ".jsonl": JSONL, ".ndjson": JSONL, ".npz": NPZ,
 }  # fmt: skip
 
+_WAYS = {  # of what people have and no source reads
+    ".json": "Write one object a line, as .jsonl.",
+    **dict.fromkeys((".xlsx", ".xls", ".ods"), "Save the sheet as CSV first."),
+}
+
 
 def detect(source: str | Path) -> Config:
     """The source settings for a path, by its name and content.
@@ -40,9 +45,10 @@ def detect(source: str | Path) -> Config:
         return IDX(path=str(path))
     inner = next((part for part in reversed(suffixes) if part not in (".gz", ".zst")), "")
     if inner not in _SUFFIXES:
+        way = f" {_WAYS[inner]}" if inner in _WAYS else ""
         raise DataError(
             f"{path.name}: files ending in '{inner or path.name}' are not known. Expected {', '.join(sorted(_SUFFIXES))} "
-            "(.gz and .zst as well for text), or a folder of pictures."
+            f"(.gz and .zst as well for text), or a folder of pictures.{way}"
         )
     return _SUFFIXES[inner](path=str(path))
 

@@ -110,7 +110,7 @@ class NPZ(Config):
         chosen = {name: value for name, value in arrays.items() if value.ndim and len(value) == rows}
         if not rows:
             raise DataError(f"{path.name} holds no arrays with rows.")
-        left = sorted(arrays.keys() - chosen.keys())
+        left = [f"{name} ({lengths.get(name, 'no')} rows)" for name in sorted(arrays.keys() - chosen.keys())]
         text = f"Arrays without {rows} rows were left out: {', '.join(left)}."
         findings = (Finding("note", "other-arrays", text),) if left else ()
         columns: dict[str, pl.Series] = {}
