@@ -129,9 +129,7 @@ def test_rows_that_are_in_training_too_are_told_of_once() -> None:
 def test_a_table_written_several_times_over_is_told() -> None:
     """Fewer than half of the training rows are different then, but their columns could make many more."""
     frame = table(NUMBERS, other=CHANCE.normal(size=ROWS))
-    (found,) = [
-        finding for finding in findings(pl.concat([frame.head(60)] * 5)) if finding.code == "duplicates"
-    ]
+    (found,) = [finding for finding in findings(pl.concat([frame.head(60)] * 5)) if finding.code == "duplicates"]
     assert found.severity == "warning"
 
 

@@ -35,6 +35,7 @@ _TOLD = (
     "choice",
     "constant",
     "format",
+    "missing-target",
     "no-header",
     "personal",
     "preamble",
