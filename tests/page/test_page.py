@@ -112,6 +112,14 @@ def test_long_names_may_break_after_the_signs_that_join_their_words():
     assert len(short.find(".//tbody/tr/*")) == 0
 
 
+def test_a_line_does_not_end_inside_a_flag():
+    text = "If they are amounts: --task regress, or a--b"
+    for block in (Grid("g", ("a",), ((text,),)), Text(text), Text(text, "warning")):
+        body = ElementTree.fromstring(fragment(Report("v", "t", {}, (block,))))
+        assert [one.text for one in body.iter("span") if one.get("class") == "flag"] == ["--task"]
+        assert text in "".join(body.itertext())
+
+
 def test_long_cells_are_cut_and_keep_the_rest_in_their_title():
     long = "ab " * 3_000
     for raw, longest in ((True, LONGEST), (False, 1200)):  # advice of ours is not cut where a strange cell is

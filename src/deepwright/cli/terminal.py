@@ -123,7 +123,10 @@ class _Painter:
         else:
             self.table(block.columns, block.rows[:_ROWS], _LONGEST if block.raw else _SENTENCE)
         if len(block.rows) > _ROWS:
-            self.say(f"… and {len(block.rows) - _ROWS:,} more rows (in report.html, where there is one, or with --json)", "dim")
+            self.say(
+                f"… and {len(block.rows) - _ROWS:,} more rows (in report.html, where there is one, or with --json)",
+                "dim",
+            )
         if block.note:
             self.say(block.note, "dim")
 

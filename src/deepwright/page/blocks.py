@@ -8,7 +8,7 @@ from itertools import groupby
 from deepwright.core.report import Block, Cell, Chart, Grid, Headline, Pictures, Text
 from deepwright.page.cells import LONGEST, column, is_number
 from deepwright.page.charts import data_table, draw, is_empty, keeps_size
-from deepwright.page.markup import broken, tag, trimmed, words
+from deepwright.page.markup import broken, flagged, tag, trimmed, words
 
 __all__ = ["blocks_html", "is_picture"]
 
@@ -45,8 +45,8 @@ def _block(block: Block) -> str:
 
 def _text(block: Text) -> str:
     if block.tone == "plain":
-        return tag("p", words(block.text), class_="plain")
-    return tag("p", tag("b", words(_TONES[block.tone])), tag("span", words(block.text)), class_=f"tone {block.tone}")
+        return tag("p", flagged(block.text), class_="plain")
+    return tag("p", tag("b", words(_TONES[block.tone])), tag("span", flagged(block.text)), class_=f"tone {block.tone}")
 
 
 def _headline(block: Headline) -> str:
@@ -60,7 +60,7 @@ def _headline(block: Headline) -> str:
 
 def _note(*sentences: str) -> str:
     text = " ".join(sentence for sentence in sentences if sentence)
-    return tag("p", words(text), class_="note") if text else ""
+    return tag("p", flagged(text), class_="note") if text else ""
 
 
 def _grid(block: Grid) -> str:

@@ -5,10 +5,12 @@ from html import escape
 
 from deepwright.page.cells import clean, shorten, show
 
-__all__ = ["broken", "tag", "text_width", "trimmed", "words"]
+__all__ = ["broken", "flagged", "tag", "text_width", "trimmed", "words"]
 
 _EMPTY = frozenset({"br", "img", "link", "meta", "circle", "line", "path", "rect"})
 _LONG_WORD = re.compile(r"\S{24,}")
+_FLAG = re.compile(r"(?<!\S)(--[a-z][a-z-]{0,18})(?![\w<-])")
+_WHOLE = r'<span class="flag">\1</span>'
 _JOINT = re.compile(r"([_|/,\-](?=\w))")
 _LONGEST_TITLE = 10_000
 
@@ -19,12 +21,17 @@ def words(text: str) -> str:
 
 
 def broken(text: str) -> str:
-    """The same, with places inside long words where a line may end: after signs that join words.
+    """The same, with places inside long words where a line may end, after signs that join words; none inside a flag.
 
-    >>> broken("One_Story_1946_and_Newer")
-    'One_<wbr/>Story_<wbr/>1946_<wbr/>and_<wbr/>Newer'
+    >>> broken("One_Story_1946_and_Newer"), broken("try --task regress")
+    ('One_<wbr/>Story_<wbr/>1946_<wbr/>and_<wbr/>Newer', 'try <span class="flag">--task</span> regress')
     """
-    return _LONG_WORD.sub(lambda word: _JOINT.sub(r"\1<wbr/>", word[0]), words(text))
+    return _FLAG.sub(_WHOLE, _LONG_WORD.sub(lambda word: _JOINT.sub(r"\1<wbr/>", word[0]), words(text)))
+
+
+def flagged(text: str) -> str:
+    """Words whose flags (--task) stay on one line."""
+    return _FLAG.sub(_WHOLE, words(text))
 
 
 def trimmed(text: str, longest: int) -> tuple[str, str | None]:
