@@ -12,7 +12,7 @@ from deepwright.verbs.report import write_report
 from tests.crash.lives import Reference, aimed, differences, next_words, outcome
 from tests.crash.server import Harm, Server
 
-__all__ = ["WAYS", "interrupted"]
+__all__ = ["WAYS", "interrupted", "stopped_in"]
 
 WAYS = {"once": (signal.SIGINT,), "twice": (signal.SIGINT, signal.SIGINT), "terminated": (signal.SIGTERM,)}
 
@@ -43,6 +43,17 @@ def interrupted(
     return phases, differences(outcome(folder), known.outcome)
 
 
+def stopped_in(server: Server, known: Reference, folder: Path, phase: str) -> list[str]:
+    """Ctrl-C as soon as a training comes to a phase; what differs in the end from the uninterrupted training."""
+    known.write(folder)
+    lived = known.live(server, ["train", "recipe.yaml"], folder, Harm(0.0, phase, signals=WAYS["once"]))
+    assert (lived.code, lived.phase) == (130, phase), lived.err
+    _check_sentence(folder, lived.err)
+    _check_use(folder, sure=True)
+    known.end(server, folder)
+    return differences(outcome(folder), known.outcome)
+
+
 def _check_sentence(folder: Path, err: str) -> None:
     """One sentence, the last one, that says what to do next."""
     said = [line for line in err.splitlines() if "Stopped" in line]
@@ -58,10 +69,11 @@ def _check_sentence(folder: Path, err: str) -> None:
 
 
 def _check_use(folder: Path, sure: bool) -> None:
-    """As soon as one validation has happened the run answers; before, a sentence says why it does not.
+    """As soon as a step was followed by an orderly end, or one validation has happened, the run answers; before, a sentence
+    says why it does not.
 
     Args:
-        sure: what was validated since the newest checkpoint must not be lost.
+        sure: what was learnt since the newest checkpoint must not be lost.
     """
     for path in folder.glob("runs/*/recipe.yaml"):
         run = Run.load(path.parent)
@@ -70,7 +82,7 @@ def _check_use(folder: Path, sure: bool) -> None:
         if reason:
             assert "validated" in reason
             assert f"deepwright resume {run.folder}" in reason
-            assert not sure or "validated" not in names, (reason, names)
+            assert not sure or not {"validated", "stopped"} & set(names), (reason, names)
             continue
         if run.task is not None:
             assert run.predict(folder / "data.parquet").height > 0

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.crash.interrupts import WAYS, interrupted
+from tests.crash.interrupts import WAYS, interrupted, stopped_in
 from tests.crash.lives import Reference, next_words
+from tests.crash.phases import ELSEWHERE, NAMES
 from tests.crash.server import QUIET, ROOT, Harm, Server
 
 
@@ -29,6 +30,12 @@ def test_stopped_after_training(crash_server: Server, mlp: Reference, tmp_path: 
     assert "Its figures and report: deepwright resume runs/data-1" in lived.err.splitlines()[-1]
     assert next_words(tmp_path) == ["resume", "runs/data-1"]
     mlp.end(crash_server, tmp_path)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("phase", [name for name in NAMES if name not in (ELSEWHERE, "reading a checkpoint")])
+def test_stopped_in_every_phase(crash_server: Server, mlp: Reference, tmp_path: Path, phase: str) -> None:
+    assert not stopped_in(crash_server, mlp, tmp_path, phase)
 
 
 @pytest.mark.long

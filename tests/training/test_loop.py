@@ -143,6 +143,19 @@ def test_a_broken_checkpoint_is_passed_over(tmp_path):
     assert Checkpoints(tmp_path).latest().step == 1
 
 
+@pytest.mark.parametrize(("budget", "most"), [("600s", 50), ("50steps", None)])
+def test_the_finish_that_is_told_is_that_of_the_steps(budget, most):
+    now = [0.0]
+    running = trainer("supervised", steps=50)
+    advance = running.advance
+    running.advance = lambda: now.__setitem__(0, now[0] + 0.1) or advance()
+    running.pace = Pace(Budget.parse(budget), 10.0, lambda: now[0], most=most)
+    running.pace.plan(0.1)
+    for event in running.run():
+        if isinstance(event, Stepped):
+            assert event.eta_seconds == pytest.approx(0.1 * (50 - event.step), abs=0.01)
+
+
 def test_what_a_look_and_a_checkpoint_take_is_kept_for_the_end_of_a_timed_budget(tmp_path, monkeypatch):
     now = [0.0]
 

@@ -270,10 +270,10 @@ class Trainer:
         return Stepped(self.step, self.pace.total, seconds, loss, self._eta(seconds), means, rate)
 
     def _eta(self, seconds: float) -> float:
-        if self.pace.timed:
-            return max(0.0, self.pace.budget.amount - seconds)
+        """Seconds until the last step; of a wall-clock budget no more than is left of it (steps may end before)."""
         first, began = self.pace.began
-        return (seconds - began) / max(1, self.step - first) * (self.pace.total - self.step)
+        measured = (seconds - began) / max(1, self.step - first) * (self.pace.total - self.step)
+        return min(measured, max(0.0, self.pace.budget.amount - seconds)) if self.pace.timed else measured
 
     def _validation_due(self) -> bool:
         """At every 1/n of the budget, at most once an epoch, and at the end."""
