@@ -159,6 +159,40 @@ def test_pictures_of_any_size_come_back_and_lie_inside_the_bounds(shape):
     assert made.shape == (2, *shape)
 
 
+def test_recipes_without_leaps_read_as_before_there_were_any():
+    assert Flow().model_dump(mode="json") == {"kind": "flow", "width": None, "depth": None, "dropout": 0.0}
+    assert Flow(leaps=0.3).model_dump()["leaps"] == 0.3
+    assert not hasattr(built(), "reach")
+
+
+def test_few_steps_are_leaps_where_they_were_learnt():
+    network = stirred(built(Flow(width=8, depth=1, leaps=0.3)))
+    with torch.no_grad():
+        plain = built(SMALL)
+        plain.load_state_dict({name: value for name, value in network.state_dict().items() if name != "reach"})
+        latents = network.latents(5, Draw(1).keyed(torch.arange(5)))
+        for steps, same in ((1, False), (2, False), (3, True), (4, False), (8, False), (16, True)):
+            ours, theirs = (
+                one.from_latents(latents, None, FlowKnobs(steps=steps))["c"].values for one in (network, plain)
+            )
+            assert torch.equal(ours, theirs) == same
+        time, kind = torch.zeros(5), torch.ones(5, dtype=torch.int64)
+        half = latents + network.ahead({}, latents, time, kind) / 2
+        two = half + network.ahead({}, half, time + 0.5, kind) / 2
+        made = network.from_latents(latents, None, FlowKnobs(steps=2))["c"].values
+    torch.testing.assert_close(made, network.points.back(two)["c"].values)
+
+
+def test_a_leap_that_has_learnt_nothing_is_a_step_along_the_velocity():
+    network = built(Flow(width=8, depth=1, leaps=0.3))
+    point, time = torch.randn(4, network.points.width), torch.full((4,), 0.25)
+    with torch.no_grad():
+        network.velocity.out.weight.normal_()
+        still = network.ahead({}, point, time, None)
+        for kind in range(5):
+            assert torch.equal(network.ahead({}, point, time, torch.full((4,), kind)), still)
+
+
 def test_answers_are_still_given_by_networks_that_answer():
     assert infer_model({"a": NUMBER}, {"logits": 2}, 1000).settings.kind == "mlp"
 

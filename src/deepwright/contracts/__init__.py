@@ -7,7 +7,7 @@ learnt from the training rows is a second frozen `Config` (the "fitted" one) tha
 
 from deepwright.contracts.encodes import Encodes
 from deepwright.contracts.features import Creatable, Feature, FittedFeature, Warp
-from deepwright.contracts.flows import Carries
+from deepwright.contracts.flows import LEAPS, Carries
 from deepwright.contracts.models import ModelSettings, Network, SizedBySteps
 from deepwright.contracts.objectives import BoundObjective, Loss, Objective, Player
 from deepwright.contracts.predicts import Predicts
@@ -15,6 +15,7 @@ from deepwright.contracts.tasks import Answer, FittedTask, Metric, Task
 from deepwright.contracts.told import NEAR, Finding, Suits, Summary
 
 __all__ = [
+    "LEAPS",
     "NEAR",
     "Answer",
     "BoundObjective",

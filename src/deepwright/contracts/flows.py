@@ -7,12 +7,19 @@ from torch import Tensor
 from deepwright.draw import Draw
 from deepwright.fields import Fields
 
-__all__ = ["Carries"]
+__all__ = ["LEAPS", "Carries"]
+
+LEAPS = (1, 2, 4, 8)  # of each kind of leap, how many make the whole way
 
 
 @runtime_checkable
 class Carries(Protocol):
-    """A network that learns the way from noise to data. A point of the way is one tensor (B, …), whatever the columns are."""
+    """A network that learns the way from noise to data. A point of the way is one tensor (B, …), whatever the columns are.
+
+    `leaps`: the share of the budget, at its end, in which it learns leaps too; 0: it knows none.
+    """
+
+    leaps: float
 
     def goal(self, z: Fields, draw: Draw) -> Tensor:
         """(B, …) where noise is to be carried to, about as wide as standard normal noise; keyed by row."""
@@ -27,5 +34,14 @@ class Carries(Protocol):
             z: the rows, for what is missing in them. time: (B,) t from 0 (noise) to 1 (data).
             draw: chance in the network itself (dropout), keyed by row; None: there is none.
             heard: (B,) whether a row's conditions are told to the network; None: all are.
+        """
+        ...
+
+    def ahead(self, z: Fields, point: Tensor, time: Tensor, leap: Tensor | None, heard: Tensor | None = None) -> Tensor:
+        """(B, …) the mean velocity over a leap from the points at these times.
+
+        Args:
+            z: the rows' conditions; none are told where they are not in it.
+            leap: (B,) int64 places in `LEAPS`; len(LEAPS): no leap, the velocity at the point itself, as with None.
         """
         ...

@@ -16,13 +16,15 @@ from deepwright.contracts import BoundObjective, Carries, FittedFeature, FittedT
 from deepwright.core.config import Config
 from deepwright.core.errors import Refused
 from deepwright.draw import Draw
-from deepwright.fields import Batch
+from deepwright.fields import Batch, Field
+from deepwright.objectives.leaps import leaps_missed
 from deepwright.objectives.whole_rows import whole_rows
 from deepwright.registries import objectives
 
 __all__ = ["BoundFlow", "Flow"]
 
 _GOLDEN = (5**0.5 - 1) / 2
+_LEAPING = 0.5  # share of the rows that learn leaps, once these are learnt
 _JUDGED = 4  # times at which a held-out row is judged
 
 
@@ -49,7 +51,7 @@ class Flow(Config):
     def bind(self, task: FittedTask | None, features: Mapping[str, FittedFeature], network: Network) -> "BoundFlow":
         if not isinstance(network, Carries):
             raise Refused("The objective 'flow' needs a network that carries noise to data: choose the model flow.")
-        return BoundFlow(self)
+        return BoundFlow(self, network.leaps)
 
 
 class BoundFlow(BoundObjective):
@@ -61,14 +63,17 @@ class BoundFlow(BoundObjective):
     mates = False
     judges = True
 
-    def __init__(self, settings: Flow):
-        self._settings = settings
+    def __init__(self, settings: Flow, leaps: float):
+        self._settings, self._leaps, self._leaping = settings, leaps, False
 
     def players(self) -> tuple[Player, ...]:
         return (Player("flow"),)
 
     def weight(self, player: str, batch: Batch) -> Tensor:
         return whole_rows(batch)
+
+    def progress(self, fraction: float) -> None:
+        self._leaping = self._leaps > 0 and fraction >= 1 - self._leaps
 
     def represent(self, player: str, network: Network, batch: Batch, draw: Draw) -> dict[str, Tensor]:
         """{"mistake": (B,)} at one time each."""
@@ -77,18 +82,32 @@ class BoundFlow(BoundObjective):
         heard = None
         if network.conditions and self._settings.unheard:
             heard = ~draw.at("unheard").bernoulli(self._settings.unheard, len(batch)).to(batch.row.device)
-        return {"mistake": self._mistakes(network, batch, share, draw, draw.of("network"), heard)}
+        z, goal, noise = self._ends(network, batch, draw)
+        time = self._times(share)
+        if not self._leaping:
+            return {"mistake": network.mistakes(z, goal, noise, time, draw.of("network"), heard)}
+        far = draw.at("leaping").bernoulli(_LEAPING, len(batch)).to(batch.row.device)
+        mistake = torch.zeros_like(time)
+        for rows, leaping in ((far.nonzero()[:, 0], True), ((~far).nonzero()[:, 0], False)):
+            if not len(rows):
+                continue
+            own, told = {name: field[rows] for name, field in z.items()}, None if heard is None else heard[rows]
+            chance = draw.keyed(batch.position[rows])
+            if leaping:
+                found = leaps_missed(network, own, goal[rows], noise[rows], chance, told)
+            else:
+                found = network.mistakes(own, goal[rows], noise[rows], time[rows], chance.of("network"), told)
+            mistake = mistake.index_copy(0, rows, found)
+        return {"mistake": mistake}
 
-    def _mistakes(
-        self, network: Network, batch: Batch, share: Tensor, draw: Draw, inner: Draw | None, heard: Tensor | None = None
-    ) -> Tensor:
-        """Args: share: (B,) place of each time in the distribution of times."""
+    @staticmethod
+    @torch.no_grad()
+    def _ends(network: Network, batch: Batch, draw: Draw) -> tuple[dict[str, Field], Tensor, Tensor]:
+        """`z`, and the data and the noise that the way lies between."""
         assert isinstance(network, Carries)
-        with torch.no_grad():
-            z = network.embed(batch.inputs)
-            goal = network.goal(z, draw.of("goal"))
-            noise = draw.at("noise").normal(*goal.shape).to(goal.device)
-        return network.mistakes(z, goal, noise, self._times(share), inner, heard)
+        z = network.embed(batch.inputs)
+        goal = network.goal(z, draw.of("goal"))
+        return z, goal, draw.at("noise").normal(*goal.shape).to(goal.device)
 
     def _times(self, share: Tensor) -> Tensor:
         if self._settings.times == "uniform":
@@ -104,5 +123,8 @@ class BoundFlow(BoundObjective):
         for part in range(_JUDGED):
             draw = Draw(0).of("judge", part).keyed(batch.row)
             share = (part + draw.at("time").uniform(len(batch))) / _JUDGED
-            parts.append(self._mistakes(network, batch, share.to(batch.row.device), draw, None))
-        return torch.stack(parts).mean(0)
+            z, goal, noise = self._ends(network, batch, draw)
+            time = self._times(share.to(batch.row.device))
+            parts.append(network.mistakes(z, goal, noise, time, None))
+        mistake = torch.stack(parts).mean(0)
+        return mistake + leaps_missed(network, z, goal, noise, draw) if self._leaps else mistake

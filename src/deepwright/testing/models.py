@@ -275,7 +275,9 @@ def every_weight_learns(case: Case) -> None:
     network.zero_grad(set_to_none=True)
     parts = list(case.outputs(_with_gap(case), True).values())
     if case.settings.learns == "inputs":
-        parts += [field.values for field in network.sample(8, Draw(1).keyed(torch.arange(8))).values()]
+        for knobs in (None, network.knobs(**_least(network.knobs))):
+            made = network.sample(8, Draw(1).keyed(torch.arange(8)), knobs=knobs)
+            parts += [field.values for field in made.values()]
     sum((part.square().sum() + part.sum() for part in parts), torch.zeros(())).backward()
     for name, parameter in network.named_parameters():
         slope = parameter.grad
@@ -283,6 +285,16 @@ def every_weight_learns(case: Case) -> None:
         assert slope is not None
         expect(bool(slope.isfinite().all()), f"{case}: the gradient of '{name}' is not finite.")
     network.zero_grad(set_to_none=True)
+
+
+def _least(knobs: type[Any]) -> dict[str, int]:
+    """Knobs that count something (steps), at their least: few may be made in another way than many."""
+    found = {}
+    for name, field in knobs.model_fields.items():
+        bounds = [bound.ge for bound in field.metadata if hasattr(bound, "ge")]
+        if field.annotation is int and bounds:
+            found[name] = int(bounds[0])
+    return found
 
 
 def _with_gap(case: Case) -> Batch:
