@@ -69,7 +69,7 @@ def open_data(
     recipe: Recipe, source: Any = None, test: Any = None, examples: Examples | None = None
 ) -> tuple[Data, Any]:
     """The data a recipe names (or `source` in its place) and the source's settings, with what was found out about it."""
-    settings, table = open_source(recipe.data.source if source is None else source)
+    settings, table = open_source(recipe.data.source if source is None else source, recipe.creates)
     test = recipe.data.test if test is None else test
     second = None if test is None else with_sign(open_source(test)[1], table.decisions.get("decimal", "."))
     if recipe.data.id is not None:

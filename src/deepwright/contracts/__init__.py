@@ -8,6 +8,7 @@ learnt from the training rows is a second frozen `Config` (the "fitted" one) tha
 from deepwright.contracts.encodes import Encodes
 from deepwright.contracts.features import Creatable, Feature, FittedFeature, Warp
 from deepwright.contracts.flows import LEAPS, Carries
+from deepwright.contracts.grows import Grows, Rule
 from deepwright.contracts.models import ModelSettings, Network, SizedBySteps
 from deepwright.contracts.objectives import BoundObjective, Loss, Objective, Player
 from deepwright.contracts.predicts import Predicts
@@ -26,6 +27,7 @@ __all__ = [
     "Finding",
     "FittedFeature",
     "FittedTask",
+    "Grows",
     "Loss",
     "Metric",
     "ModelSettings",
@@ -33,6 +35,7 @@ __all__ = [
     "Objective",
     "Player",
     "Predicts",
+    "Rule",
     "SizedBySteps",
     "Suits",
     "Summary",

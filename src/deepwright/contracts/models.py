@@ -23,7 +23,7 @@ class Network(nn.Module):
     `factors`: parameter-name prefix → learning-rate factor.
 
     A network that creates may also offer `knobs`, the settings of sampling (a `Config`, without `kind`, whose defaults are
-    how it learnt), and `latent`, the shape of the numbers one creation is made from; None: it has none. `conditions`: the
+    how it learnt), `together`, how many creations are made at once, whatever is asked for, and `latent`, the shape of the numbers one creation is made from; None: it has none. `conditions`: the
     columns that say what is to be created.
     """
 
@@ -32,6 +32,7 @@ class Network(nn.Module):
     half: bool = False
     knobs: type[Config] = Config
     latent: tuple[int, ...] | None = None
+    together: int = 32
     conditions: tuple[str, ...] = ()
 
     def __init__(self) -> None:

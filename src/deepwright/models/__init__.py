@@ -5,6 +5,7 @@ from typing import Any
 
 from deepwright.contracts import FittedFeature, Suits
 from deepwright.core.errors import Refused
+from deepwright.models.automaton import Automaton
 from deepwright.models.autoregressive import Autoregressive
 from deepwright.models.cnn import CNN
 from deepwright.models.flow import Flow
@@ -14,7 +15,7 @@ from deepwright.models.mlp import MLP
 from deepwright.models.vae import VAE
 from deepwright.registries import models
 
-__all__ = ["CNN", "GAN", "MLP", "VAE", "Autoregressive", "Flow", "Fusion", "infer_model"]
+__all__ = ["CNN", "GAN", "MLP", "VAE", "Automaton", "Autoregressive", "Flow", "Fusion", "infer_model"]
 
 
 def infer_model(features: Mapping[str, FittedFeature], heads: Mapping[str, int], rows: int) -> Suits:

@@ -11,6 +11,7 @@ from deepwright.core.seeds import derive
 from deepwright.core.wording import interval, number
 from deepwright.data.split import PARTS
 from deepwright.fields import Fields
+from deepwright.spaces import Box
 from deepwright.verbs.creation.making import Maker, decode, joined
 from deepwright.verbs.creation.scorers import judged_columns
 from deepwright.verbs.creation.state import State
@@ -96,7 +97,11 @@ def measured(
     names, seed = list(run.created), run.recipe.seed
     known, real = table.take(train, names), table.take(held, names)
     scale = Scale(run.created, known)
-    pieces = [z for _, z in Maker(run, state, wish).pieces(range(min(most, max(len(held), FEW))))]
+    making = Maker(run, state, wish).pieces(range(min(most, max(len(held), FEW))))
+    pieces = [next(making)[1]]
+    if any(pieces[0][name].values.shape[1:] != _shape(run, name) for name in names):
+        return Beside(notes=("Nothing was measured: the creations are of another size than the examples.",))
+    pieces += [z for _, z in making]
     z = {name: field for name, field in joined(pieces).items() if name in names}
     found = resemblance(scale(decode(run, z)), scale(real), scale(known), seed)
     if not picture_columns(run.created):
@@ -109,6 +114,12 @@ def measured(
         else JudgeExtractor(run, judge, columns)
     )
     return Beside(found, picture_likeness(run, extract, z, encoded(run, real), trained, seed))
+
+
+def _shape(run: "Run", name: str) -> tuple[int, ...]:
+    """Of the column's `z`, without the rows."""
+    space = run.created[name].space
+    return tuple(space.shape) if isinstance(space, Box) else (1,)
 
 
 def figures(measured: Resemblance) -> dict[str, Any]:

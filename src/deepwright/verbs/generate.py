@@ -20,10 +20,11 @@ from deepwright.recipe import Names
 from deepwright.spaces import Tokens
 from deepwright.training.threads import computing, cores
 from deepwright.verbs.beside import measured
+from deepwright.verbs.creation.alive import PAGE, bring_to_life
 from deepwright.verbs.creation.files import Writer, place_of
 from deepwright.verbs.creation.inverting import inversion_of
 from deepwright.verbs.creation.labelled import label_direction
-from deepwright.verbs.creation.making import CHUNK, Maker, decode
+from deepwright.verbs.creation.making import Maker, decode
 from deepwright.verbs.creation.recall import Record, find_run, recalled, record_of, with_its_weights
 from deepwright.verbs.creation.sameness import shows_the_same
 from deepwright.verbs.creation.scorers import judged_columns
@@ -54,7 +55,7 @@ class Generate(Config):
         at: these numbers and stored latents instead of the first `n`: "3,9,20-25,photo".
         label: what shall be created, for runs that learnt it: a label, or COLUMN=LABEL where there are several such columns.
         knobs: of the network's sampling; each family has its own.
-        out: a folder for the files, or one file by its ending; None: the next numbered folder in the run's `creations`.
+        out: a folder for the files, or one file by its ending (.html: a page on which a texture grows, of an automaton); None: the next numbered folder in the run's `creations`.
         reopen: a file that was made before: the same state again; other settings win over what its record says.
         interpolate: a walk from creation to creation, "3,9", of so many frames; fps: shown a second; loop: back to the start.
         mix: one creation from several, "3=0.7,9=0.3".
@@ -113,14 +114,16 @@ class Generate(Config):
             raise RecipeError(
                 f"--predict: the run creates no column '{self.predict}'. {did_you_mean(self.predict, list(run.created))}"
             )
+        if self.out is not None and self.out.suffix.lower() == PAGE:
+            return self._page(run, self.out)
         wish, judge = wish_of(run, self._label(old)), self._judge(run)
         place = place_of(run.folder, self.out, self._moves(old), _has_pictures(run), self.force)
         inverted, told_inversion = self._inverted(run, wish)
         asked = self._asked(run, old, inverted)
-        maker = Maker(run, asked.state, wish, CHUNK if old is None else old.chunk)
+        maker = Maker(run, asked.state, wish, None if old is None else old.chunk)
         before = None if old is None or "fps" in self.model_fields_set else old.fps
         fps = (before or self.fps) if asked.moves else None
-        record = record_of(run, asked.state, maker.chunk, fps) if self.record else None
+        record = record_of(run, asked.state, maker.together, fps) if self.record else None
         writer = Writer(place, f"seed{asked.state.seed}", record, asked.names, fps)
         shown: list[tuple[Anchor, pl.DataFrame]] = []
         whole: list[pl.DataFrame] = []
@@ -144,6 +147,13 @@ class Generate(Config):
         blocks += [*_blocks(run, shown, asked), Text(_where(place.path, files, bool(place.end)))]
         blocks += beside.blocks()
         return Report("generate", "What it creates", data, tuple(blocks))
+
+    def _page(self, run: "Run", out: Path) -> Report:
+        """A live page in place of files."""
+        told = bring_to_life(run, out, self.force)
+        data = {"version": 1, "run": run.name, "folder": str(out.parent), "files": [out.name], "page": told}
+        text = f"Written: {out} ({told['bytes'] // 1000} kB). Open it in a browser: the texture grows there, by {told['numbers']:,} numbers."
+        return Report("generate", "What it creates, alive", data, (Text(text),))
 
     def _asked(self, run: "Run", old: Record | None, inverted: Stored | None) -> "Asked":
         """The state to be made: that of the file which is opened again, where nothing else is said."""

@@ -110,7 +110,7 @@ def generate(run: str | None, sets: tuple[str, ...], no_record: bool, shared: Sh
     """New creations from a generative network; the same seed gives the same creations.
 
     Without --out they go to RUN/creations/001, 002 …; --out names a folder, or one file: .png .webp .gif .mp4 for pictures
-    and walks, .csv .parquet … for rows. With --from, RUN may be left out: it is looked for in runs/ by what the file says.
+    and walks, .html for a texture that grows live, .csv .parquet … for rows. With --from, RUN may be left out: it is looked for in runs/ by what the file says.
     """
     knobs = _knobs(sets)
     if settings["reopen"] is not None:

@@ -27,9 +27,7 @@ from deepwright.verbs.creation.state import Anchor, State
 if TYPE_CHECKING:
     from deepwright.run import Run
 
-__all__ = ["CHUNK", "Maker", "create", "decode", "joined", "knobs_of", "wishes_of"]
-
-CHUNK = 32  # creations made together, always
+__all__ = ["Maker", "create", "decode", "joined", "knobs_of", "wishes_of"]
 
 
 def create(network: Network, seed: int, start: int, n: int, wish: Fields | None = None) -> dict[str, Field]:
@@ -38,7 +36,8 @@ def create(network: Network, seed: int, start: int, n: int, wish: Fields | None 
     Args:
         wish: one row of conditions that all of them shall have; None: as often as they come in the training rows.
     """
-    return joined([z for _, z in _Chunks(network, seed, wish=wish).numbers(range(start, start + n))])
+    chunks = _Chunks(network, seed, wish=wish, size=network.together)
+    return joined([z for _, z in chunks.numbers(range(start, start + n))])
 
 
 @dataclass
@@ -46,7 +45,7 @@ class Maker:
     """Makes the creations of a state with a run's network.
 
     Args:
-        wish: one row of conditions that all creations shall have; None: as often as they come in the training rows. chunk: creations made together.
+        wish: one row of conditions that all creations shall have; None: as often as they come in the training rows. chunk: creations made together; None: as many as the network wants.
 
     Raises:
         RecipeError: a knob that there is not. Refused: the state is about latents, and the network has none.
@@ -56,10 +55,11 @@ class Maker:
     run: "Run"
     state: State
     wish: Fields | None = None
-    chunk: int = CHUNK
+    chunk: int | None = None
 
     def __post_init__(self) -> None:
         network = self.run.network
+        size = network.together if self.chunk is None else self.chunk
         if not self.state.plain:
             _need_latents(network, self.run.name)
         shelf, shift = Shelf(self.run), None
@@ -68,7 +68,8 @@ class Maker:
             shift = step if shift is None else shift + step
         knobs = knobs_of(self.run, self.state.knobs)
         self._shelf = shelf
-        self._chunks = _Chunks(network, self.state.seed, knobs, self.wish, self.chunk, shift)
+        self._chunks = _Chunks(network, self.state.seed, knobs, self.wish, size, shift)
+        self.together = size
 
     def latent(self, anchor: Anchor) -> Tensor:
         """(*latent,) of a creation's number or a stored latent's key, before edits."""
@@ -108,7 +109,7 @@ class _Chunks:
     seed: int
     knobs: Config | None = None
     wish: Fields | None = None
-    size: int = CHUNK
+    size: int = 32
     shift: Tensor | None = None
 
     def numbers(self, numbers: Sequence[int]) -> Iterator[tuple[list[Anchor], dict[str, Field]]]:

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate, pad
 
 from deepwright.draw import Draw
-from deepwright.verbs.restyle.patches import filters, patch_distance, projected, stride_for
+from deepwright.models.layers.patches import filters, patch_distance, projected, stride_for
 from deepwright.verbs.restyle.settings import Knobs
 
 __all__ = ["blurred", "recoloured", "scaled_to", "sides", "transferred"]

@@ -21,9 +21,9 @@ from deepwright.core.files import refuse_existing, write_bytes, write_text
 from deepwright.core.report import Block, Grid, Headline, Pictures, Report, Text
 from deepwright.core.wording import number
 from deepwright.draw import Draw
+from deepwright.models.layers.patches import filters, floor, patch_distance, projected, stride_for
 from deepwright.verbs.creation.pictures import still
 from deepwright.verbs.restyle.matching import blurred, recoloured, scaled_to, sides, transferred
-from deepwright.verbs.restyle.patches import filters, floor, patch_distance, projected, stride_for
 from deepwright.verbs.restyle.reading import Picture, as_bytes, read
 from deepwright.verbs.restyle.settings import Knobs
 

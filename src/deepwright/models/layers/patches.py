@@ -5,24 +5,24 @@ algorithm 1: a random unit filter projects every patch to a number (a convolutio
 compared. Deviation: patches are taken at every `stride`-th place from an offset that each step draws anew, since sorting all
 of them is what costs most; sets of different sizes meet at equal quantiles instead of being repeated.
 
-Shapes: B = 1, H, W pixels, F filters, N patches.
+Shapes: B pictures looked at together, C channels, H × W pixels, F filters, N patches of all of them.
 """
 
 import math
 
 import torch
 from torch import Tensor
-from torch.nn.functional import conv2d
+from torch.nn.functional import avg_pool2d, conv2d, pad
 
-from deepwright.draw import Stream
+from deepwright.draw import Draw, Stream
 
-__all__ = ["filters", "floor", "patch_distance", "projected", "stride_for"]
+__all__ = ["filters", "floor", "patch_distance", "projected", "stride_for", "unlike"]
 
 
-def filters(stream: Stream, count: int, side: int) -> Tensor:
-    """(F, 3, side, side) random directions of length 1."""
-    drawn = stream.normal(count, 3 * side * side)
-    return (drawn / drawn.norm(dim=1, keepdim=True).clamp_min(1e-12)).reshape(count, 3, side, side)
+def filters(stream: Stream, count: int, side: int, channels: int = 3) -> Tensor:
+    """(F, C, side, side) random directions of length 1."""
+    drawn = stream.normal(count, channels * side * side)
+    return (drawn / drawn.norm(dim=1, keepdim=True).clamp_min(1e-12)).reshape(count, channels, side, side)
 
 
 def stride_for(picture: Tensor, side: int, most: int) -> int:
@@ -31,11 +31,11 @@ def stride_for(picture: Tensor, side: int, most: int) -> int:
 
 
 def projected(picture: Tensor, directions: Tensor, stride: int = 1, offset: tuple[int, int] = (0, 0)) -> Tensor:
-    """(F, N) what each filter gives for each patch of a picture (1, 3, H, W)."""
+    """(F, N) what each filter gives for each patch of pictures (B, C, H, W)."""
     top, left = (
         min(shift, length - directions.shape[-1]) for shift, length in zip(offset, picture.shape[-2:], strict=True)
     )
-    return conv2d(picture[..., top:, left:], directions, stride=stride)[0].flatten(1)
+    return conv2d(picture[..., top:, left:], directions, stride=stride).transpose(0, 1).flatten(1)
 
 
 def patch_distance(ours: Tensor, theirs: Tensor) -> Tensor:
@@ -63,3 +63,23 @@ def floor(style: Tensor, directions: Tensor, stride: int) -> Tensor:
         halves.append((style[..., : height // 2, :], style[..., height // 2 :, :]))
     apart = [patch_distance(projected(a, directions, stride), projected(b, directions, stride)) for a, b in halves]
     return torch.stack(apart).mean() if apart else torch.tensor(math.nan)
+
+
+def unlike(made: Tensor, wanted: Tensor, draw: Draw, count: int, side: int = 7) -> Tensor:
+    """How far the patches of some pictures (B, C, H, W) are from those of others, over halved sizes, on average.
+
+    What is made is a torus: its patches reach over the edge. Its gradient flows into `made` only.
+
+    Args:
+        draw: of the filters. count: filters at each size. side: of patches, at most.
+    """
+    side, channels = min(side, *made.shape[-2:], *wanted.shape[-2:]), made.shape[1]
+    apart, level = [], 0
+    while not level or min(*made.shape[-2:], *wanted.shape[-2:]) >= side:
+        directions = filters(draw.at(level), count, side, channels).to(made.device)
+        round_ = pad(made, (0, side - 1, 0, side - 1), mode="circular")
+        apart.append(patch_distance(projected(round_, directions), projected(wanted, directions)))
+        made, wanted, level = avg_pool2d(made, 2), avg_pool2d(wanted, 2), level + 1
+        if min(*made.shape[-2:], *wanted.shape[-2:]) < 2:
+            break
+    return torch.stack(apart).mean()

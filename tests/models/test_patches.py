@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from deepwright.draw import Draw
-from deepwright.verbs.restyle.patches import filters, floor, patch_distance, projected, stride_for
+from deepwright.models.layers.patches import filters, floor, patch_distance, projected, stride_for
 
 
 @pytest.fixture
