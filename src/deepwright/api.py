@@ -275,13 +275,14 @@ def generate(run: Run | str | Path | None = None, n: int | None = None, **settin
 
 def restyle(
     content: str | Path, style: str | Path, out: str | Path | None = None, *, seed: int = 0, record: bool = True,
-    force: bool = False, quiet: bool = False, **knobs: Any,
+    force: bool = False, quiet: bool = False, features: str | Path | None = None, **knobs: Any,
 ) -> Report:  # fmt: skip
     """A picture in the style of another, by matching patches; no run and no weights are needed.
 
     Args:
         out: a .png or .webp file; None: CONTENT-as-STYLE.png in the working folder.
         record: the file carries seed, knobs and the hashes of both pictures. force: replace what is there.
+        features: a run that answers from pictures: what its network sees is matched too.
         knobs: size, steps, strength, patch, coarsest, filters, rate, as in `--set`.
 
     Returns:
@@ -294,7 +295,8 @@ def restyle(
     from deepwright.verbs.restyle.restyle import restyle as work
     from deepwright.verbs.restyle.settings import knobs_of
 
-    wish = Wish(Path(content), Path(style), None if out is None else Path(out), knobs_of(knobs), seed, record, force)
+    place, run = (None if one is None else Path(one) for one in (out, features))
+    wish = Wish(Path(content), Path(style), place, knobs_of(knobs), seed, record, force, run)
     with Progress(quiet) as progress:
         return work(wish, progress.part)
 

@@ -63,7 +63,7 @@ SURFACE = {
     ),
     "direction": ("RUN", {"--name", "--from", "--examples", "--pca", "--sefa", "--samples"}),
     "play": ("RUN", {"--rounds", "--port", "--no-browser", "--data"}),
-    "restyle": ("CONTENT", {"--style", "--set*", "--report", "--no-record"}),
+    "restyle": ("CONTENT", {"--style", "--features", "--set*", "--report", "--no-record"}),
     "arena": ("SOURCE", (DATA | {"--models", "--budget"}) - {"--model"}),
     "runs": ("[FOLDER]", set()),
     "kinds": ("", set()),

@@ -16,6 +16,7 @@ from torch.nn.functional import avg_pool2d, interpolate, pad
 
 from deepwright.draw import Draw
 from deepwright.models.layers.patches import filters, patch_distance, projected, stride_for
+from deepwright.verbs.restyle.seeing import Seen
 from deepwright.verbs.restyle.settings import Knobs
 
 __all__ = ["blurred", "recoloured", "scaled_to", "sides", "transferred"]
@@ -77,18 +78,20 @@ def _roots(matrix: Tensor) -> tuple[Tensor, Tensor]:
     return vectors @ torch.diag(values) @ vectors.T, vectors @ torch.diag(1 / values) @ vectors.T
 
 
-def transferred(content: Tensor, style: Tensor, knobs: Knobs, seed: int, tell: Tell = lambda done: None) -> Tensor:
+def transferred(
+    content: Tensor, style: Tensor, knobs: Knobs, seed: int, tell: Tell = lambda done: None, seen: Seen | None = None
+) -> Tensor:
     """The content with the style's patches, in the content's size.
 
     Args:
-        tell: is told after every step how many are done, over all scales.
+        seen: what a network sees shall be the style's as well; at first both count alike. tell: is told after every step how many are done, over all scales.
     """
     start, done, before = recoloured(content, style), 0, None
     for scale, side in enumerate(sides((content.shape[-2], content.shape[-1]), knobs)):
         aim, model = scaled_to(start, side), scaled_to(style, side, knobs.patch)
         picture = aim if before is None else _finer(before, aim)
         draw = Draw(seed).of("restyle", scale)
-        before = _matched(picture, aim, model, knobs, draw, lambda step, base=done: tell(base + step))
+        before = _matched(picture, aim, model, knobs, draw, lambda step, base=done: tell(base + step), seen)
         done += knobs.steps
     assert before is not None
     return before
@@ -102,8 +105,11 @@ def _finer(coarse: Tensor, aim: Tensor) -> Tensor:
     return (large + aim - soft).clamp(0, 1)
 
 
-def _matched(picture: Tensor, aim: Tensor, style: Tensor, knobs: Knobs, draw: Draw, tell: Tell) -> Tensor:
+def _matched(
+    picture: Tensor, aim: Tensor, style: Tensor, knobs: Knobs, draw: Draw, tell: Tell, seen: Seen | None
+) -> Tensor:
     """One scale: Adam on the pixels."""
+    wanted, share = [] if seen is None else seen.wanted(style), None
     pixels = picture.clone().requires_grad_()
     layout, hold = blurred(aim, knobs.patch), _HOLD * (1 - knobs.strength) / knobs.strength
     ours, theirs = (stride_for(one, knobs.patch, SAMPLED) for one in (picture, style))
@@ -117,6 +123,10 @@ def _matched(picture: Tensor, aim: Tensor, style: Tensor, knobs: Knobs, draw: Dr
             projected(pixels, directions, ours, (shift[0], shift[1])),
             projected(style, directions, theirs, (shift[2], shift[3])),
         )
+        if seen is not None and wanted:
+            apart = seen.apart(pixels, wanted, now.of("seen"), knobs.filters)
+            share = (loss / apart.clamp_min(1e-9)).detach() if share is None else share
+            loss = (loss + share * apart) / 2
         if hold > 0:
             loss = loss + hold * (blurred(pixels, knobs.patch) - layout).abs().mean()
         (pixels.grad,) = torch.autograd.grad(loss, [pixels])

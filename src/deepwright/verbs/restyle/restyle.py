@@ -22,9 +22,11 @@ from deepwright.core.report import Block, Grid, Headline, Pictures, Report, Text
 from deepwright.core.wording import number
 from deepwright.draw import Draw
 from deepwright.models.layers.patches import filters, floor, patch_distance, projected, stride_for
+from deepwright.run import Run
 from deepwright.verbs.creation.pictures import still
 from deepwright.verbs.restyle.matching import blurred, recoloured, scaled_to, sides, transferred
 from deepwright.verbs.restyle.reading import Picture, as_bytes, read
+from deepwright.verbs.restyle.seeing import Seen
 from deepwright.verbs.restyle.settings import Knobs
 
 __all__ = ["Figures", "Wish", "measured", "restyle", "write_page"]
@@ -43,6 +45,7 @@ class Wish:
 
     Args:
         out: None: CONTENT-as-STYLE.png in the working folder. record: the file carries how it was made.
+        features: the folder of a run that answers from pictures; what its network sees is compared too.
     """
 
     content: Path
@@ -52,6 +55,7 @@ class Wish:
     seed: int = 0
     record: bool = True
     force: bool = False
+    features: Path | None = None
 
     @property
     def place(self) -> Path:
@@ -92,6 +96,7 @@ def restyle(wish: Wish, told: Told = lambda what, share, words: None) -> Report:
     """
     place, knobs = wish.place, wish.knobs
     _check_place(place, wish.force)
+    seen = None if wish.features is None else Seen(Run.load(wish.features))
     content, style = (read(path, knobs.size, knobs.patch) for path in (wish.content, wish.style))
     began, total = time.perf_counter(), knobs.steps * len(sides(content.size, knobs))
 
@@ -99,16 +104,17 @@ def restyle(wish: Wish, told: Told = lambda what, share, words: None) -> Report:
         left = (time.perf_counter() - began) * (total - done) / done
         told("restyling", done / total, f"step {done} of {total}, {left:.0f} s left")
 
-    made = transferred(content.values, style.values, knobs, wish.seed, tell)
+    made = transferred(content.values, style.values, knobs, wish.seed, tell, seen)
     seconds = time.perf_counter() - began
     pixels = as_bytes(made, content.alpha)
-    record = _record(wish, content, style) if wish.record else None
+    record = _record(wish, content, style, seen) if wish.record else None
     write_bytes(place, still(_png(pixels), place.suffix.lower(), record))
     figures = measured(content.values, made, style.values, knobs, wish.seed)
     height, width = content.size
     data = {
         "version": 1, "file": str(place), "width": width, "height": height, "seed": wish.seed, "knobs": knobs.model_dump(),
         "steps": total, "seconds": seconds, "record": record, **figures.to_dict(), "notes": _notes(wish, content, style),
+        "seen": None if seen is None else _seen(seen, content.values, made, style.values, knobs, wish.seed),
     }  # fmt: skip
     return Report("restyle", f"{wish.content.name} in the style of {wish.style.name}", data,
                   tuple(_blocks(data, figures, [content.values, style.values], pixels)))  # fmt: skip
@@ -127,6 +133,15 @@ def measured(content: Tensor, made: Tensor, style: Tensor, knobs: Knobs, seed: i
             _correlation(blurred(content, knobs.patch), blurred(one, knobs.patch)) for one in (made, other)
         )
     return Figures(before, colours, after, None if np.isnan(apart) else apart, layout, control)
+
+
+def _seen(seen: Seen, content: Tensor, made: Tensor, style: Tensor, knobs: Knobs, seed: int) -> dict[str, float]:
+    """How far from the style what the network sees is, at full size: of the content, of it in the style's colours, of the result."""
+    model, draw = scaled_to(style, max(content.shape[-2:]), knobs.patch), Draw(seed).of("restyle", "seen")
+    with torch.no_grad():
+        wanted = seen.wanted(model)
+        pictures = {"before": content, "recoloured": recoloured(content, style), "after": made}
+        return {name: float(seen.apart(one, wanted, draw, _MEASURING)) for name, one in pictures.items()}
 
 
 def _distances(pictures: tuple[Tensor, ...], style: Tensor, side: int, directions: Tensor) -> list[float]:
@@ -157,12 +172,12 @@ def _check_place(place: Path, force: bool) -> None:
     refuse_existing(place, force)
 
 
-def _record(wish: Wish, content: Picture, style: Picture) -> dict[str, Any]:
+def _record(wish: Wish, content: Picture, style: Picture, seen: Seen | None) -> dict[str, Any]:
     """How the file was made: no paths, no names, no data."""
     return {
         "format": FORMAT, "verb": "restyle", "deepwright": __version__, "torch": torch.__version__,
         "cpu": platform.machine(), "threads": torch.get_num_threads(), "content": content.hash, "style": style.hash,
-        "seed": wish.seed, "knobs": wish.knobs.model_dump(),
+        "seed": wish.seed, "knobs": wish.knobs.model_dump(), **({} if seen is None else {"features": seen.hash}),
     }  # fmt: skip
 
 
@@ -199,6 +214,13 @@ def _blocks(data: dict[str, Any], figures: Figures, pictures: list[Tensor], made
         "not seen; the halves of the style are how near anything in its style can be expected to come."
     )
     blocks.append(Grid("Distance from the style's patches", ("picture", "distance"), tuple(rows), note))
+    if data["seen"] is not None:
+        known = {"before": "content", "recoloured": "content in the style's colours", "after": "result"}
+        rows = [(words, data["seen"][name]) for name, words in known.items()]
+        note = "Sliced Wasserstein distance of what the run's convolutions hold, in deviations of the style's, mean over resolutions."
+        blocks.append(
+            Grid("Distance from what the network sees of the style", ("picture", "distance"), tuple(rows), note)
+        )
     blocks.append(Text(f"Written: {data['file']}."))
     return blocks
 
