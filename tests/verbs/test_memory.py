@@ -200,7 +200,7 @@ def test_what_was_expected_and_what_was_taken_is_told() -> None:
 
 def test_what_is_counted_stays_within_what_the_limit_leaves(table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     prepared = ready(draft(table, **{"model.width": 256, "train.batch": 384}))
-    run = memory._unwritten(prepared)
+    run = memory.unwritten(prepared)
     free = needs(run, prepared.packed, CPU, None)
     monkeypatch.setattr(memory, "resident", lambda: 10 * MB)
     tight = needs(run, prepared.packed, CPU, Size(10 * MB + 2 * free.step.at(32), ""))
@@ -221,5 +221,5 @@ def test_a_total_that_reads_like_the_limit_is_told_to_the_megabyte() -> None:
 
 def test_needs_are_the_same_each_time(table: Path) -> None:
     prepared = ready(draft(table))
-    run = memory._unwritten(prepared)
+    run = memory.unwritten(prepared)
     assert needs(run, prepared.packed, CPU, None) == needs(run, prepared.packed, CPU, None)

@@ -97,7 +97,7 @@ def arena(
         own.put(("model",), {"kind": name}, "the arena")
         own.put(("train", "budget"), f"{share:g}s", "the arena's --budget")
         began, worked = time.perf_counter(), time.process_time()
-        run = train(own, out=out, watch=watch, command=command)
+        run = train(own, out=out, watch=watch, command=command, measured=False)
         taken, used = time.perf_counter() - began, time.process_time() - worked
         watch.tell(f"{name}: comparing with real examples")
         beside = measured(run, State(), COMPARED)

@@ -32,7 +32,7 @@ from deepwright.training.frozen import frozen_statistics
 from deepwright.training.loop import Trainer
 from deepwright.verbs.session import Session, Watch
 
-__all__ = ["Needs", "afford", "enough", "expected", "kept", "needs", "reading"]
+__all__ = ["Needs", "afford", "enough", "expected", "kept", "needs", "reading", "unwritten"]
 
 PROGRAM = 60_000_000  # bytes: what reading and training load besides
 REST = 60_000_000  # bytes: buffers of kernels and allocators, figures, the report
@@ -90,7 +90,7 @@ def afford(prepared: Prepared, program: int, device: torch.device, watch: Watch)
         Refused: the limit cannot be kept to.
     """
     train = prepared.recipe.train
-    wanted, parts = _looked(_unwritten(prepared), prepared.packed, program, device, train.memory)
+    wanted, parts = _looked(unwritten(prepared), prepared.packed, program, device, train.memory)
     recipe, estimated = _fitted(prepared.recipe, wanted, parts)
     if train.memory is None:
         _warn(estimated, watch)
@@ -101,11 +101,11 @@ def afford(prepared: Prepared, program: int, device: torch.device, watch: Watch)
 
 def expected(prepared: Prepared, program: int, device: torch.device) -> Estimated:
     """The same without a limit: what whole batches take."""
-    wanted, parts = _looked(_unwritten(prepared), prepared.packed, program, device, None)
+    wanted, parts = _looked(unwritten(prepared), prepared.packed, program, device, None)
     return _estimated(wanted, parts, wanted.batch, wanted.asked, None)
 
 
-def _unwritten(prepared: Prepared) -> Run:
+def unwritten(prepared: Prepared) -> Run:
     """A run without a folder."""
     run = Run(Path(), prepared.recipe, prepared.features, prepared.task, prepared.data.examples)
     run.__dict__ |= {"parts": prepared.parts, "start": None}

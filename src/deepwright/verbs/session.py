@@ -182,12 +182,12 @@ class Session:
 
         return Checkpoints(self.run.folder / "checkpoints", before=before)
 
-    def cost(self) -> Probed:
-        """What a step and a validation cost with the recipe's number of threads, on copies; nothing is written."""
-        network = self._fresh()
-        precisions, threads = precisions_of(self.settings, self._half(network)), (self.settings.threads or 1,)
+    def cost(self, numbers: Sequence[int] | None = None, seconds: float = SECONDS, judge: bool = True) -> Probed:
+        """What a step (and a validation) costs, on copies, with one of so many threads, else the recipe's; nothing is written."""
+        network, counts = self._fresh(), numbers or (self.settings.threads or 1,)
+        precisions = precisions_of(self.settings, self._half(network))
         with computing(None):
-            return probe(lambda wanted: self._copy(network, wanted), precisions, threads, SECONDS, judge=True)
+            return probe(lambda wanted: self._copy(network, wanted), precisions, counts, seconds, judge=judge)
 
     def alone(self) -> Trainer:
         """A trainer that shares nothing with the real one, in float32, which takes the most memory."""

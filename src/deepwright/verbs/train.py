@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from deepwright.training.journal import Journal
 from deepwright.verbs.creation.story import keep_seen
 from deepwright.verbs.environment import environment, pick_device
 from deepwright.verbs.memory import afford, kept, reading
+from deepwright.verbs.resolution import fitted
 from deepwright.verbs.session import Session, Watch
 from deepwright.verbs.thread_choice import Wish
 from deepwright.verbs.tracked import tell_completed, tracked
@@ -52,7 +54,7 @@ class Start:
 
 def train(
     draft: Draft, source: Any = None, test: Any = None, out: Path = Path("runs"), watch: Watch | None = None,
-    began: float | None = None, command: str = "", then: Then | None = None,
+    began: float | None = None, command: str = "", then: Then | None = None, measured: bool = True,
 ) -> Run:  # fmt: skip
     """A trained run.
 
@@ -61,6 +63,7 @@ def train(
         out: the folder in which the numbered run folder is made.
         began: process seconds from which a wall-clock budget counts; None for now.
         then: what follows training (figures, the report), done while the run is still this process's own.
+        measured: a measured step decides the size of pictures that are to be created, where it is left open; else the rule.
 
     Raises:
         RecipeError, DataError: before training, in sentences. Interrupted: stopped by the person; resumable.
@@ -68,7 +71,9 @@ def train(
     watch = watch or Watch()
     began = process_seconds() if began is None else began
     program = resident()
-    return trained(ready(draft, source, test, watch), program, out, watch, began, command, then)
+    prepare = partial(ready, source=source, test=test, watch=watch)
+    prepared = fitted(draft, prepare, watch, process_seconds() - began) if measured else prepare(draft)
+    return trained(prepared, program, out, watch, began, command, then)
 
 
 def trained(
