@@ -137,4 +137,7 @@ def creating() -> list[tuple[str, str]]:
 def families() -> Iterator[Family]:
     """All of them."""
     yield from (found for pair in pairs() if (found := family(*pair)) is not None)
-    yield from (found for pair in creating() if (found := family(*pair, PICTURE)) is not None)
+    for pair in creating():
+        of_pictures = family(*pair, PICTURE)
+        if of_pictures is not None and of_pictures != family(*pair):  # some create nothing but pictures
+            yield of_pictures
