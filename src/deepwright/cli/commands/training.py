@@ -55,8 +55,7 @@ def train(source: str, branch: int | None, data: str | None, shared: Shared, **f
         return
     if data is not None:
         raise click.UsageError("--data belongs to --branch; what is to be learnt from is named first: train DATA")
-    again = f"Stopped before training began; nothing was kept. Begin again with: {command_line()}"
-    will_say(lambda: again)
+    will_say(_begin_again)
     draft = build_draft(source, shared, **flags)
     draft.settle_budget()
     _say_budget(draft, shared)
@@ -66,7 +65,7 @@ def train(source: str, branch: int | None, data: str | None, shared: Shared, **f
     _work(
         shared,
         lambda watch, then: work(draft, out=out, watch=watch, began=0.0, command=command_line(), then=then),
-        again,
+        _begin_again(),
     )
 
 
@@ -84,7 +83,7 @@ def _branch(folder: Path, step: int, data: str | None, shared: Shared, flags: di
     _work(
         shared,
         lambda watch, then: work(run, step, draft, data, shared.path, watch, 0.0, command_line(), then),
-        f"Stopped before training began; nothing was kept. Begin again with: {command_line()}",
+        _begin_again(),
     )
 
 
@@ -155,6 +154,10 @@ def _usual_budget(draft: Any) -> str:
 def command_line() -> str:
     """What was typed, as it can be typed again."""
     return shlex.join(["deepwright", *readable(sys.argv[1:])])
+
+
+def _begin_again() -> str:
+    return f"Stopped before training began; nothing was kept. Begin again with: {command_line()}"
 
 
 def _work(shared: Shared, work: Any, again: str) -> None:
