@@ -24,11 +24,12 @@ builtins.__import__ = hiding
 IN_TURN = """
 import sys
 from deepwright.cli.main import command
-words = []
-for word in sys.argv[1:]:
+words, given = [], sys.argv[1:]
+for word in given:
     if word != "+":
         words.append(word)
         continue
+    sys.argv = ["deepwright", *words]
     code = command(words)
     sys.stdout.flush()
     print(f"\\n= {code} =", flush=True)
