@@ -2,6 +2,7 @@
 
 import os
 import resource
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -39,6 +40,7 @@ def live(request: dict[str, Any], folder: Path, marks: Marks) -> None:
             run(request["words"])
         except SystemExit as stop:
             code = int(stop.code or 0)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # what comes now is too late for the command
         if code == 0:
             ours = [
                 name for name in sys.modules if name.split(".")[0] in ("deepwright", "torch", "rich", "PIL", "yaml")
