@@ -13,6 +13,16 @@ from sklearn.datasets import load_diabetes
 torch.set_num_threads(1)  # the test processes share the cores already
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # also those that tests start
 
+SLOW = ("cli", "crash", "matrix", "verbs/tune", "verbs/restyle")  # folders that start processes or train all the time
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave the tests of slow folders to `make test`: ./check takes minutes at most."""
+    folders = [Path(__file__).parent / folder for folder in SLOW]
+    for item in items:
+        if any(folder in item.path.parents for folder in folders):
+            item.add_marker(pytest.mark.slow)
+
 
 def missing(what: str, name: str) -> None:
     """Skip with a reason; in CI, where everything is fetched first, fail.
