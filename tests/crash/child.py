@@ -40,7 +40,8 @@ def live(request: dict[str, Any], folder: Path, marks: Marks) -> None:
             run(request["words"])
         except SystemExit as stop:
             code = int(stop.code or 0)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # what comes now is too late for the command
+        for late in (signal.SIGINT, signal.SIGTERM):  # what comes now is too late for the command
+            signal.signal(late, signal.SIG_IGN)
         if code == 0:
             ours = [
                 name for name in sys.modules if name.split(".")[0] in ("deepwright", "torch", "rich", "PIL", "yaml")

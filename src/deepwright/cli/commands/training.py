@@ -50,12 +50,12 @@ def train(source: str, branch: int | None, data: str | None, shared: Shared, **f
     With --branch a run is gone on with otherwise, in a new run: `train runs/cats-1 --branch 512 --set train.batch=32`. The steps
     are those of its time-lapse and of its checkpoints; --set changes how it learns, not what, nor its network.
     """
+    will_say(_begin_again)
     if branch is not None:
         _branch(Path(source), branch, data, shared, flags)
         return
     if data is not None:
         raise click.UsageError("--data belongs to --branch; what is to be learnt from is named first: train DATA")
-    will_say(_begin_again)
     draft = build_draft(source, shared, **flags)
     draft.settle_budget()
     _say_budget(draft, shared)
