@@ -14,7 +14,6 @@ import io
 import statistics
 import sys
 import tempfile
-import time
 from collections.abc import Mapping
 from functools import partial
 from itertools import product
@@ -29,42 +28,11 @@ from safetensors.torch import load_model, save_model
 
 from benchmarks.digits_extractor import BLURRED, FLOOR, LeNet, anchors, digits, distance, extractor
 from benchmarks.harness import CACHE, ROOT, Cells, describe_machine, files_hash, options, print_machine, print_table
+from benchmarks.processor import afforded, trained
 from deepwright.models.gan import GAN
 
 BARS = {"gan": {100: 0.75, 600: 0.30}, "flow": {100: 0.60, 600: 0.25}}
-JUDGED, PROBE = 5000, 40
-
-
-def trained(folder: Path, out: Path, steps: int, seed: int, settings: tuple[str, ...]) -> tuple[Any, float]:
-    """A run of so many steps, and the processor-seconds that the steps took."""
-    from deepwright.draft import Draft
-    from deepwright.training.events import Started, Stopped
-    from deepwright.verbs.train import Watch, train
-
-    clock: dict[str, float] = {}
-
-    def told(event: Any) -> None:
-        if isinstance(event, Started | Stopped):
-            clock[type(event).__name__] = time.process_time()
-
-    draft = Draft()
-    source = str(folder / "train-images-idx3-ubyte")
-    for one in (
-        f"data.source={source}",
-        "task.kind=generate",
-        f"train.budget={steps}steps",
-        f"seed={seed}",
-        *settings,
-    ):
-        draft.set(one)
-    run = train(draft, out=out, watch=Watch(event=told))
-    return run, clock["Stopped"] - clock["Started"]
-
-
-def afforded(folder: Path, out: Path, budget: float, seed: int, settings: tuple[str, ...]) -> int:
-    """Steps in so many processor-seconds."""
-    short, long = (trained(folder, out, count, seed, settings)[1] for count in (PROBE, 3 * PROBE))
-    return round(budget / ((long - short) / (2 * PROBE)))
+JUDGED = 5000
 
 
 def made(run: Any, count: int) -> torch.Tensor:
@@ -83,17 +51,18 @@ def measure(
 ) -> dict[str, Any]:
     """Ratios of one training, one a judge."""
     conditional = () if asked.conditional else ("task.condition=[]",)
+    source = folder / "train-images-idx3-ubyte"
     settings = (f"model={family}", f"train.threads={asked.threads}", *conditional, *asked.set)
     with tempfile.TemporaryDirectory() as place:
         steps = 20 if asked.smoke else 0
         if not steps:
-            steps = afforded(folder, Path(place) / "probe", budget, seed, settings)
+            steps = afforded(source, Path(place) / "probe", budget, seed, settings)
             if family == "gan" and not any(
                 one.startswith("model.width") for one in asked.set
             ):  # as a wall-clock budget would choose
                 settings = (*settings, f"model.width={GAN().sized_for(steps).width}")
-                steps = afforded(folder, Path(place) / "probe", budget, seed, settings)
-        run, used = trained(folder, Path(place) / "runs", steps, seed, settings)
+                steps = afforded(source, Path(place) / "probe", budget, seed, settings)
+        run, used = trained(source, Path(place) / "runs", steps, seed, settings)
         pictures = made(run, 900 if asked.smoke else JUDGED)
     if asked.sheet:
         sheet = pictures[:256].reshape(16, 16, 28, 28).permute(0, 2, 1, 3).reshape(448, 448)

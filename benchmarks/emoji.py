@@ -13,7 +13,6 @@ import io
 import statistics
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -28,36 +27,12 @@ from torch import Tensor
 
 from benchmarks.efficientnet import EfficientNet
 from benchmarks.harness import ROOT, Cells, describe_machine, files_hash, options, print_machine, print_table
+from benchmarks.processor import afforded, trained
 from deepwright.metrics.likeness import manifold
 from deepwright.models.gan import GAN
 
-K, JUDGED, PROBE, BLUR = 5, 1500, 30, 8
+K, JUDGED, BLUR = 5, 1500, 8
 SMOKE = {"train": 80, "test": 30}
-
-
-def trained(source: Path, out: Path, steps: int, seed: int, settings: Sequence[str]) -> tuple[Any, float]:
-    """A run of so many steps, and the processor-seconds that the steps took."""
-    from deepwright.draft import Draft
-    from deepwright.training.events import Started, Stopped
-    from deepwright.verbs.train import Watch, train
-
-    clock: dict[str, float] = {}
-
-    def told(event: Any) -> None:
-        if isinstance(event, Started | Stopped):
-            clock[type(event).__name__] = time.process_time()
-
-    draft = Draft()
-    for one in (f"data.source={source}", "task.kind=generate", f"train.budget={steps}steps", f"seed={seed}", *settings):
-        draft.set(one)
-    run = train(draft, out=out, watch=Watch(event=told))
-    return run, clock["Stopped"] - clock["Started"]
-
-
-def afforded(source: Path, out: Path, budget: float, seed: int, settings: Sequence[str]) -> int:
-    """Steps in so many processor-seconds."""
-    short, long = (trained(source, out, count, seed, settings)[1] for count in (PROBE, 3 * PROBE))
-    return round(budget / ((long - short) / (2 * PROBE)))
 
 
 def few(folder: Path, out: Path) -> Path:

@@ -37,8 +37,11 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def points(folder: Path) -> list[tuple[int, str, str]]:
-    """Number, state and settings of the finished trials in a storage."""
-    with contextlib.closing(sqlite3.connect(f"file:{folder / 'trials.db'}?mode=ro", uri=True)) as base:
+    """Number, state and settings of the finished trials in a storage.
+
+    Opened for writing: a kill within a transaction leaves a journal, which SQLite has to undo before it can read.
+    """
+    with contextlib.closing(sqlite3.connect(folder / "trials.db")) as base:
         rows = base.execute(
             "select number, state, param_name, param_value from trials join trial_params using (trial_id) "
             "where state != 'RUNNING' order by number, param_name"
