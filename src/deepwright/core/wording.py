@@ -93,15 +93,17 @@ def interval(value: float | None, low: float | None, high: float | None, decimal
     return f"{grouped(value, decimals)} [{grouped(low, decimals)},\u00a0{grouped(high, decimals)}]"
 
 
-def in_words(value: float | None, low: float | None, high: float | None) -> tuple[str, str]:
-    """A figure, and its interval as "0.712 to 0.757" ("" where there is none).
+def in_words(
+    value: float | None, low: float | None, high: float | None, decimals: int | None = None
+) -> tuple[str, str]:
+    """A figure, and its interval as "0.712 to 0.757" ("" where there is none); decimals as `interval` has them.
 
     >>> in_words(0.7346, 0.7119, 0.7573)
     ('0.735', '0.712 to 0.757')
     """
     if low is None or high is None:
-        return number(value), ""
-    decimals = decimals_of(low, high)
+        return grouped(value, decimals), ""
+    decimals = decimals_of(low, high) if decimals is None else decimals
     return grouped(value, decimals), f"{grouped(low, decimals)} to {grouped(high, decimals)}"
 
 

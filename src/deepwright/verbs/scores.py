@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Literal
 
 from deepwright.core.report import Block, Chart, Grid, Headline, Series, Text
-from deepwright.core.wording import capital, grouped, interval, plural
+from deepwright.core.wording import capital, grouped, in_words, interval, plural
 from deepwright.verbs.comparison import LABELS, Difference, compare, verdict
 from deepwright.verbs.figures import Figure, Judged, named
 from deepwright.verbs.validation import metric
@@ -78,7 +78,8 @@ class Scores:
 
     def _headline(self, who: str, one: Judged) -> Headline:
         name = self.names[0]
-        value, between = one.figures[name].words
+        figure = one.figures[name]
+        value, between = in_words(figure.value, figure.low, figure.high, self.judged["network"].figures[name].decimals)
         if who != "network":
             return Headline(f"{LABELS.get(who, who)}{' answer' * (who == 'constant')}", value, between)
         between = f"95 % interval {between}" if between else ""
