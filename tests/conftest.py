@@ -13,14 +13,17 @@ from sklearn.datasets import load_diabetes
 torch.set_num_threads(1)  # the test processes share the cores already
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # also those that tests start
 
-SLOW = ("cli", "crash", "matrix", "verbs/tune", "verbs/restyle")  # folders that start processes or train all the time
+# folders and files whose tests start processes or train all the time
+SLOW = ("cli", "crash", "matrix", "page/test_browser.py", "verbs/restyle", "verbs/tune",
+        *(f"verbs/test_{verb}.py" for verb in ("alive", "baselines", "generate", "overfit", "reproduce", "rollback", "thread_changes", "train")))  # fmt: skip
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave the tests of slow folders to `make test`: ./check takes minutes at most."""
-    folders = [Path(__file__).parent / folder for folder in SLOW]
+    """Leave the tests of slow folders and files to `make test`: ./check takes minutes at most."""
+    slow = [Path(__file__).parent / place for place in SLOW]
+    assert all(place.exists() for place in slow), "SLOW names a place that is gone"
     for item in items:
-        if any(folder in item.path.parents for folder in folders):
+        if any(place in (item.path, *item.path.parents) for place in slow):
             item.add_marker(pytest.mark.slow)
 
 

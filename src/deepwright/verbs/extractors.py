@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+import numpy as np
 import polars as pl
 import torch
 import torch.nn.functional as F
@@ -56,21 +57,23 @@ class RandomConvolutions(nn.Module):
     """Pictures (n, H, W, C) from 0 to 1 → (n, 2 · (8 + 16 + 32)): mean and deviation of each channel of three layers.
 
     Convolutions of 3 × 3 with leaky ReLUs; the second and third layer look at halved grids. Weights are orthonormal and
-    drawn from a seed of their own. Differentiable.
+    drawn from a seed of their own, the same on every machine: numbers of a generator that will not change, rounded, since
+    the last bits of logarithms and decompositions differ between processors. Differentiable.
     """
 
     def __init__(self, channels: int, seed: int = 0):
         super().__init__()
-        generator = torch.Generator().manual_seed(seed)
+        numbers = np.random.RandomState(seed)
         layers, before = [], channels
         for width in _WIDTHS:
             layer = nn.Conv2d(before, width, 3, padding=1, padding_mode="replicate")
             with torch.no_grad():
-                weight = torch.randn(max(width, 9 * before), min(width, 9 * before), generator=generator)
-                rows = torch.linalg.qr(weight)[0]
+                drawn = numbers.standard_normal((max(width, 9 * before), min(width, 9 * before)))
+                rows = torch.linalg.qr(torch.from_numpy(drawn))[0]
                 rows = rows.T if width < 9 * before else rows
-                layer.weight.copy_(rows.reshape(width, before, 3, 3) * 2**0.5)
-                layer.bias.copy_(0.1 * torch.randn(width, generator=generator))  # type: ignore[union-attr]
+                weight, bias = rows.reshape(width, before, 3, 3) * 2**0.5, 0.1 * numbers.standard_normal(width)
+                layer.weight.copy_(weight.round(decimals=5))
+                layer.bias.copy_(torch.from_numpy(bias).round(decimals=5))  # type: ignore[union-attr]
             layers.append(layer)
             before = width
         self.layers = nn.ModuleList(layers).requires_grad_(False)
