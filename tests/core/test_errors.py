@@ -3,7 +3,15 @@
 import pytest
 
 from deepwright.core import errors
-from deepwright.core.errors import DeepwrightError, InputError, MissingExtra, RecipeError, did_you_mean, need
+from deepwright.core.errors import (
+    DeepwrightError,
+    InputError,
+    MissingExtra,
+    RecipeError,
+    TrainingError,
+    did_you_mean,
+    need,
+)
 
 
 def test_exit_codes():
@@ -47,3 +55,9 @@ def test_missing_packages_name_the_extra():
         MissingExtra, match=r"'no_such_package', which is not installed.*pip install 'deepwright\[toys\]'"
     ):
         need("no_such_package.part", "toys")
+
+
+def test_a_notebook_shows_the_sentence_alone():
+    """IPython asks an exception for `_render_traceback_`; faults of ours keep their traceback."""
+    assert RecipeError(["a", "b"])._render_traceback_() == ["RecipeError: a\nb"]
+    assert not hasattr(TrainingError("x"), "_render_traceback_")

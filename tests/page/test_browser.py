@@ -160,6 +160,29 @@ def test_a_fragment_follows_the_notebook(browser, tmp_path):
         assert browser.complaints() == []
 
 
+_NOTEBOOK = """
+    .out dl dt{float:left;width:20%;font-weight:bold} .out dl dd{float:left;width:80%} .out table{table-layout:fixed}
+    .out tbody tr:nth-child(odd){background:red} .out td,.out th,.out tr{text-align:right;padding:9px;max-width:none}
+"""
+
+
+def test_a_fragment_looks_the_same_whatever_the_notebook_sets(browser, tmp_path):
+    looks = []
+    for place, styles in enumerate(("", f"<style>{_NOTEBOOK}</style>")):
+        path = tmp_path / f"{place}.html"
+        path.write_text(f'<!doctype html>{styles}<div class="out">{fragment(everything())}</div>', encoding="utf-8")
+        browser.open(path, 900)
+        looks.append(
+            browser.run("""
+            [...document.querySelectorAll('.dw dt, .dw dd, .dw table, .dw tr, .dw th, .dw td')].map(one => {
+                const style = getComputedStyle(one), box = one.getBoundingClientRect()
+                return [one.tagName, box.width, box.height, style.textAlign, style.backgroundColor, style.fontWeight].join()
+            })
+        """)
+        )
+    assert looks[1] == looks[0]
+
+
 def test_nothing_of_a_usual_width_is_cut_off_on_paper(browser, sample):
     browser.open(sample, 640)
     browser.print_media()

@@ -46,6 +46,10 @@ class InputError(DeepwrightError):
 
     exit_code = 2
 
+    def _render_traceback_(self) -> list[str]:
+        """What IPython and Jupyter show in place of a traceback: the lines of the program say nothing of the input."""
+        return [f"{type(self).__name__}: {self}"]
+
 
 class RecipeError(InputError):
     """One or more wrong keys or values in a recipe; `problems` lists them all."""

@@ -40,8 +40,9 @@ def page(title: str, reports: Sequence[Report], about: Mapping[str, str] = {}, r
 
 
 def fragment(report: Report) -> str:
-    """The report for a notebook: styles that touch nothing else, no script."""
-    parts = [tag("style", _styles("blocks.css")), tag("h2", words(report.title)), blocks_html(report.blocks)]
+    """The report for a notebook: styles that touch nothing else, and give way to none of the notebook's own; no script."""
+    styles = _styles("notebook.css", "blocks.css").replace(".dw", ".dw" * 3)  # more specific than rules of notebooks
+    parts = [tag("style", styles), tag("h2", words(report.title)), blocks_html(report.blocks)]
     return tag("div", *parts, class_="dw fragment")
 
 
