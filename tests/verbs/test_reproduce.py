@@ -77,6 +77,10 @@ def first(report: Report) -> dict[str, str]:
     return found
 
 
+def first_text(report: Report) -> str:
+    return first(report)["text"]
+
+
 def same(report: Report) -> Run:
     assert report.data["equal"], report.data["sentence"]
     assert report.data["hashes"]["then"] == report.data["hashes"]["now"]
@@ -207,6 +211,37 @@ def test_other_bytes_with_the_same_rows_are_no_difference(wine: Path, tmp_path: 
     same(reproduce(run))
 
 
+def test_rows_of_a_test_file_are_counted_as_that_file_counts_them(wine: Path, tmp_path: Path) -> None:
+    lines = wine.read_text().splitlines()
+    first, held = tmp_path / "first.csv", tmp_path / "held.csv"
+    first.write_text("\n".join(lines[:140]) + "\n")
+    held.write_text("\n".join([lines[0], *lines[140:]]) + "\n")
+    run = train(draft(first, **{"data.test": str(held)}), out=tmp_path / "runs")
+    moved = same(reproduce(run, test=shutil.copyfile(held, tmp_path / "moved.csv")))
+    assert moved.recipe.data.test == str(tmp_path / "moved.csv")
+    changed = [lines[0], *lines[140:]]
+    changed[5] = "9" + changed[5]
+    held.write_text("\n".join(changed) + "\n")
+    assert first_text(reproduce(run)) == "row 5 of held.csv is not as it was"
+    held.write_text("\n".join(changed[:-2]) + "\n")
+    assert first_text(reproduce(run)) == "held.csv had 39 rows and has 37; the first that is not as it was is row 5"
+    held.unlink()
+    with pytest.raises(RunError, match=r"The test data of .* is gone: .*held\.csv\. Give its new place with --test"):
+        reproduce(run)
+
+
+def test_rows_of_one_example_are_an_example(wine: Path, tmp_path: Path) -> None:
+    lines = wine.read_text().splitlines()
+    path = tmp_path / "twice.csv"
+    rows = [f"{number // 2},{line}" for number, line in enumerate(x for x in lines[1:] for _ in (0, 1))]
+    path.write_text("\n".join([f"bottle,{lines[0]}", *rows]) + "\n")
+    run = train(draft(path, **{"data.id": "bottle"}), out=tmp_path / "runs")
+    rows[20] = rows[20].replace(",", ",9", 1)
+    rows[21] = rows[21].replace(",", ",9", 1)
+    path.write_text("\n".join([f"bottle,{lines[0]}", *rows]) + "\n")
+    assert first_text(reproduce(run)) == "example 11 of twice.csv is not as it was"
+
+
 def test_a_picture_that_changed_is_named_by_its_row(tmp_path: Path) -> None:
     chance = np.random.default_rng(0)
     for label in ("cat", "dog"):
@@ -228,7 +263,7 @@ def test_a_picture_that_changed_is_named_by_its_row(tmp_path: Path) -> None:
         reproduce(run)
     same(reproduce(run, tmp_path / "animals"))
     Image.new("RGB", (8, 8)).save(tmp_path / "animals" / "dog" / "02.png")
-    assert first(reproduce(run, tmp_path / "animals"))["text"] == "row 15 of 02.png is not as it was"
+    assert first(reproduce(run, tmp_path / "animals"))["text"] == "02.png (row 15 of animals) is not as it was"
 
 
 def changed(run: Run, **more: Any) -> Run:
@@ -338,7 +373,12 @@ def test_what_cannot_be_done_again_is_said_before_any_work(run: Run, wine: Path,
     with pytest.raises(Refused, match="average of several trainings"):
         reproduce(run)
     (run.folder / "soup.json").unlink()
-    (run.folder / "weights.safetensors").unlink()
+    weights, before = run.folder / "weights.safetensors", len(list(run.folder.parent.iterdir()))
+    weights.write_bytes(weights.read_bytes()[:-1])
+    with pytest.raises(RunError, match=r"damaged: weights\.safetensors cannot be read"):
+        reproduce(run)
+    assert len(list(run.folder.parent.iterdir())) == before
+    weights.unlink()
     with pytest.raises(RunError, match=r"unfinished.*deepwright resume"):
         reproduce(run)
     in_memory = train(draft(None), pl.read_csv(wine), out=tmp_path / "frames")
@@ -347,6 +387,13 @@ def test_what_cannot_be_done_again_is_said_before_any_work(run: Run, wine: Path,
         reproduce(loaded)
     same(reproduce(loaded, pl.read_csv(wine)))
     same(reproduce(loaded, wine))
+
+
+def test_frames_that_creations_were_learnt_from_may_come_as_a_file(wine: Path, tmp_path: Path) -> None:
+    creating = {"task": "generate", "model": {"kind": "vae", "width": 8}, "target": None, "train.budget": "5steps",
+                "model.width": None, "model.members": None, "model.dropout": None}  # fmt: skip
+    run = train(draft(None, **creating), pl.read_csv(wine), out=tmp_path / "runs")
+    same(reproduce(Run.load(run.folder), wine))
 
 
 def test_where_bits_are_not_promised_the_run_says_so(

@@ -1,18 +1,16 @@
-"""What is not as it was, in the order in which one thing leads to another: data, versions, hardware, preparation, events, weights."""
+"""What is not as it was, in the order in which one thing leads to another: versions, hardware, preparation, events, weights (the data: `changed_data`)."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
-from pathlib import Path
 from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
 from deepwright.core.wording import number, plural
-from deepwright.data.row_hashes import changed_rows
 
-__all__ = ["Difference", "hardware", "in_data", "in_events", "in_figures", "in_weights", "versions"]
+__all__ = ["Difference", "hardware", "in_events", "in_figures", "in_weights", "versions"]
 
 About = Literal["data", "versions", "hardware", "preparation", "events", "figures", "task", "weights", "record"]
 Found = Iterator["Difference"]
@@ -33,59 +31,6 @@ class Difference:
 
     def to_dict(self) -> dict[str, str]:
         return {"about": self.about, "text": self.text, "was": self.was, "is": self.is_}
-
-
-def in_data(then: Mapping[str, Any], now: Mapping[str, Any]) -> Difference | None:
-    """Rows that are not as they were; None where all rows that count are.
-
-    Args:
-        then, now: "data" of the two records, with "origin", "rows", "files" (path → hash), "targets" and, where they are known,
-            "hashes" (of rows).
-    """
-    before, after = list(then["files"].values()), list(now["files"].values())
-    if "hashes" not in now:
-        return None
-    where = _changed_file(then["files"], now["files"]) or now["origin"]
-    if then["rows"] != now["rows"]:
-        counts = (plural(then["rows"], "row"), plural(now["rows"], "row"))
-        rows = _changed_rows(then, now)
-        first = "" if rows is None else f"; the first that is not as it was is {_among(rows)}"
-        return Difference("data", f"{where} had {counts[0]} and has {number(now['rows'])}{first}", *counts)
-    same_targets = then.get("targets") == now.get("targets") is not None
-    if "hashes" not in then or bool(before) != bool(after):  # cells in memory may be written otherwise than in a file
-        return (
-            None if same_targets else Difference("data", f"{where} holds other rows than then", *_hashes(before, after))
-        )
-    rows = _changed_rows(then, now)
-    if rows is None:
-        return None
-    return Difference("data", f"{_among(rows)} of {where} is not as it was", *_hashes(before, after))
-
-
-def _changed_rows(then: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[int, int] | None:
-    """The first rows that are not as they were; None where that cannot be told, or all are."""
-    if "hashes" not in then or then["hashes"]["size"] != now["hashes"]["size"]:
-        return None
-    return changed_rows(then["hashes"], now["hashes"], now["rows"])
-
-
-def _among(rows: tuple[int, int]) -> str:
-    first, last = (number(row) for row in rows)
-    return f"row {first}" if first == last else f"one of the rows {first} to {last}"
-
-
-def _changed_file(then: Mapping[str, str], now: Mapping[str, str]) -> str | None:
-    """The first file with another content, by its present name."""
-    known = [*then.values(), *[None] * len(now)]
-    return next(
-        (Path(path).name for before, (path, digest) in zip(known, now.items(), strict=False) if before != digest), None
-    )
-
-
-def _hashes(before: Sequence[str], after: Sequence[str]) -> tuple[str, str]:
-    """The hashes of the first two files that differ, shortened."""
-    first = next(((a, b) for a, b in zip_longest(before, after, fillvalue="") if a != b), ("", ""))
-    return first[0][:12], first[1][:12]
 
 
 def versions(then: Mapping[str, Any], now: Mapping[str, Any]) -> Found:

@@ -11,6 +11,7 @@ from typing import Any
 
 from deepwright.core.errors import Interrupted, Refused, RunError
 from deepwright.core.report import Report
+from deepwright.data.chain import Chain
 from deepwright.data.sameness import target_hash
 from deepwright.data.sources import detect
 from deepwright.data.table import digests
@@ -21,12 +22,14 @@ from deepwright.run import Run
 from deepwright.run_folder import whole
 from deepwright.training.distributed import joined
 from deepwright.training.recorded import Recorded
+from deepwright.training.tensor_files import read_tensors
 from deepwright.verbs.branch import like
 from deepwright.verbs.complete import complete
 from deepwright.verbs.environment import circumstances, pick_device, rows_of_table
 from deepwright.verbs.report import write_report
+from deepwright.verbs.reproduce.changed_data import in_data
 from deepwright.verbs.reproduce.compare import after_training, before_training
-from deepwright.verbs.reproduce.differences import Difference, in_data
+from deepwright.verbs.reproduce.differences import Difference
 from deepwright.verbs.reproduce.verdict import verdict
 from deepwright.verbs.session import Session, Watch
 from deepwright.verbs.train import Start, new_run, ready
@@ -115,6 +118,8 @@ def _recorded(run: Run) -> Recorded:
         recorded = Recorded.of(run.events())
         if recorded is None:
             raise ValueError("it does not tell how the training was planned")
+    with whole(run.folder / "weights.safetensors"):  # before the work, though they are compared after it
+        read_tensors(run.folder / "weights.safetensors")
     return recorded
 
 
@@ -146,7 +151,7 @@ def _draft(run: Run, source: Any, test: Any) -> Draft:
             "or in Python: reproduce(run, data=…)."
         )
     if isinstance(source, str | Path):
-        found, kept = detect(str(source)), run.recipe.data.source
+        found, kept = detect(str(source), run.recipe.creates), run.recipe.data.source
         same = kept is not None and found.kind == kept.kind
         draft.put(("data", "source"), plain({**(kept if same else found).model_dump(), "path": str(source)}), place)
     elif source is None:
@@ -167,7 +172,11 @@ def _data_difference(run: Run, draft: Draft, source: Any, test: Any) -> Differen
     recipe = Recipe.from_draft(draft)
     frames = (None if _path(source) else source, None if _path(test) else test)
     data = open_data(recipe, *frames, examples=run.examples)[0]
-    now: dict[str, Any] = {"origin": data.table.origin, "rows": data.table.height, "files": digests(data.table)}
+    now: dict[str, Any] = {
+        "origin": data.table.origin, "rows": data.table.height, "files": digests(data.table), "tests": data.tests,
+        "test": data.table.second.origin if isinstance(data.table, Chain) else None,
+        "row": "row" if data.examples is None else "example",
+    }  # fmt: skip
     then = run.environment["data"]
     if list(now["files"].values()) != list(then["files"].values()) or not now["files"] or len(now["files"]) >= 1000:
         task = run.training_task()
