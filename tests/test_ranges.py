@@ -7,7 +7,7 @@ import pytest
 
 from deepwright.core.errors import RecipeError
 from deepwright.draft import Draft
-from deepwright.ranges import Choice, Real, Whole, assign, find, name_of, read, take, without
+from deepwright.ranges import Choice, Real, Whole, assign, assign_file, find, name_of, read, take, without
 from deepwright.recipe import Recipe, problems_of, tidy
 
 
@@ -138,6 +138,40 @@ def test_spaces_on_the_command_line(text: str, value: dict[str, Any]) -> None:
 def test_what_is_no_space_is_told_with_an_example(text: str) -> None:
     with pytest.raises(RecipeError, match=r"--space .*log:1e-4\.\.1e-1"):
         assign(Draft(), text)
+
+
+def test_a_file_of_spaces_lies_over_the_recipe_and_says_where_it_is_wrong(tmp_path: Path) -> None:
+    path = tmp_path / "spaces.yaml"
+    path.write_text(
+        "train.optimizer.lr: {log: [1e-4, 1e-1]}\nmodel:\n  depth: {int: [1, 6]}\n  width: 0\ntrain: {batch: [32, 64]}\n"
+    )
+    draft = Draft({"target": ["price"], "model": "mlp", "train": {"batch": 16, "clip": 1.0}})
+    assign_file(draft, path, Recipe)
+    assert draft.value == {
+        "target": ["price"], "model": {"kind": "mlp", "depth": {"int": [1, 6]}, "width": 0},
+        "train": {"batch": [32, 64], "clip": 1.0, "optimizer": {"lr": {"log": ["1e-4", "1e-1"]}}},
+    }  # fmt: skip
+    with pytest.raises(RecipeError) as told:
+        take(draft, Recipe, problems_of)
+    assert [text.partition(": ")[0] for text in told.value.problems] == ["spaces.yaml, line 4"]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            "data: cars.csv\nmodel: {depth: {int: [1, 6]}}",
+            r"line 1: 'data' does not belong .* deepwright tune .*spaces\.yaml",
+        ),
+        ("model: {depth: 3}", r"spaces\.yaml holds no space; write one such as"),
+        ("- 3", "a recipe is a mapping"),
+    ],
+)
+def test_what_is_no_file_of_spaces(tmp_path: Path, text: str, told: str) -> None:
+    path = tmp_path / "spaces.yaml"
+    path.write_text(text)
+    with pytest.raises(RecipeError, match=told):
+        assign_file(Draft(), path, Recipe)
 
 
 def test_written_ranges_are_read_again() -> None:

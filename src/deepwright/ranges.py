@@ -14,6 +14,7 @@ import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
@@ -25,8 +26,8 @@ from deepwright.core.registry import Registry
 from deepwright.draft import Draft, split_path
 
 __all__ = [
-    "TUNED", "WORDS", "Choice", "Found", "Range", "Real", "Whole", "assign", "find", "name_of", "probed", "read", "take",
-    "without",
+    "TUNED", "WORDS", "Choice", "Found", "Range", "Real", "Whole", "assign", "assign_file", "find", "name_of", "probed", "read",
+    "take", "without",
 ]  # fmt: skip
 
 WORDS = ("choice", "float", "int", "log")
@@ -347,3 +348,35 @@ def assign(draft: Draft, assignment: str) -> None:
     if isinstance(value, list) and len(value) < 2:
         raise RecipeError(f"--space {assignment}: '{text}' is not a space; write one {example}.")
     draft.put(split_path(name), {"choice": value} if isinstance(value, list) else value, place)
+
+
+def assign_file(draft: Draft, path: Path, root: type[Config]) -> None:
+    """Take a YAML file of spaces, and of fixed values beside them: parts of a recipe, nested or under dotted keys.
+
+    Args:
+        root: the settings class of the whole document.
+
+    Raises:
+        RecipeError: it cannot be read, holds no space, or something that is not to be searched.
+    """
+    told, alone = Draft.read(path), Draft()
+    foreign = [key for key in told.value if split_path(str(key))[0] not in TUNED]
+    if foreign:
+        raise RecipeError(
+            f"{told.place((foreign[0],))}: '{foreign[0]}' does not belong in a file of spaces, which holds what can be tuned: "
+            f"{', '.join(TUNED)}. A whole recipe is named first: deepwright tune {path}"
+        )
+    for place, inner in _leaves(told.value, ()):
+        for one in (draft, alone):
+            one.put((*split_path(place[0]), *place[1:]), inner, told.place(place))
+    if not find(alone, root):
+        raise RecipeError(f"{path.name} holds no space; write one such as 'train.optimizer.lr: {{log: [1e-4, 1e-1]}}'.")
+
+
+def _leaves(value: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """The values and spaces in nested mappings, with where they stand."""
+    for key, inner in value.items():
+        if isinstance(inner, dict) and inner and not (len(inner) == 1 and next(iter(inner)) in WORDS):
+            yield from _leaves(inner, (*path, str(key)))
+        else:
+            yield (*path, str(key)), inner

@@ -218,6 +218,7 @@ def test_networks_that_create_are_tuned_by_their_distance(here: Path) -> None:
         (("--prune", "halfing"), "there is no pruning 'halfing'. Did you mean 'halving'?"),
         (("--space", "model.widht=1,2"), "there is no key 'widht' under 'model'. Did you mean 'width'?"),
         (("--space", "model.width=int:0..9"), "--space model.width: model.width: expected 1 or more; got 0."),
+        (("--space", "gone.yaml"), "--space gone.yaml: there is no such file."),
         (("--space", "seed=1,2"), "a seed cannot be tuned"),
         (("--search", "cmaes", "--space", "model.activation=relu,gelu"), "needs at least two settings that are numbers"),
         (("--storage", "nonsense"), "The storage nonsense cannot be opened"),

@@ -8,7 +8,7 @@ import click
 from deepwright.cli.commands.training import command_line, short
 from deepwright.cli.options import Shared, Whole, as_json, build_draft, data_options, emit, memory_option, shared
 from deepwright.cli.stopping import will_say
-from deepwright.core.errors import Interrupted, Refused
+from deepwright.core.errors import Interrupted, RecipeError, Refused
 
 __all__ = ["COMMANDS", "go_on"]
 
@@ -18,7 +18,7 @@ __all__ = ["COMMANDS", "go_on"]
 @data_options
 @click.option("--model", metavar="KIND", help="mlp, cnn, fusion …; chosen by the inputs otherwise.")
 @click.option("--metric", metavar="NAME", help="The figure that decides (default: the loss).")
-@click.option("--space", "spaces", multiple=True, metavar="KEY=SPACE", help="What to try: train.optimizer.lr=log:1e-4..1e-1, model.depth=int:1..6, train.batch=32,64; repeatable.")  # fmt: skip
+@click.option("--space", "spaces", multiple=True, metavar="KEY=SPACE|FILE", help="What to try: train.optimizer.lr=log:1e-4..1e-1, model.depth=int:1..6, train.batch=32,64, or a YAML file of spaces; repeatable.")  # fmt: skip
 @click.option("--trials", type=Whole(min=1), help="Trials at most (default 50).")
 @click.option("--budget", metavar="TIME", help="Of everything, the report included (default 20min).")
 @click.option("--jobs", type=Whole(min=1), help="Trainings at a time (default: one a core).")
@@ -32,14 +32,13 @@ def tune(source: str, shared: Shared, spaces: tuple[str, ...], trials: int | Non
          threads: int | None, search: str | None, prune: str | None, storage: str | None, **flags: Any) -> None:  # fmt: skip
     """Find better settings: many short trainings side by side, the best one trained again and compared.
 
-    Spaces stand in the recipe where a value would, or come from --space; without any, the model offers its own.
+    Spaces stand in the recipe where a value would, or come from --space, one by one or in a file; without any, the model
+    offers its own.
     --out is the folder of runs: it gets the tune's folder and the winner's run.
     """
-    from deepwright.ranges import assign
-
     draft = build_draft(source, shared, **flags)
     for one in spaces:
-        assign(draft, one)
+        _take_space(draft, one)
     from deepwright.verbs.tune.plan import division
     from deepwright.verbs.tune.settings import settled
 
@@ -52,6 +51,25 @@ def tune(source: str, shared: Shared, spaces: tuple[str, ...], trials: int | Non
 
     out = Path(shared.out or "runs")
     _work(shared, lambda watch: work(draft, settings, out=out, watch=watch, began=0.0, command=command_line()))
+
+
+def _take_space(draft: Any, given: str) -> None:
+    """One --space: a key with its space, or a file of them.
+
+    Raises:
+        RecipeError: it is neither.
+    """
+    from deepwright.ranges import assign, assign_file
+
+    path = Path(given)
+    if path.suffix.lower() not in (".yaml", ".yml") or "=" in given:
+        assign(draft, given)
+        return
+    if not path.is_file():
+        raise RecipeError(f"--space {given}: there is no such file.")
+    from deepwright.recipe import Recipe
+
+    assign_file(draft, path, Recipe)
 
 
 def go_on(folder: Path, data: str | None, threads: Any, memory: str | None, shared: Shared) -> None:
