@@ -10,6 +10,7 @@ import click
 import pytest
 import yaml
 
+from deepwright.cli.commands.training import command_line
 from deepwright.cli.main import group
 from deepwright.core.errors import Interrupted
 from deepwright.draft import Draft
@@ -286,6 +287,11 @@ def test_reproduce_ends_with_0_when_all_is_the_same_and_with_2_and_a_sentence_wh
     assert "The first difference, in the figures: the mae on held-out rows was 1.0 and is " in told.err
     assert Path(answer["folder"]).parent == (number_run.parent / "others").resolve()
     cli("reproduce", number_run.parent).refused("is a folder of runs, not a run")
+
+
+def test_no_password_gets_into_the_command_that_runs_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["deepwright", "tune", "cars.csv", "--storage", "mysql://me:secret@a/b"])
+    assert command_line() == "deepwright tune cars.csv --storage mysql://me:…@a/b"
 
 
 @pytest.mark.parametrize("verb", ["resume", "reproduce"])

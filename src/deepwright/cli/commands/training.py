@@ -25,6 +25,7 @@ from deepwright.cli.options import (
     threads_option,
 )  # fmt: skip
 from deepwright.cli.stopping import will_say
+from deepwright.core.addresses import hidden
 from deepwright.core.errors import Interrupted
 
 __all__ = ["COMMANDS", "command_line", "short"]
@@ -152,8 +153,8 @@ def _usual_budget(draft: Any) -> str:
 
 
 def command_line() -> str:
-    """What was typed, as it can be typed again."""
-    return shlex.join(["deepwright", *readable(sys.argv[1:])])
+    """What was typed, as it can be typed again; passwords in addresses (--storage) are left out, since runs are passed on."""
+    return hidden(shlex.join(["deepwright", *readable(sys.argv[1:])]))
 
 
 def _begin_again() -> str:

@@ -4,7 +4,6 @@ Trial `number` is drawn from (seed, number, finished trials); a trial that was r
 number and its settings and is run again. So nothing that is finished is lost or repeated.
 """
 
-import re
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from deepwright.core.addresses import hidden
 from deepwright.core.errors import DiskError, Refused, RunError
 from deepwright.core.seeds import derive
 from deepwright.ranges import Range
@@ -83,7 +83,7 @@ def _quiet(url: str) -> Iterator[None]:
             yield
         except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
             _check_disk(url, error)
-            raise RunError(f"The storage {_named(url)} cannot be reached: {_why(error)}.") from error
+            raise RunError(f"The storage {hidden(url)} cannot be reached: {_why(error)}.") from error
 
 
 def _check_disk(url: str, error: BaseException) -> None:
@@ -96,11 +96,6 @@ def _check_disk(url: str, error: BaseException) -> None:
 def _why(error: BaseException) -> str:
     inner = getattr(error, "orig", None) or error.__cause__ or error
     return (str(getattr(inner, "orig", None) or inner).strip().splitlines() or ["no reason is given"])[0].rstrip(".")
-
-
-def _named(url: str) -> str:
-    """The address without a password."""
-    return re.sub(r"(//[^:/@]+):[^@]*@", r"\1:…@", url)
 
 
 class Study:
@@ -273,10 +268,10 @@ def _storage(url: str) -> Any:
     try:
         return optuna.storages.RDBStorage(url)
     except ImportError as error:
-        raise Refused(f"The storage {_named(url)} needs the package '{error.name}', which is not installed.") from error
+        raise Refused(f"The storage {hidden(url)} needs the package '{error.name}', which is not installed.") from error
     except (SQLAlchemyError, ValueError, RuntimeError, optuna.exceptions.OptunaError) as error:
         _check_disk(url, error)
-        raise Refused(f"The storage {_named(url)} cannot be opened: {_why(error)}. {expected}.") from error
+        raise Refused(f"The storage {hidden(url)} cannot be opened: {_why(error)}. {expected}.") from error
 
 
 def _fixed(point: Point) -> Any:
