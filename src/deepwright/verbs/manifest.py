@@ -11,7 +11,7 @@ from deepwright.training.recorded import canonical_hash, told
 if TYPE_CHECKING:
     from deepwright.run import Run
 
-__all__ = ["figures_of", "hashes", "note_figures", "note_training", "recipe_hash"]
+__all__ = ["figures_of", "hashes", "note_figures", "note_training", "recipe_as_left", "recipe_hash"]
 
 
 def hashes(run: "Run", events: Sequence[Mapping[str, Any]]) -> dict[str, str]:
@@ -26,7 +26,19 @@ def hashes(run: "Run", events: Sequence[Mapping[str, Any]]) -> dict[str, str]:
 
 def recipe_hash(run: "Run") -> str:
     """SHA-256 of the recipe, wherever its data lie."""
-    return canonical_hash(run.recipe.model_dump(mode="json"))
+    recipe = run.recipe.model_dump(mode="json")
+    data = recipe["data"]
+    source = data["source"]
+    if isinstance(source, dict):
+        source = {name: value for name, value in source.items() if name != "path"}
+    return canonical_hash({**recipe, "data": {**data, "source": source, "test": data["test"] is not None}})
+
+
+def recipe_as_left(run: "Run") -> bool:
+    """Whether recipe.yaml is as the training left it, as far as the manifest tells."""
+    known = run.environment.get("training", {}).get("recipe")
+    whole = canonical_hash(run.recipe.model_dump(mode="json"))  # of earlier manifests
+    return known in (None, recipe_hash(run), whole)
 
 
 def note_training(run: "Run", events: Sequence[Mapping[str, Any]], promise: Determinism, device: str) -> None:

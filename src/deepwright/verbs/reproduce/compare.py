@@ -11,7 +11,7 @@ from deepwright.run import Run
 from deepwright.run_folder import whole
 from deepwright.training.recorded import canonical_hash, told
 from deepwright.training.tensor_files import read_tensors
-from deepwright.verbs.manifest import recipe_hash
+from deepwright.verbs.manifest import recipe_as_left, recipe_hash
 from deepwright.verbs.reproduce.differences import (
     Difference,
     hardware,
@@ -25,14 +25,13 @@ __all__ = ["after_training", "before_training"]
 
 
 def before_training(run: Run, now: Mapping[str, Any]) -> list[Difference]:
-    """Versions and hardware that are not as they were. Alone they are no reason to call a run not reproduced."""
-    return [*versions(run.environment, now), *hardware(run.environment, now)]
+    """A recipe that was changed; versions and hardware, which alone are no reason to call a run not reproduced."""
+    return [*_recipe(run), *versions(run.environment, now), *hardware(run.environment, now)]
 
 
 def after_training(run: Run, again: Run) -> list[Difference]:
     """What came out otherwise, the first cause first."""
     return [
-        *_recipe(run),
         *_preparation(run, again),
         *_events(run, again),
         *_figures(run, again),
@@ -42,9 +41,8 @@ def after_training(run: Run, again: Run) -> list[Difference]:
 
 
 def _recipe(run: Run) -> Iterator[Difference]:
-    known = run.environment.get("training", {}).get("recipe")
-    if known not in (None, recipe_hash(run)):
-        yield _tampered("recipe.yaml", known, recipe_hash(run))
+    if not recipe_as_left(run):
+        yield _tampered("recipe.yaml", run.environment["training"]["recipe"], recipe_hash(run))
 
 
 def _preparation(run: Run, again: Run) -> Iterator[Difference]:

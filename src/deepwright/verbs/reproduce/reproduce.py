@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from deepwright.core.errors import Interrupted, Refused, RunError
+from deepwright.core.errors import InputError, Interrupted, Refused, RunError
 from deepwright.core.report import Report
 from deepwright.data.chain import Chain
 from deepwright.data.sameness import target_hash
@@ -26,6 +26,7 @@ from deepwright.training.tensor_files import read_tensors
 from deepwright.verbs.branch import like
 from deepwright.verbs.complete import complete
 from deepwright.verbs.environment import circumstances, pick_device, rows_of_table
+from deepwright.verbs.manifest import recipe_as_left
 from deepwright.verbs.report import write_report
 from deepwright.verbs.reproduce.changed_data import in_data
 from deepwright.verbs.reproduce.compare import after_training, before_training
@@ -57,12 +58,13 @@ def reproduce(
     watch = watch or Watch()
     recorded = _recorded(run)
     watch.tell("looking at the data")
-    draft = _draft(run, source, test)
-    lost = _data_difference(run, draft, source, test)
-    if lost is not None:
-        now = circumstances(pick_device())
-        return verdict(run, None, [lost, *before_training(run, now)])
-    prepared = _prepared(run, draft, source, test, watch)
+    with _as_left(run):
+        draft = _draft(run, source, test)
+        lost = _data_difference(run, draft, source, test)
+        if lost is not None:
+            now = circumstances(pick_device())
+            return verdict(run, None, [lost, *before_training(run, now)])
+        prepared = _prepared(run, draft, source, test, watch)
     with ExitStack() as held:
         ranks = held.enter_context(joined())
         if ranks.count > 1:
@@ -81,6 +83,24 @@ def reproduce(
         again.save_report(report)
         write_report(again)
         return report
+
+
+@contextmanager
+def _as_left(run: Run) -> Iterator[None]:
+    """What stops the preparation, with its likely cause where somebody has changed the recipe.
+
+    Raises:
+        RunError: the recipe was changed since, and cannot be followed as it is.
+    """
+    try:
+        yield
+    except InputError as error:
+        if recipe_as_left(run):
+            raise
+        raise RunError(
+            f"recipe.yaml of {run.folder} is not as the training left it, and cannot be followed as it is now. Change it "
+            f"back. What is in the way: {error}"
+        ) from error
 
 
 def _prepared(run: Run, draft: Draft, source: Any, test: Any, watch: Watch) -> Prepared:
