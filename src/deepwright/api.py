@@ -18,6 +18,7 @@ from deepwright.verbs.complete import complete
 from deepwright.verbs.inspect import inspect as look
 
 if TYPE_CHECKING:
+    from deepwright.verbs.arena.arena import Arena
     from deepwright.verbs.tune.tune import Tuned
 
 __all__ = [
@@ -168,8 +169,8 @@ def resume(
     threads: int | Literal["auto"] | None = None,
     memory: str | None = None,
     quiet: bool = False,
-) -> "Run | Tuned":
-    """Go on with an interrupted training, bit for bit, or with a tune; `data` where the source moved or was in memory.
+) -> "Run | Tuned | Arena":
+    """Go on with an interrupted training, bit for bit, or with a tune or an arena; `data` where the source moved or was in memory.
 
     Another number of `threads` gives other last bits from here on.
 
@@ -178,15 +179,22 @@ def resume(
     Raises:
         RunError: it is finished, or its data is gone or changed.
     """
-    from deepwright.verbs.tune.folder import is_tune
+    from deepwright.verbs.arena.folder import ArenaFolder
+    from deepwright.verbs.tune.folder import TuneFolder
 
     with Progress(quiet) as progress:
-        if is_tune(Path(folder)):
+        if TuneFolder.at(Path(folder)):
             from deepwright.verbs.tune.settings import TuneWatch
             from deepwright.verbs.tune.tune import resume_tune
 
             looking = TuneWatch(progress.tell, progress.line, progress.findings, progress.standing)
             return resume_tune(Path(folder), data, looking, "deepwright.resume", threads)
+        if ArenaFolder.at(Path(folder)):
+            from deepwright.verbs.arena.arena import resume_arena
+            from deepwright.verbs.arena.watching import ArenaWatch
+
+            tells = (progress.tell, progress.line, progress.warn, progress.findings, progress.families)
+            return resume_arena(Path(folder), ArenaWatch(*tells), "deepwright.resume")
         started: list[Run] = []
         watch, then = _watch(progress, started), _completing(progress)
         return _kept(

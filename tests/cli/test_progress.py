@@ -12,6 +12,7 @@ import pytest
 from deepwright.cli import progress as module
 from deepwright.cli.progress import Progress, duration
 from deepwright.training.events import Planned, Stepped, Stopped, Validated
+from deepwright.verbs.arena.watching import Standing as Families
 from deepwright.verbs.tune.settings import Standing
 
 
@@ -41,6 +42,14 @@ def test_how_far_a_tune_is(monkeypatch: pytest.MonkeyPatch) -> None:
         " 25% of 50 trials: 7 done, 4 given up, 1 failed, 2 running; best rmse 0.4125 (trial 3); at most 6:20 min left"
         in lines
     )
+
+
+def test_how_far_the_families_of_an_arena_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "EVERY", 0.01)
+    stream = io.StringIO()
+    with Progress(stream=stream) as progress:
+        progress.families(Families({"gan": (0.5, 60.0), "vae": (0.0, None)}, 0.125, 500.0))
+        assert " 12% gan 50% (60 s left), vae 0%; all in at most 8:20 min" in lines_of(stream, "gan")
 
 
 def lines_of(stream: io.StringIO, wanted: str) -> list[str]:

@@ -65,7 +65,7 @@ SURFACE = {
     "direction": ("RUN", {"--name", "--from", "--examples", "--pca", "--sefa", "--samples"}),
     "play": ("RUN", {"--rounds", "--port", "--no-browser", "--data"}),
     "restyle": ("CONTENT", {"--style", "--features", "--set*", "--report", "--no-record"}),
-    "arena": ("SOURCE", (DATA | {"--models", "--budget"}) - {"--model"}),
+    "arena": ("SOURCE", (DATA | {"--models", "--budget", "--jobs", "--memory"}) - {"--model"}),
     "runs": ("[FOLDER]", set()),
     "kinds": ("", set()),
     "recipe": ("", {"--schema", "--example"}),

@@ -62,6 +62,20 @@ def test_a_game_has_cards_of_both_kinds_and_nothing_tells_them_apart_but_the_pic
         new_game(answers, 4, 0)
 
 
+def test_a_card_of_rows_has_a_cell_a_column_words_among_them(tmp_path: Path) -> None:
+    chance = np.random.default_rng(0)
+    table = pl.DataFrame({"age": chance.integers(0, 99, 160), "town": chance.choice(["Bern", "Chur", "Basel"], 160)})
+    draft = Draft()
+    for one in ("model={kind: vae, width: 8, latent: 2}", "train.budget=4steps", "train.batch=16"):
+        draft.set(one)
+    played = new_game(train(draft, table, out=tmp_path), 12, 0)
+    assert {card.made for card in played.rounds} == {True, False}
+    for card in played.rounds:
+        cells = dict(card.cells)
+        assert list(cells) == ["age", "town"]
+        assert cells["town"] in ("Bern", "Chur", "Basel")
+
+
 def test_answers_are_taken_in_turn_and_counted() -> None:
     played = game([True, False, True, True])
     assert played.answer(0, True)

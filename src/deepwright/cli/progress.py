@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from deepwright.contracts import Finding
     from deepwright.run import Run
+    from deepwright.verbs.arena.watching import Standing as Arena
     from deepwright.verbs.tune.settings import Standing
 
 __all__ = ["Progress", "duration"]
@@ -236,6 +237,14 @@ class Progress:
         best = "" if now.best is None else f"; best {now.primary} {now.best[0]:.4g} (trial {now.best[1]})"
         words = f"of {now.total} trials: {ended or 'none yet'}{best}; at most {duration(now.seconds_left)} left"
         self._face.show("tuning", now.share, words)
+
+    def families(self, now: "Arena") -> None:
+        """How far the families of an arena are."""
+        each = []
+        for name, (share, left) in now.running.items():
+            each.append(f"{name} {share:.0%}" + ("" if left is None else f" ({duration(left)} left)"))
+        words = f"{', '.join(each) or 'nearly done'}; all in at most {duration(now.seconds_left)}"
+        self._face.show("training", now.share, words)
 
     def event(self, event: Event) -> None:
         """One event of the loop."""

@@ -24,7 +24,9 @@ from deepwright.verbs.wishes import fulfils
 if TYPE_CHECKING:
     from deepwright.run import Run
 
-__all__ = ["Beside", "copy_words", "distance_words", "figures", "judged", "measured"]
+__all__ = [
+    "FEW", "Beside", "compared_rows", "copy_words", "distance_words", "figures", "judged", "measured", "shape_of", "too_few",
+]  # fmt: skip
 
 TRAIN_ROWS = 50_000  # that creations are compared with
 FEW = 20  # rows below which nothing is measured
@@ -87,19 +89,16 @@ def measured(
         table = run.training_data().table
     except (RunError, DataError) as error:
         return Beside(notes=(f"Nothing could be measured: {error}",))
-    part = "test" if (run.parts == PARTS["test"]).any() else "validation"
-    suits = fulfils(run, table, wish or {})
-    held, train = (np.flatnonzero((run.parts == PARTS[name]) & suits) for name in (part, "train"))
-    if min(len(held), len(train)) < FEW:
-        return Beside(notes=(f"Nothing could be measured: there are only {len(held)} held-out examples.",))
     order = np.random.default_rng(derive(run.recipe.seed, "held"))
-    held, train = (np.sort(order.permutation(rows)[:limit]) for rows, limit in ((held, most), (train, TRAIN_ROWS)))
+    held, train = compared_rows(run, most, order, fulfils(run, table, wish or {}))
+    if min(len(held), len(train)) < FEW:
+        return Beside(notes=(too_few(len(held)),))
     names, seed = list(run.created), run.recipe.seed
     known, real = table.take(train, names), table.take(held, names)
     scale = Scale(run.created, known)
     making = Maker(run, state, wish).pieces(range(min(most, max(len(held), FEW))))
     pieces = [next(making)[1]]
-    if any(pieces[0][name].values.shape[1:] != _shape(run, name) for name in names):
+    if any(pieces[0][name].values.shape[1:] != shape_of(run, name) for name in names):
         return Beside(notes=("Nothing was measured: the creations are of another size than the examples.",))
     pieces += [z for _, z in making]
     z = {name: field for name, field in joined(pieces).items() if name in names}
@@ -116,7 +115,28 @@ def measured(
     return Beside(found, picture_likeness(run, extract, z, encoded(run, real), trained, seed))
 
 
-def _shape(run: "Run", name: str) -> tuple[int, ...]:
+def compared_rows(
+    run: "Run", most: int, order: np.random.Generator, suits: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Held-out rows (at most so many) and training rows that creations are compared with, by lot.
+
+    Args:
+        order: of the lot. suits: (rows,) bool, which rows may be; None: all.
+    """
+    part = "test" if (run.parts == PARTS["test"]).any() else "validation"
+    found = []
+    for name, limit in ((part, most), ("train", TRAIN_ROWS)):
+        rows = np.flatnonzero((run.parts == PARTS[name]) & (True if suits is None else suits))
+        found.append(np.sort(order.permutation(rows)[:limit]))
+    return found[0], found[1]
+
+
+def too_few(held: int) -> str:
+    """Why nothing is measured with so few held-out examples."""
+    return f"Nothing could be measured: there are only {held} held-out examples."
+
+
+def shape_of(run: "Run", name: str) -> tuple[int, ...]:
     """Of the column's `z`, without the rows."""
     space = run.created[name].space
     return tuple(space.shape) if isinstance(space, Box) else (1,)

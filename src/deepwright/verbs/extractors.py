@@ -19,7 +19,7 @@ from deepwright.contracts import FittedFeature
 from deepwright.core.errors import Refused
 from deepwright.core.files import file_hash
 from deepwright.fields import Field, Fields
-from deepwright.spaces import Box
+from deepwright.spaces import Box, Tokens
 from deepwright.training.frozen import frozen_statistics
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ __all__ = [
     "JudgeExtractor",
     "RandomConvolutions",
     "RandomExtractor",
+    "embedded",
     "encoded",
     "picture_columns",
     "scaled",
@@ -179,11 +180,20 @@ class JudgeExtractor:
 
 def encoded(run: "Run", frame: pl.DataFrame) -> Fields:
     """Raw values as the run's `z`: grids scaled and shifted, numbers as they are learnt from."""
+    return embedded(run, {column.name: run.features[column.name].encode(column) for column in frame})
+
+
+def embedded(run: "Run", stored: Fields) -> Fields:
+    """Encoded values as the run's `z`; ids stay ids."""
     z = {}
-    for name, column in zip(frame.columns, frame, strict=True):
+    for name, field in stored.items():
         feature = run.features[name]
-        stored, embedder = feature.encode(column), feature.embedder()
-        z[name] = stored.with_values(stored.values.float() if embedder is None else embedder(stored.values))
+        embedder = feature.embedder()
+        if embedder is not None:
+            field = field.with_values(embedder(field.values))
+        elif not isinstance(feature.space, Tokens):
+            field = field.with_values(field.values.float())
+        z[name] = field
     return z
 
 

@@ -19,7 +19,7 @@ from deepwright.metrics.likeness import closer_share, enough, frechet_distance, 
 from deepwright.metrics.likeness.frechet import ROWS
 from deepwright.verbs.anchors import blurred, neighbour_mixtures, noise, principal_normal
 from deepwright.verbs.extractors import Extractor
-from deepwright.verbs.resemblance import kernel_distances
+from deepwright.verbs.resemblance import Interval, interval, kernel_distances
 
 if TYPE_CHECKING:
     from deepwright.run import Run
@@ -48,6 +48,7 @@ class Likeness:
     Args:
         n: rows of each set. columns: of the extractor. extractor, hash: what looked. seed: of everything drawn.
         sets: set → figure → value, None where it cannot be had.
+        distance: of each set, the kernel distance with its interval.
     """
 
     n: int
@@ -56,6 +57,7 @@ class Likeness:
     hash: str
     seed: int
     sets: Mapping[str, Mapping[str, float | None]]
+    distance: Mapping[str, Interval]
 
     def to_dict(self) -> dict[str, Any]:
         stamp = {
@@ -65,7 +67,10 @@ class Likeness:
             "hash": self.hash,
             "seed": self.seed,
         }
-        return {**stamp, "k": K, "sets": {name: dict(figures) for name, figures in self.sets.items()}}
+        return {
+            **stamp, "k": K, "sets": {name: dict(figures) for name, figures in self.sets.items()},
+            "distance": {name: figure.to_dict() for name, figure in self.distance.items()},
+        }  # fmt: skip
 
 
 def picture_likeness(
@@ -87,11 +92,12 @@ def picture_likeness(
     truth = extract(held)
     flat = {name: extract(z) for name, z in sets.items()}
     near = {name: flat[name] for name in ("made", "real", "mixed")}
-    kernel, _ = kernel_distances(truth, flat, generator)
+    kernel, draws = kernel_distances(truth, flat, generator)
     figures = {name: _figures(rows, truth, kernel[name], seed) for name, rows in flat.items()}
     for name, rows in near.items():
         figures[name]["closer"] = float(closer_share(rows, columns, truth).mean())
-    return Likeness(n, truth.shape[1], extract.name, extract.hash, seed, figures)  # type: ignore[union-attr]
+    distance = {name: interval(kernel[name], draws[name]) for name in flat}
+    return Likeness(n, truth.shape[1], extract.name, extract.hash, seed, figures, distance)  # type: ignore[union-attr]
 
 
 def _figures(rows: Tensor, truth: Tensor, kernel: float, seed: int) -> dict[str, float | None]:

@@ -16,7 +16,7 @@ from deepwright.contracts import FittedFeature
 from deepwright.core.seeds import derive
 from deepwright.verbs.figures import unanimous
 
-__all__ = ["Interval", "Resemblance", "Scale", "by_lot", "kernel_distances", "nearest", "resemblance"]
+__all__ = ["Interval", "Resemblance", "Scale", "by_lot", "interval", "kernel_distances", "nearest", "resemblance"]
 
 DRAWS = 300
 NEAR = 0.05  # quantile of the held-out distances that "near" means

@@ -7,14 +7,15 @@ from deepwright.core.files import read_json
 from deepwright.core.report import Grid, Report, Text
 from deepwright.core.wording import interval
 from deepwright.run import Run
+from deepwright.verbs.arena.folder import ArenaFolder
 from deepwright.verbs.figures import named
-from deepwright.verbs.tune.folder import TuneFolder, is_tune
+from deepwright.verbs.tune.folder import TuneFolder
 
 __all__ = ["runs"]
 
 
 def runs(folder: Path) -> Report:
-    """Each run with its target, model, state and figure, and each tune with its winner; damaged ones are listed as such.
+    """Each run with its target, model, state and figure, tunes and arenas among them; damaged ones are listed as such.
 
     Raises:
         RunError: there is no such folder.
@@ -23,11 +24,13 @@ def runs(folder: Path) -> Report:
         raise RunError(f"There is no folder {folder}. Runs are written to 'runs' unless --out says otherwise.")
     rows, data = [], []
     for path in sorted(folder.iterdir(), key=_order):
-        if not (path / "recipe.yaml").exists() and not is_tune(path):
+        if not (path / "recipe.yaml").exists() and not TuneFolder.at(path) and not ArenaFolder.at(path):
             continue
         try:
-            if is_tune(path):
+            if TuneFolder.at(path):
                 row = _tune(path)
+            elif ArenaFolder.at(path):
+                row = _arena(path)
             else:
                 run = Run.load(path)
                 row = (path.name, ", ".join(run.recipe.target) or "–", run.recipe.model.kind, run.state, _figure(path))
@@ -49,6 +52,19 @@ def _tune(path: Path) -> tuple[str, str, str, str, str]:
     winner = record.get("winner")
     told = "–" if winner is None else f"winner: {Path(winner['run']).name}"
     return path.name, ", ".join([target] if isinstance(target, str) else target) or "–", "tune", state, told
+
+
+def _arena(path: Path) -> tuple[str, str, str, str, str]:
+    """An arena among the runs: how far it is, and who took part."""
+    record = ArenaFolder.load(path)
+    state = "finished" if record.record["stage"] == "finished" else "unfinished"
+    return (
+        path.name,
+        "–",
+        "arena",
+        state,
+        ", ".join(f"{one.kind}: {Path(one.run).name or one.state}" for one in record.entrants),
+    )
 
 
 def _order(path: Path) -> tuple[str, int]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
+import torch
 
 from deepwright.core.report import Block, Grid, Text
 from deepwright.core.seeds import derive
@@ -15,7 +16,7 @@ from deepwright.core.wording import number
 from deepwright.metrics.likeness import closer_share
 from deepwright.metrics.likeness.tables import bins, column_fidelity, pair_fidelity
 from deepwright.verbs.copula import cells_of, gaussian_copula, is_labels, neighbour_rows
-from deepwright.verbs.resemblance import Scale
+from deepwright.verbs.resemblance import Interval, Scale, interval, kernel_distances
 
 if TYPE_CHECKING:
     from deepwright.run import Run
@@ -37,7 +38,8 @@ class TableLikeness:
 
     Args:
         sets: set → figure → value. columns: column → fidelity of the creations. target: what models learnt to predict, by
-            "R²" or "balanced accuracy" (`measure`); `constant`: what is reached without looking.
+            "R²" or "balanced accuracy" (`measure`); `constant`: what is reached without looking. distance: of each set, the
+        kernel distance with its interval.
     """
 
     n: int
@@ -47,11 +49,13 @@ class TableLikeness:
     constant: float
     sets: Mapping[str, Mapping[str, float | None]]
     columns: Mapping[str, float]
+    distance: Mapping[str, Interval]
 
     def to_dict(self) -> dict[str, Any]:
         return {
             "n": self.n, "seed": self.seed, "target": self.target, "measure": self.measure, "constant": self.constant,
             "sets": {name: dict(figures) for name, figures in self.sets.items()}, "columns": dict(self.columns),
+            "distance": {name: figure.to_dict() for name, figure in self.distance.items()},
         }  # fmt: skip
 
 
@@ -80,9 +84,9 @@ def table_likeness(
     }  # fmt: skip
     truth = _Cells(run, held, rest)
     judge = _Learner(run, target, held, rest, seed)
-    figures, columns = {}, {}
+    figures, columns, flats = {}, {}, {name: scale(frame) for name, frame in sets.items()}
     for name, frame in sets.items():
-        cells, flat = _Cells(run, frame, rest), scale(frame)
+        cells, flat = _Cells(run, frame, rest), flats[name]
         each = cells.fidelity(truth)
         columns = columns or each
         figures[name] = {
@@ -90,7 +94,10 @@ def table_likeness(
             "told_apart": auc(flat.numpy(), flat_held.numpy(), seed), "useful": judge(frame),
             "closer": float(closer_share(flat, flat_rest, flat_held).mean()),
         }  # fmt: skip
-    return TableLikeness(n, seed, target, judge.measure, judge.constant, figures, columns)
+    generator = torch.Generator().manual_seed(derive(seed, "table distances"))
+    values, draws = kernel_distances(flat_held, flats, generator)
+    distance = {name: interval(values[name], draws[name]) for name in flats}
+    return TableLikeness(n, seed, target, judge.measure, judge.constant, figures, columns, distance)
 
 
 class _Cells:

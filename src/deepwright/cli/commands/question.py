@@ -203,6 +203,8 @@ def play(run: str, rounds: int, port: int, no_browser: bool, data: str | None, s
             hall.wait()
     if kept:
         shared.show(kept[-1])
+    else:
+        shared.say("No game was finished, so nothing was kept.")
 
 
 COMMANDS = (explain, attack, generate, direction, play)

@@ -4,6 +4,7 @@ import contextlib
 import os
 import shlex
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +89,7 @@ def _branch(folder: Path, step: int, data: str | None, shared: Shared, flags: di
     )
 
 
-@click.command(short_help="Go on with an interrupted training or tune.")
+@click.command(short_help="Go on with an interrupted training, tune or arena.")
 @click.argument("run")
 @moved_option
 @threads_option
@@ -97,19 +98,19 @@ def _branch(folder: Path, step: int, data: str | None, shared: Shared, flags: di
 def resume(run: str, data: str | None, threads: Any, memory: str | None, shared: Shared) -> None:
     """Go on with an interrupted training, bit for bit (unless --threads changes the number of threads).
 
-    Or with an interrupted tune: finished trials are kept, running ones are run again.
+    Or with an interrupted tune: finished trials are kept, running ones are run again. Or with an interrupted arena.
     """
     if shared.seed is not None:
         raise click.UsageError("--seed cannot be given here: a run goes on with its own seed")
     again = f"Stopped; what was saved is kept. Go on with: deepwright resume {run}"
     will_say(lambda: again)
-    from deepwright.verbs.tune.folder import is_tune
+    from deepwright.verbs.arena.folder import ArenaFolder
+    from deepwright.verbs.tune.folder import TuneFolder
 
-    if is_tune(Path(run)):
-        from deepwright.cli.commands.tuning import go_on
-
-        go_on(Path(run), data, threads, memory, shared)
-        return
+    for kind, command in ((TuneFolder, "tuning"), (ArenaFolder, "arena")):
+        if kind.at(Path(run)):
+            import_module(f"deepwright.cli.commands.{command}").go_on(Path(run), data, threads, memory, shared)
+            return
     from deepwright.verbs.train import resume as work
 
     limit = given_size(memory)

@@ -84,13 +84,13 @@ def go_on(folder: Path, data: str | None, threads: Any, memory: str | None, shar
 def _work(shared: Shared, work: Any) -> None:
     """Tune with progress, then report and say what to do next."""
     from deepwright.cli.progress import Progress
-    from deepwright.verbs.tune.folder import is_tune
+    from deepwright.verbs.tune.folder import TuneFolder
     from deepwright.verbs.tune.settings import TuneWatch
 
     folders: list[Path] = []
 
     def how_to_go_on() -> str:
-        if folders and is_tune(folders[0]):
+        if folders and TuneFolder.at(folders[0]):
             return f"Stopped; finished trials are kept. Go on with: deepwright resume {folders[0]}"
         return "Stopped before the first trial; nothing was lost."
 

@@ -11,7 +11,7 @@ from deepwright.run import Run
 from deepwright.verbs.comparison import Difference, difference
 from deepwright.verbs.evaluate import answer_rows
 from deepwright.verbs.figures import Figure, judge, named
-from deepwright.verbs.tune.bases import Base
+from deepwright.verbs.jobs.bases import Base
 from deepwright.verbs.tune.created import created_draws
 from deepwright.verbs.tune.trial import rows_of
 from deepwright.verbs.validation import metric, metric_names

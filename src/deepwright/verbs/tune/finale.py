@@ -21,7 +21,7 @@ from deepwright.training.stopping import interrupts
 from deepwright.training.threads import computing
 from deepwright.verbs.complete import complete
 from deepwright.verbs.environment import pick_device
-from deepwright.verbs.tune import bases
+from deepwright.verbs.jobs import bases
 from deepwright.verbs.tune.beside import Comparison, compare
 from deepwright.verbs.tune.created import created_distance
 from deepwright.verbs.tune.plan import reserve

@@ -15,9 +15,9 @@ from deepwright.ranges import Choice, name_of
 from deepwright.recipe import Recipe, plain
 from deepwright.run import Run
 from deepwright.training.stopping import interrupts
-from deepwright.verbs.tune import bases
+from deepwright.verbs.jobs import bases
+from deepwright.verbs.jobs.jobs import Jobs, Told
 from deepwright.verbs.tune.folder import TuneFolder
-from deepwright.verbs.tune.jobs import Jobs, Told
 from deepwright.verbs.tune.plan import SAFETY, Cost, Plan, mean_of, reserve
 from deepwright.verbs.tune.points import Point, from_unit, is_ordered, params
 from deepwright.verbs.tune.settings import Standing, Tune, TuneWatch

@@ -6,7 +6,8 @@ from deepwright.core.errors import Refused
 from deepwright.core.memory import resident
 from deepwright.core.size import told
 from deepwright.preparation import Prepared
-from deepwright.verbs.memory import enough, expected
+from deepwright.verbs.jobs.sharing import each
+from deepwright.verbs.memory import enough
 from deepwright.verbs.tune.settings import Tune
 
 __all__ = ["share"]
@@ -26,15 +27,12 @@ def share(settings: Tune, prepared: Prepared, program: int, device: torch.device
     limit = prepared.recipe.train.memory
     if limit is None:
         return settings
-    estimated = expected(prepared, program, device)
-    each = (
-        estimated.total - estimated.parts["data"] + prepared.packed.bytes
-    )  # the rows are mapped, the table is here only
+    one = each(prepared, program, device)
     here = resident()
-    most = (limit.bytes - here) // each
+    most = (limit.bytes - here) // one
     if most < 1:
         raise Refused(
             f"--memory {limit} is not enough to tune: the process that decides holds {told(here)}, and each training takes "
-            f"about {told(each)}. Give at least {enough(here + each)}."
+            f"about {told(one)}. Give at least {enough(here + one)}."
         )
     return settings.model_copy(update={"jobs": min(settings.at_a_time(device.type), most)})

@@ -16,8 +16,8 @@ from deepwright.run import Run
 from deepwright.training.distributed import Ranks
 from deepwright.training.events import Event, Stopped, Validated
 from deepwright.verbs.environment import pick_device
+from deepwright.verbs.jobs.bases import Base
 from deepwright.verbs.session import Session, Watch
-from deepwright.verbs.tune.bases import Base
 from deepwright.verbs.tune.created import created_distance
 
 __all__ = ["Ended", "rows_of", "run_trial"]

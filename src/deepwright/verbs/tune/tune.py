@@ -24,12 +24,12 @@ from deepwright.ranges import Range, name_of, read, take
 from deepwright.recipe import Recipe, plain, problems_of, tidy
 from deepwright.run import Run, new_folder
 from deepwright.verbs.environment import environment, pick_device
+from deepwright.verbs.jobs import bases
+from deepwright.verbs.jobs.jobs import Jobs
 from deepwright.verbs.session import Watch
 from deepwright.verbs.train import ready
-from deepwright.verbs.tune import bases
 from deepwright.verbs.tune.finale import Finale, Tuned
 from deepwright.verbs.tune.folder import TuneFolder
-from deepwright.verbs.tune.jobs import Jobs
 from deepwright.verbs.tune.plan import Plan, Room, planned
 from deepwright.verbs.tune.prunings import NoPruning
 from deepwright.verbs.tune.search import Ground, Search, costs, room
@@ -40,6 +40,8 @@ from deepwright.verbs.tune.study import Study, local_storage
 from deepwright.verbs.validation import metric
 
 __all__ = ["Tuned", "resume_tune", "tune"]
+
+WORKER = "deepwright.verbs.tune.worker"
 
 
 def tune(
@@ -115,7 +117,7 @@ def _held(folder: Path, settings: Tune, command: str) -> Iterator[Jobs]:
     """The folder for this process alone, and the processes that train; a disk that fails as a sentence that says how to go on."""
     count = settings.at_a_time(pick_device().type)
     try:
-        with locked(folder, command), Jobs(count, settings.threads, folder / "jobs.log") as jobs:
+        with locked(folder, command), Jobs(WORKER, count, settings.threads, folder / "jobs.log") as jobs:
             yield jobs
     except DiskError as error:
         raise DiskError(error.what, room(folder)) from error

@@ -12,6 +12,7 @@ from deepwright.data.shelf import on_shelf, put
 from deepwright.preparation import Prepared
 from deepwright.recipe import Recipe
 from deepwright.run import Run
+from deepwright.verbs.creation.story import SEEN_FILE
 
 __all__ = ["Base", "lay", "new_run", "of"]
 
@@ -33,14 +34,15 @@ class Base:
         return run
 
 
-def lay(folder: Path, prepared: Prepared, environment: Mapping[str, Any]) -> None:
-    """Write a base.
+def lay(folder: Path, prepared: Prepared, environment: Mapping[str, Any]) -> Run:
+    """Write a base; the run in it, which is never trained.
 
     Raises:
         InputError: the disk is full or not writable.
     """
-    Run.create(folder, prepared, environment)
+    run = Run.create(folder, prepared, environment)
     put(prepared.packed, folder / ROWS)
+    return run
 
 
 def of(folder: Path) -> Base:
@@ -54,4 +56,6 @@ def new_run(base: Path, folder: Path, recipe: Recipe) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         for name in SHARED:
             shutil.copyfile(base / name, folder / name)
+        if (base / SEEN_FILE).exists():
+            shutil.copyfile(base / SEEN_FILE, folder / SEEN_FILE)
     write_text(folder / "recipe.yaml", recipe.yaml())

@@ -8,13 +8,14 @@ import psutil
 import pytest
 
 from deepwright.core.errors import RunError
-from deepwright.verbs.tune.jobs import Jobs
+from deepwright.verbs.jobs.jobs import Jobs
 
 pytestmark = pytest.mark.slow
+WORKER = "deepwright.verbs.tune.worker"
 
 
 def test_a_process_that_dies_is_replaced(tmp_path: Path) -> None:
-    with Jobs(1, 1, tmp_path / "jobs.log") as jobs:
+    with Jobs(WORKER, 1, 1, tmp_path / "jobs.log") as jobs:
         jobs.send(0, do="train", folder=str(tmp_path / "no"), base=str(tmp_path / "no"), seconds=1.0)
         told = jobs.next(120.0)
         assert told is not None
@@ -41,7 +42,7 @@ def test_a_process_that_dies_is_replaced(tmp_path: Path) -> None:
 
 def test_processes_that_never_start_are_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONHOME", str(tmp_path))  # no Python starts here
-    with Jobs(1, 1, tmp_path / "jobs.log") as jobs:
+    with Jobs(WORKER, 1, 1, tmp_path / "jobs.log") as jobs:
         words = iter(lambda: jobs.next(60.0), None)
         with pytest.raises(RunError, match=r"do not start: .*jobs\.log"):
             list(words)

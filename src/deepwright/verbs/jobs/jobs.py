@@ -25,7 +25,9 @@ Told = dict[str, Any]
 class _Job:
     """One process."""
 
-    def __init__(self, place: int, life: int, threads: int, log: Path, inbox: "queue.Queue[tuple[int, int, Told]]"):
+    def __init__(
+        self, module: str, place: int, life: int, threads: int, log: Path, inbox: "queue.Queue[tuple[int, int, Told]]"
+    ):
         self.place, self.life, self.ready = place, life, False
         environment = {**os.environ, **dict.fromkeys(_THREADS, str(threads)), "PYTHONUTF8": "1"}
         own_group: dict[str, Any] = (
@@ -35,7 +37,7 @@ class _Job:
         )  # Ctrl-C reaches the one that decides, not the ones that train
         with open(log, "ab") as errors:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "deepwright.verbs.tune.worker"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                [sys.executable, "-m", module], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                 stderr=errors, text=True, encoding="utf-8", env=environment, **own_group,
             )  # fmt: skip
         self._inbox = inbox
@@ -72,11 +74,11 @@ class Jobs:
     """So many processes, numbered from 0; one that dies is replaced. Use as a context.
 
     Args:
-        threads: of each process. log: the file that gets what they print.
+        module: what they run, one that calls `serve`. threads: of each process. log: the file that gets what they print.
     """
 
-    def __init__(self, count: int, threads: int, log: Path):
-        self._threads, self._log = threads, log
+    def __init__(self, module: str, count: int, threads: int, log: Path):
+        self._module, self._threads, self._log = module, threads, log
         self._inbox: queue.Queue[tuple[int, int, Told]] = queue.Queue()
         self._deaths = 0
         self._jobs = [self._start(place, 0) for place in range(count)]
@@ -91,7 +93,17 @@ class Jobs:
         return len(self._jobs)
 
     def _start(self, place: int, life: int) -> _Job:
-        return _Job(place, life, self._threads, self._log, self._inbox)
+        return _Job(self._module, place, life, self._threads, self._log, self._inbox)
+
+    def settle(self, seconds: float) -> None:
+        """Wait until all of them have begun, so long at most; before any order.
+
+        Raises:
+            RunError: they die before they say a word.
+        """
+        until = time.monotonic() + seconds
+        while not all(job.ready for job in self._jobs) and time.monotonic() < until:
+            self.next(0.05)
 
     def send(self, place: int, **order: Any) -> None:
         self._jobs[place].send(order)

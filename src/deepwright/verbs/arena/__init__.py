@@ -1,0 +1,1 @@
+"""Arena: families that create, side by side on a person's data."""
