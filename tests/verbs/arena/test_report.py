@@ -39,14 +39,16 @@ def test_one_table_holds_families_in_their_order_and_every_control_in_the_same_c
 def test_the_verdict_says_who_cannot_be_told_apart_and_what_plain_ways_are_as_good() -> None:
     assert arena_report([entrant("flow", 0.1), entrant("gan", 0.4)], about()).data["verdict"] == (
         "'flow' is nearest to real examples; the intervals of the others lie beyond its own. "
-        "It is nearer than Gaussian copula and mixtures of neighbours (SMOTE)."
+        "It is nearer than the plain way: Gaussian copula."
     )
     close = arena_report([entrant("flow", 0.3), entrant("gan", 0.38)], about())
     assert close.data["verdict"] == (
         "'flow' is nearest to real examples, but gan cannot be told from it by these intervals. "
-        "As near or nearer without any training: mixtures of neighbours (SMOTE)."
+        "It is nearer than the plain way: Gaussian copula. As near or nearer, but hardly new: mixtures of neighbours (SMOTE)."
     )
-    assert close.data["verdict"] in texts(close, "warning")
+    assert close.data["verdict"] in texts(close, "good")
+    far = arena_report([entrant("flow", 0.6)], about())
+    assert "As near or nearer without any training: Gaussian copula." in texts(far, "warning")[0]
     assert arena_report([entrant("flow", 0.1)], about()).data["verdict"].startswith("'flow' created alone. ")
 
 

@@ -145,4 +145,4 @@ def test_nothing_more_is_compared_where_all_held_out_examples_were(tmp_path: Pat
 
 def test_a_tenth_of_the_budget_is_for_comparing_and_seconds_a_family_at_least() -> None:
     assert reserve(600.0, 2) == 60.0
-    assert reserve(20.0, 2) == 5.0
+    assert reserve(20.0, 2) == 11.0

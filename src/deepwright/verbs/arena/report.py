@@ -11,7 +11,7 @@ from deepwright.verbs.arena.folder import Entrant
 
 __all__ = ["About", "arena_report"]
 
-APART = 0.10  # between processor times that count as equal
+APART, COARSE = 0.10, 1.0  # of the longer of two processor times, and seconds, between times that count as equal
 FIGURES = {
     "likeness": {"frechet": "Fréchet", "precision": "precision", "coverage": "coverage", "closer": "closer to training"},
     "rows": {"columns": "columns", "pairs": "pairs", "told_apart": "told apart", "useful": "useful", "closer": "closer to training"},
@@ -97,11 +97,17 @@ def _verdict(entrants: Sequence[Entrant]) -> tuple[str, Any]:
     found = _figures(first)
     assert found is not None
     key, figures = found
-    plain = [name for name in ("copula", "principal", "mixed") if name in figures["distance"]]
-    near = [NAMES[key][name] for name in plain if figures["distance"][name]["value"] <= mine["value"]]
-    if near:
-        return f"{text}. As near or nearer without any training: {listed(near)}.", "warning"
-    return f"{text}. It is nearer than {listed([NAMES[key][name] for name in plain])}.", "good"
+    values = {name: figures["distance"][name]["value"] for name in figures["distance"]}
+    names = [name for name in ("copula", "principal") if name in values]
+    near = [NAMES[key][name] for name in names if values[name] <= mine["value"]]
+    text += (
+        f". As near or nearer without any training: {listed(near)}."
+        if near
+        else (f". It is nearer than the plain way: {listed([NAMES[key][name] for name in names])}.")
+    )
+    if values["mixed"] <= mine["value"]:
+        text += f" As near or nearer, but hardly new: {NAMES[key]['mixed']}."
+    return text, "warning" if near else "good"
 
 
 def _table(entrants: Sequence[Entrant]) -> list[Block]:
@@ -117,7 +123,7 @@ def _table(entrants: Sequence[Entrant]) -> list[Block]:
         (
             one.kind,
             *_cells(_figures(one), "made", columns),
-            f"{one.processor:.0f} s",
+            _seconds(one.processor),
             number(one.compared["weights"]),
             one.run,
         )  # type: ignore[index]
@@ -176,7 +182,7 @@ def _note(key: str, figures: Mapping[str, Any]) -> str:
 def _times(entrants: Sequence[Entrant], about: About) -> list[Block]:
     """How much of the processor each had, and whether that is equal."""
     how = f"{plural(about.jobs, 'training')} at a time, each with {plural(about.threads, 'thread')}"
-    used = ", ".join(f"{one.kind} {one.processor:.0f} s" for one in entrants)
+    used = ", ".join(f"{one.kind} {_seconds(one.processor)}" for one in entrants)
     blocks: list[Block] = [
         Text(f"Each family had the same share of {about.budget}: {about.share:.0f} s; {how}. Processor time: {used}.")
     ]
@@ -189,15 +195,19 @@ def _times(entrants: Sequence[Entrant], about: About) -> list[Block]:
         else:
             whole.append(one)
     times = {one.kind: one.processor for one in whole}
-    if len(times) > 1 and min(times.values()) < (1 - APART) * max(times.values()):
+    if len(times) > 1 and max(times.values()) - min(times.values()) > max(APART * max(times.values()), COARSE):
         least, most = (pick(times, key=lambda kind: times[kind]) for pick in (min, max))
         blocks.append(
             Text(
-                f"The processor times are not equal: '{least}' had {times[least]:.0f} s, '{most}' {times[most]:.0f} s. Something else was "
+                f"The processor times are not equal: '{least}' had {_seconds(times[least])}, '{most}' {_seconds(times[most])}. Something else was "
                 "busy on this computer; run it again when it is idle, or with fewer --jobs.", "warning",
             )
         )  # fmt: skip
     return blocks
+
+
+def _seconds(value: float) -> str:
+    return f"{value:.0f} s" if value >= 10 else f"{value:.1f} s"
 
 
 def _failed(entrants: Sequence[Entrant]) -> list[Block]:
@@ -227,8 +237,8 @@ def _shown(entrants: Sequence[Entrant], about: About) -> list[Block]:
     blocks: list[Block] = []
     for column in about.real["pictures"]:
         rows = tuple((name, *one["pictures"][column]) for name, one in sides)
-        heads = ("", *(f"seed 0, {place}" for place in range(len(rows[0]) - 1)))
-        note = "A column holds what the families make of the same seed; the real examples are held-out ones."
+        heads = ("", *(f"creation {place}" for place in range(len(rows[0]) - 1)))
+        note = "Creations of seed 0: a column holds what the families make of the same number. The real examples are held-out ones."
         blocks.append(Grid("The same seeds in each family, and real examples", heads, rows, note, raw=True))
     for name, one in sides:
         if one["cells"]:

@@ -17,7 +17,7 @@ __all__ = ["Trainings", "again", "reserve"]
 SHOWN = 0.3  # seconds between two words about how far it is
 FIRST, MORE = 256, (2000, 1000, 500)  # creations of each family that are compared first, and then where there is time
 GROWTH = 1.5  # what is measured takes so many times as long, as a power of the number of creations
-SHARE, LEAST, LAST_WORDS = 0.1, 2.0, 1.0  # of a budget for comparing; seconds a family at least; for the report
+SHARE, LEAST, LAST_WORDS = 0.1, 5.0, 1.0  # of a budget for comparing; seconds a family at least; for the report
 PATIENCE = 20.0  # seconds for trainings to keep what is there when they are stopped
 
 
@@ -141,7 +141,7 @@ class Trainings:
         base = str(self._folder.base)
 
         def order(place: int, entrant: Entrant) -> None:
-            self._jobs.send(place, do="compare", base=base, folder=entrant.run, most=most)
+            self._jobs.send(place, do="compare", base=base, folder=entrant.run, most=most, command=self._command)
 
         self._watch.tell(f"comparing {most} creations of each with real examples")
         with interrupts() as asked:

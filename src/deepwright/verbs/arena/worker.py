@@ -30,16 +30,16 @@ class _Worker:
         train(self._wire, self._on(order["base"]), Path(order["folder"]), order["command"], track=True)
 
     def _compare(self, order: dict[str, Any]) -> None:
+        from deepwright.core.lock import locked
         from deepwright.run import Run
         from deepwright.verbs.arena.compared import compared
+        from deepwright.verbs.complete import complete
 
         run = Run.load(order["folder"])
-        found = compared(run, self._on(order["base"]), order["most"])
-        if order["last"]:
-            from deepwright.verbs.complete import complete
-
-            complete(run)
-        self._wire.tell(told="compared", found=found)
+        if run.events()[-1]["event"] != "completed":
+            with locked(run.folder, order["command"]):
+                complete(run)  # the report of its own, as every run has one
+        self._wire.tell(told="compared", found=compared(run, self._on(order["base"]), order["most"]))
 
     def _on(self, base: str) -> Any:
         """The base in a folder."""
