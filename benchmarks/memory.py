@@ -14,12 +14,10 @@ import tempfile
 import time
 from pathlib import Path
 
-import numpy as np
-import polars as pl
 import psutil
-from PIL import Image
 
-from benchmarks.harness import CACHE, PeerError, limited, options, print_machine, print_table
+from benchmarks.harness import PeerError, limited, options, print_machine, print_table
+from benchmarks.memory_sources import write_csv, write_parquet, write_pictures, write_words
 from deepwright.core.size import Size
 
 MB = 1e6
@@ -32,83 +30,6 @@ from deepwright.run import Run
 run = Run.load(Path(sys.argv[1]))
 print(run.pack(run.training_data().table).bytes)
 """
-
-
-def write_csv(rows: int) -> Path:
-    """A table of 40 columns: 30 numbers (some with gaps), 8 categories, a date, and a target that follows from them."""
-    path = CACHE / "memory" / f"rows-{rows}.csv"
-    if path.exists():
-        return path
-    chance = np.random.default_rng(0)
-    numbers = chance.normal(size=(rows, 30)).round(4)
-    words = [f"kind {letter}" for letter in "abcdefghijkl"]
-    groups = chance.integers(0, len(words), (rows, 8))
-    target = numbers[:, :5].sum(1) + np.sin(numbers[:, 5]) + 0.3 * groups[:, 0] + 0.1 * chance.normal(size=rows)
-    frame = pl.DataFrame({f"number_{place}": numbers[:, place] for place in range(30)})
-    gaps = pl.Series(chance.random(rows) < 0.05)
-    frame = frame.with_columns(
-        pl.when(gaps).then(None).otherwise(pl.col(f"number_{k}")).alias(f"number_{k}") for k in (3, 9)
-    )
-    names = pl.Series(words)
-    frame = frame.with_columns(
-        *(names.gather(groups[:, place]).alias(f"group_{place}") for place in range(8)),
-        pl.Series("day", np.datetime64("2015-01-01") + chance.integers(0, 3650, rows)),
-        pl.Series("target", target.round(4)),
-    )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    frame.write_csv(part)
-    part.replace(path)
-    return path
-
-
-def write_parquet(rows: int) -> Path:
-    """The same table as Parquet, with the types that polars finds."""
-    path = CACHE / "memory" / f"rows-{rows}.parquet"
-    if not path.exists():
-        part = path.with_suffix(".part")
-        pl.scan_csv(write_csv(rows), infer_schema_length=10_000).sink_parquet(part)
-        part.replace(path)
-    return path
-
-
-def write_words(rows: int) -> Path:
-    """A table of 20 columns of 5,000 words each and 19 numbers."""
-    path = CACHE / "memory" / f"words-{rows}.csv"
-    if path.exists():
-        return path
-    path.parent.mkdir(parents=True, exist_ok=True)
-    chance = np.random.default_rng(1)
-    words = pl.Series([f"{chance.integers(16**6):06x} {chance.integers(16**4):04x}" for _ in range(5000)])
-    part = path.with_suffix(".part")
-    with open(part, "wb") as file:
-        for start in range(0, rows, 100_000):
-            count = min(100_000, rows - start)
-            numbers = chance.normal(size=(count, 19)).round(4)
-            places = chance.integers(0, len(words), (count, 20))
-            frame = pl.DataFrame({f"number_{place}": numbers[:, place] for place in range(19)})
-            frame = frame.with_columns(
-                *(words.gather(places[:, place]).alias(f"word_{place}") for place in range(20)),
-                pl.Series("target", (numbers[:, 0] + places[:, 0] / 2500).round(4)),
-            )
-            frame.write_csv(file, include_header=start == 0)
-    part.replace(path)
-    return path
-
-
-def write_pictures(count: int) -> Path:
-    """A folder of two classes of noisy pictures."""
-    folder = CACHE / "memory" / f"pictures-{count}"
-    if (folder / "whole").exists():
-        return folder / "pictures"
-    chance = np.random.default_rng(2)
-    for number in range(count):
-        place = folder / "pictures" / ("dark", "light")[number % 2]
-        place.mkdir(parents=True, exist_ok=True)
-        pixels = chance.integers(0, 160, (48, 48, 3), dtype=np.uint8) + np.uint8(80 * (number % 2))
-        Image.fromarray(pixels).save(place / f"{number:06}.png")
-    (folder / "whole").touch()
-    return folder / "pictures"
 
 
 SOURCES = {"csv": write_csv, "parquet": write_parquet, "words": write_words, "pictures": write_pictures}

@@ -20,7 +20,10 @@ from deepwright.data.cells import blank_to_null, decimal_sign
 from deepwright.data.chain import Chain
 from deepwright.data.decimals import with_sign
 from deepwright.data.examples import Examples, plan_examples
+from deepwright.data.fitting import fit_features
+from deepwright.data.looking import check_room
 from deepwright.data.pack import Packed, pack
+from deepwright.data.room import at_once
 from deepwright.data.sources import open_source
 from deepwright.data.split import PARTS
 from deepwright.data.table import Table, require_columns
@@ -114,6 +117,7 @@ def prepare(
 def _prepared(draft: Draft, recipe: Recipe, data: Data, stored: Any, tell: Callable[[str], None]) -> Prepared:
     """See `prepare`; `stored`: the source's settings as the recipe keeps them, None for data in memory."""
     table, findings = data.table, list(data.table.findings)
+    check_room(table)
     targets = recipe.target
     _check_columns(recipe, table)
     frame = table.select(targets)
@@ -132,13 +136,14 @@ def _prepared(draft: Draft, recipe: Recipe, data: Data, stored: Any, tell: Calla
     if isinstance(table, Chain):
         require_columns(table.second, list(chosen), "an input, in the test file")
     tell("learning scales")
-    fitted = _fit_features(chosen, table, parts)
+    fitted = fit_features(chosen, table, parts)
     if task is None:
         trained = int((parts == PARTS["train"]).sum())
         fitted = divide(draft, fitted, wished(recipe, table.columns), trained, findings)
         chosen = {name: chosen[name] for name in fitted}
     tell("encoding")
-    packed = pack(table.chunks([*chosen, *targets]), table.height, fitted, task, targets)
+    columns = [*chosen, *targets]
+    packed = pack(table.chunks(columns, at_once(len(columns))), table.height, fitted, task, targets)
     final = _complete(draft, recipe, fitted, task, chosen, split, stored, int((parts == 0).sum()), table)
     return Prepared(final, data, parts, fitted, task, packed, findings)
 
@@ -341,19 +346,6 @@ def _worse(finding: Finding, column: pl.Series) -> Finding:
         text = f"'{column.name}' is empty in every row. Fill it, or leave it out: --ignore '{column.name}'"
         return replace(finding, severity="error", text=text)
     return replace(finding, text=f"'{column.name}' is empty in every training row and is left out.")
-
-
-def _fit_features(settings: Mapping[str, Any], table: Table, parts: np.ndarray) -> dict[str, FittedFeature]:
-    summaries: dict[str, Any] = {}
-    start = 0
-    for chunk in table.chunks(list(settings)):
-        rows = pl.Series(parts[start : start + chunk.height] == PARTS["train"])
-        start += chunk.height
-        train = chunk.filter(rows)
-        for name, feature in settings.items():
-            own = feature.summarise(train[name])
-            summaries[name] = summaries[name].merge(own) if name in summaries else own
-    return {name: feature.fit(summaries[name], name) for name, feature in settings.items()}
 
 
 def _complete(

@@ -25,6 +25,7 @@ from deepwright.core.report import Report
 from deepwright.data.decimals import with_sign
 from deepwright.data.examples import Examples
 from deepwright.data.pack import Packed, pack
+from deepwright.data.room import at_once
 from deepwright.data.sameness import check_same
 from deepwright.data.sources import open_source
 from deepwright.data.split import PARTS
@@ -324,7 +325,7 @@ class Run:
         wanted = [*self.features, *(name for name in targets if name in table.columns)]
         if rows is not None:
             return pack(iter([table.take(rows, wanted)]), len(rows), self.features, self.task, targets)
-        return pack(table.chunks(wanted), table.height, self.features, self.task, targets)
+        return pack(table.chunks(wanted, at_once(len(wanted))), table.height, self.features, self.task, targets)
 
     def batches(self, table: Table) -> Iterator[tuple[pl.DataFrame, Batch]]:
         """Raw and encoded rows of a table, piece by piece: memory holds one piece."""

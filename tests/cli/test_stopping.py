@@ -109,3 +109,20 @@ def test_a_sentence_that_cannot_be_made_and_errors_of_its_own() -> None:
     sys.exit(stoppable(call))
     """)
     assert (code, said.splitlines()[-1]) == (1, "ValueError: not stopped")
+
+
+def test_the_process_ends_when_all_is_in_order_and_before_its_libraries_are_taken_down() -> None:
+    body = """
+    import atexit
+    from deepwright.cli.stopping import leave
+    class Library:
+        def __del__(self):
+            sys.stderr.write("taken down")
+    library = Library()
+    atexit.register(leave)
+    atexit.register(lambda: sys.stderr.write("in order, "))
+    leave.code = {code}
+    sys.exit(2)
+    """
+    assert ended(body.format(code=2)) == (2, "in order, ")
+    assert ended(body.format(code=None)) == (2, "in order, taken down")

@@ -15,7 +15,8 @@ from pydantic import TypeAdapter
 from sklearn.datasets import load_digits, load_iris
 
 from deepwright.core.config import Config
-from deepwright.core.errors import DataError
+from deepwright.core.errors import DataError, Refused
+from deepwright.data.room import within
 from deepwright.data.sources import CSV, IDX, JSONL, NPZ, Arrow, Folder, Frame, Parquet, columnar, detect, open_source
 from deepwright.data.sources.frame import as_frame, frame_table
 from deepwright.data.table import ScannedTable, require_columns
@@ -50,6 +51,29 @@ def test_a_large_parquet_file_is_read_in_chunks_with_the_same_cells(tmp_path, mo
     assert isinstance(large, ScannedTable)
     assert all_rows(large) == all_rows(small)
     assert large.take([2, 0], ["picture"]).rows() == small.take([2, 0], ["picture"]).rows()
+
+
+def test_large_files_of_objects_and_of_arrow_are_copied_with_the_same_cells(tmp_path, monkeypatch):
+    FRAME.write_ipc(tmp_path / "t[1].arrow", compression="zstd")
+    text = FRAME.write_ndjson().encode() + b'{"number": 3, "late": [1, 2]}\n'
+    (tmp_path / "t[1].jsonl").write_bytes(text)
+    (tmp_path / "marked.jsonl.gz").write_bytes(gzip.compress(b"\xef\xbb\xbf" + text))
+    for name in ("t[1].arrow", "t[1].jsonl", "marked.jsonl.gz"):
+        with monkeypatch.context() as patched:
+            small = open_source(tmp_path / name)[1]
+            patched.setattr(columnar, "_IN_MEMORY", 0)
+            large = open_source(tmp_path / name)[1]
+        assert isinstance(large, ScannedTable), name
+        assert large.select(large.columns).equals(small.select(small.columns)), name
+
+
+def test_what_can_only_be_read_whole_is_refused_where_there_is_no_room(tmp_path):
+    FRAME.write_ipc_stream(tmp_path / "t.arrow")
+    with within(1), pytest.raises(Refused, match=r"is an Arrow stream of .*, which is read whole"):
+        open_source(tmp_path / "t.arrow")
+    FRAME.write_csv(tmp_path / "t.csv")
+    with within(1), pytest.raises(Refused, match=r"--memory 1 bytes is not enough to copy t\.csv .* Give at least"):
+        open_source(tmp_path / "t.csv")
 
 
 @pytest.mark.parametrize(

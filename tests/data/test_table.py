@@ -80,7 +80,7 @@ def test_a_scratch_folder_goes_with_its_owner():
 
 
 def test_few_rows_are_taken_without_reading_the_others(tmp_path, monkeypatch):
-    monkeypatch.setattr("deepwright.data.table.CHUNK", 4)
+    monkeypatch.setattr("deepwright.data.table.at_once", lambda columns: 4)
     pl.DataFrame({"a": range(20)}).write_parquet(tmp_path / "t.parquet", row_group_size=4)
     table, read = ScannedTable(tmp_path / "t.parquet", "t"), []
     scan = table._scan

@@ -32,6 +32,7 @@ def no_program(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(memory, name, lambda: 0)
     for name in ("REST", "PROGRAM"):
         monkeypatch.setattr(memory, name, 0)
+    monkeypatch.setattr("deepwright.data.sources.copies.claim", lambda size, what: None)
     for module in ("data.room", "verbs.train"):
         monkeypatch.setattr(f"deepwright.{module}.resident", lambda: 0)
 
@@ -169,6 +170,13 @@ def test_another_limit_on_the_way_changes_no_bit(table: Path, tmp_path: Path, mo
     again = resume(folder, memory=Size.parse("1GB"))
     assert Run.load(folder).recipe.train.memory == Size.parse("1GB")
     assert all(torch.equal(weights(again)[name], value) for name, value in weights(whole).items())
+
+
+def test_what_follows_training_reads_no_more_at_once_than_the_limit_leaves(table: Path, tmp_path: Path) -> None:
+    left: list[int | None] = []
+    train(draft(table, **{"train.memory": "1GB"}), out=tmp_path / "a", then=lambda run: left.append(room()))
+    assert left == [500 * MB]
+    assert room() is None
 
 
 def test_room_is_a_half_of_what_is_left() -> None:

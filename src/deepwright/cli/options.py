@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from deepwright.core.allocating import choose_allocating
 from deepwright.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -191,9 +192,19 @@ moved_option = click.option("--data", metavar="PATH", help="Where the training d
 threads_option = click.option(
     "--threads", type=Threads(), metavar="auto|N", help="Processor threads; auto takes what is fastest now."
 )
+
+
+def _frugal(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """Before polars is loaded."""
+    if value is not None:
+        choose_allocating()
+    return value
+
+
 memory_option = click.option(
     "--memory",
     metavar="SIZE",
+    callback=_frugal,
     help="Memory to keep to: 512MB, 2GB, 1.5GiB; refused before the first step if it cannot.",
 )
 same_threads_option = click.option(

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-__all__ = ["CODE", "asked", "say", "stoppable", "will_say"]
+__all__ = ["CODE", "asked", "leave", "say", "stoppable", "will_say"]
 
 CODE = 130  # as a shell gives for a process that Ctrl-C ended
 
@@ -72,6 +72,25 @@ class _Stop:
         os._exit(CODE)
 
 
+class _Leave:
+    """The last thing that is called: the process ends where it stands.
+
+    What the libraries of a program put in order at its end is of no use any more, and brings 130 MB of their files into memory:
+    more than a limit that was kept to until then may have left.
+    """
+
+    code: int | None = None  # of the exit; None where the interpreter has its own
+
+    def __call__(self) -> None:
+        if self.code is None:
+            return
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, ValueError, AttributeError):
+                stream.flush()
+        os._exit(self.code)
+
+
+leave = _Leave()
 _now: list[_Stop] = []
 
 

@@ -1,12 +1,13 @@
 """Sizes of memory as people write them ("512MB", "2GB", "1.5GiB"), and as they are told."""
 
+import math
 import re
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from deepwright.core.written import Written
 
-__all__ = ["Size", "told"]
+__all__ = ["Size", "enough", "told"]
 
 _UNITS = {"kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12, "kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40}
 _WRITTEN = {"kb": "kB", "mb": "MB", "gb": "GB", "tb": "TB", "kib": "KiB", "mib": "MiB", "gib": "GiB", "tib": "TiB"}
@@ -59,3 +60,13 @@ def told(size: float) -> str:
             amount = size / one
             return f"{amount:.1f} {unit}".replace(".0 ", " ") if amount < 9.95 else f"{amount:.0f} {unit}"
     return f"{size:.0f} bytes"
+
+
+def enough(size: int) -> str:
+    """An amount that is enough, as it can be given.
+
+    >>> enough(590_000_000), enough(1_340_000_000)
+    ('700MB', '1.5GB')
+    """
+    tenths = math.ceil(size * 1.05 / 1e8)
+    return f"{tenths / 10:g}GB" if tenths >= 10 else f"{100 * tenths}MB"

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from deepwright.data.room import at_once
 from deepwright.data.table import Table
 
 __all__ = ["changed_rows", "row_hashes"]
@@ -31,7 +32,7 @@ def row_hashes(table: Table, columns: Sequence[str], pictures: Sequence[str] = (
     size = max(1, -(-table.height // BLOCKS))
     names = sorted({name for name in columns if name in table.columns})
     blocks, digest, done = [], hashlib.sha256(), 0
-    for frame in (part for chunk in table.chunks(names) for part in chunk.iter_slices(_AT_ONCE)):
+    for frame in (part for chunk in table.chunks(names, at_once(len(names))) for part in chunk.iter_slices(_AT_ONCE)):
         rows, start = _rows(frame, pictures), 0
         while start < len(rows):
             part = rows[start : start + size - done % size]

@@ -14,10 +14,10 @@ import polars as pl
 from deepwright.contracts import Finding
 from deepwright.core.errors import DataError, did_you_mean
 from deepwright.core.files import file_hash
+from deepwright.data.room import CHUNK, at_once
 
 __all__ = ["CHUNK", "FrameTable", "ScannedTable", "Table", "digests", "pieces", "require_columns", "scratch_folder"]
 
-CHUNK = 65_536  # rows read at once
 PIECE = 8192  # rows encoded at once
 
 
@@ -110,11 +110,12 @@ class ScannedTable:
             raise IndexError(f"rows {wanted.min()} to {wanted.max()} of {self._height}")
         order = np.argsort(wanted, kind="stable")
         scan = self._scan if columns is None else self._scan.select(columns)
+        size = at_once(len(self._columns if columns is None else columns))
         parts = []
-        for start in range(0, self._height, CHUNK):
-            low, high = np.searchsorted(wanted[order], [start, start + CHUNK])
+        for start in range(0, self._height, size):
+            low, high = np.searchsorted(wanted[order], [start, start + size])
             if high > low:  # what holds none of the rows is not read
-                parts.append(scan.slice(start, CHUNK).collect()[wanted[order[low:high]] - start])
+                parts.append(scan.slice(start, size).collect()[wanted[order[low:high]] - start])
         if not parts:
             return scan.head(1).collect().clear()
         back = np.empty_like(order)
@@ -133,14 +134,33 @@ class _Scratch:
 def pieces(
     table: Table, rows: np.ndarray, columns: Sequence[str] | None = None
 ) -> Iterator[tuple[np.ndarray, pl.DataFrame]]:
-    """Some rows (ascending) in frames of at most `PIECE`, each with its row numbers; the table is read once."""
-    start = 0
-    for chunk in table.chunks(columns):
-        low, high = np.searchsorted(rows, [start, start + chunk.height])
-        for first in range(int(low), int(high), PIECE):
-            own = rows[first : min(first + PIECE, int(high))]
-            yield own, chunk[own - start]
+    """Some rows (ascending) in frames of at most `PIECE`, each with its row numbers; the table is read once.
+
+    Which rows are together does not depend on how many are read at once: the last bits of answers may.
+    """
+    ends = iter(_ends(rows, table.height))
+    start = first = done = 0
+    end, parts = next(ends, 0), list[pl.DataFrame]()
+    for chunk in table.chunks(columns, at_once(len(table.columns if columns is None else columns))):
+        high = int(np.searchsorted(rows, start + chunk.height))
+        while done < high:
+            upto = min(high, end)
+            parts.append(chunk[rows[done:upto] - start])
+            done = upto
+            if done == end:
+                yield rows[first:end], pl.concat(parts, rechunk=True)
+                first, end, parts = end, next(ends, end), []
         start += chunk.height
+        del chunk  # else it is held while the next one is read
+
+
+def _ends(rows: np.ndarray, height: int) -> Iterator[int]:
+    """Where pieces end, as places in `rows`: after `PIECE` of them, and at every `CHUNK` rows of the table."""
+    low = 0
+    for start in range(0, height, CHUNK):
+        high = int(np.searchsorted(rows, start + CHUNK))
+        yield from (min(first + PIECE, high) for first in range(low, high, PIECE))
+        low = high
 
 
 def scratch_folder() -> tuple[Path, Any]:

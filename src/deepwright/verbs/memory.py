@@ -17,9 +17,10 @@ import torch
 from torch import Tensor
 
 from deepwright.answering import rows_at_once
+from deepwright.core.allocating import return_at_once
 from deepwright.core.errors import Refused
 from deepwright.core.memory import free, give_back, peak, resident
-from deepwright.core.size import Size, told
+from deepwright.core.size import Size, enough, told
 from deepwright.data.pack import Packed
 from deepwright.data.room import within
 from deepwright.preparation import Prepared
@@ -32,7 +33,7 @@ from deepwright.training.frozen import frozen_statistics
 from deepwright.training.loop import Trainer
 from deepwright.verbs.session import Session, Watch
 
-__all__ = ["Needs", "afford", "enough", "expected", "kept", "needs", "reading", "unwritten"]
+__all__ = ["Needs", "afford", "expected", "kept", "needs", "reading", "unwritten"]
 
 PROGRAM = 60_000_000  # bytes: what reading and training load besides
 REST = 60_000_000  # bytes: buffers of kernels and allocators, figures, the report
@@ -76,6 +77,8 @@ def reading(limit: Size | None) -> Iterator[None]:
             f"--memory {limit} is less than Python and torch take before any data is read ({told(resident() + PROGRAM)}). "
             f"Give at least {enough(resident() + 3 * PROGRAM)}."
         )
+    if limit is not None:
+        return_at_once()
     with within(None if limit is None else limit.bytes):
         yield
 
@@ -236,12 +239,6 @@ def _refusal(estimated: Estimated, limit: Size, why: str) -> str:
     if held > limit.bytes:
         return f"{said}Give at least {enough(estimated.total)}, or less data: fewer columns (--ignore), fewer rows."
     return f"{said}Give at least {enough(estimated.total)}, or a smaller network (--set model.…) or batch (--set train.batch=…)."
-
-
-def enough(size: int) -> str:
-    """An amount that is enough, as it can be given."""
-    tenths = math.ceil(size * 1.05 / 1e8)
-    return f"{tenths / 10:g}GB" if tenths >= 10 else f"{100 * tenths}MB"
 
 
 def _pieces(recipe: Recipe) -> str:

@@ -17,6 +17,8 @@ from deepwright.core.files import sweep
 from deepwright.core.lock import locked
 from deepwright.core.memory import give_back, resident
 from deepwright.core.size import Size
+from deepwright.data.looking import check_room
+from deepwright.data.room import within
 from deepwright.doctor import examine, stricter
 from deepwright.draft import Draft
 from deepwright.preparation import Prepared, prepare
@@ -86,7 +88,9 @@ def trained(
         program: bytes of memory that were held before the data was read. start: where a branch begins.
     """
     prepared.recipe, estimated = afford(prepared, program, pick_device(), watch)
+    limit = prepared.recipe.train.memory
     with ExitStack() as held:
+        held.enter_context(within(None if limit is None else limit.bytes))  # the table is read again: hashes, figures
         ranks = held.enter_context(joined())
         watch = watch if ranks.rank == 0 else Watch()
         run = new_run(prepared, out, command, ranks, held, watch, start=start)
@@ -230,15 +234,15 @@ def resume(
         watch.tell("reading")
         program = resident()
         _relimit(run, memory)
-        with reading(run.recipe.train.memory):
-            run = run.moved(source)
-            data = run.training_data()
-            held.enter_context(resumable(run))
-            watch, tracking = held.enter_context(tracked(run, watch, ranks))
-            if not trained:
-                watch.tell("encoding")
-                session = Session(run, run.pack(data.table), pick_device(), watch, ranks)
+        held.enter_context(reading(run.recipe.train.memory))
+        run = run.moved(source)
+        data = run.training_data()
+        held.enter_context(resumable(run))
+        watch, tracking = held.enter_context(tracked(run, watch, ranks))
         if not trained:
+            watch.tell("encoding")
+            check_room(data.table)
+            session = Session(run, run.pack(data.table), pick_device(), watch, ranks)
             session.estimated = None if memory is None else kept(run, session.packed, program, pick_device())
             if memory is not None and ranks.rank == 0:
                 run.save_recipe()

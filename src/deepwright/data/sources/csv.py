@@ -5,11 +5,8 @@ cell by cell with the standard library and written anew, by the book, for polars
 """
 
 import csv
-import errno
 import io
-import tempfile
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -20,15 +17,16 @@ from pydantic import Field as Setting
 
 from deepwright.contracts import Finding
 from deepwright.core.config import Config
-from deepwright.core.errors import DataError, InputError
+from deepwright.core.errors import DataError
 from deepwright.core.files import place_errors
 from deepwright.core.wording import plural
 from deepwright.data.room import allowed
+from deepwright.data.sources.copies import room_for_copy, write_copy
 from deepwright.data.sources.dialect import Dialect, find_dialect, records
 from deepwright.data.sources.encoding import find_encoding
 from deepwright.data.sources.paths import LOOKED_AT, absolute_paths, path_changes
 from deepwright.data.sources.streams import blocks, broken_utf8, is_packed, lone_returns, read_bytes, text_lines
-from deepwright.data.table import CHUNK, FrameTable, ScannedTable, Table, scratch_folder
+from deepwright.data.table import FrameTable, ScannedTable, Table, scratch_folder
 from deepwright.registries import sources
 
 __all__ = ["CSV"]
@@ -38,7 +36,6 @@ _GROWS = 8  # times: cells of text and a copy of the file
 _SAMPLE = 1 << 20
 _UTF8 = ("utf-8", "utf-8-sig", "ascii")
 _EMPTY_ROW = pl.all_horizontal(pl.all().is_null())
-_PARQUET = {"row_group_size": CHUNK, "compression": "lz4"}
 
 
 @sources.register
@@ -111,24 +108,8 @@ def _decoded(data: bytes, encoding: str) -> str:
 
 
 def _on_disk(path: Path, dialect: Dialect) -> Table:
-    with _room(path):
+    with room_for_copy(path):
         return _converted(path, dialect)
-
-
-@contextmanager
-def _room(path: Path) -> Iterator[None]:
-    """Raises DataError: the temporary folder is full."""
-    try:
-        yield
-    except (OSError, InputError, pl.exceptions.PolarsError) as error:
-        cause = error.__cause__ if isinstance(error, InputError) else error
-        full = getattr(cause, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or "No space left" in str(cause)
-        if not full:
-            raise
-        raise DataError(
-            f"The disk is full: to read {path.name}, a copy of it is written to {tempfile.gettempdir()}. "
-            "Free some space, or name another place with the environment variable TMPDIR."
-        ) from error
 
 
 def _converted(path: Path, dialect: Dialect) -> Table:
@@ -137,7 +118,7 @@ def _converted(path: Path, dialect: Dialect) -> Table:
 
     def convert(source: Path, rewritten: bool) -> Path:
         scan = pl.scan_csv(source, low_memory=True, glob=False, **_options(dialect, rewritten))
-        scan.sink_parquet(parquet, **_PARQUET)
+        write_copy(scan, parquet, len(dialect.names), path.name)
         return parquet
 
     def careful() -> tuple[Path, list[Finding]]:
@@ -158,7 +139,7 @@ def _converted(path: Path, dialect: Dialect) -> Table:
     blank, rows = scan.select(_EMPTY_ROW.sum().alias("blank"), pl.len().alias("rows")).collect().row(0)
     if blank:
         place = folder / "filled.parquet"
-        scan.filter(~_EMPTY_ROW).sink_parquet(place, **_PARQUET)
+        write_copy(scan.filter(~_EMPTY_ROW), place, len(dialect.names), path.name)
         parquet.unlink()
     changes = path_changes(pl.scan_parquet(place, glob=False).head(LOOKED_AT).collect(), path.parent)
     findings = _findings(path, dialect, told, int(blank), int(rows - blank))

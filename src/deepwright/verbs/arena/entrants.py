@@ -12,14 +12,13 @@ from deepwright import registries
 from deepwright.contracts import Creatable
 from deepwright.core.errors import DeepwrightError, RecipeError, Refused, did_you_mean
 from deepwright.core.memory import resident
-from deepwright.core.size import told
+from deepwright.core.size import enough, told
 from deepwright.draft import Draft
 from deepwright.preparation import Prepared, choose
 from deepwright.recipe import Recipe, plain, tidy
 from deepwright.training.budget import Budget
 from deepwright.verbs.environment import pick_device
 from deepwright.verbs.jobs.sharing import each
-from deepwright.verbs.memory import enough
 from deepwright.verbs.session import Watch
 from deepwright.verbs.train import check_fit, ready
 

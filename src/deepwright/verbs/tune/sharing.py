@@ -4,10 +4,9 @@ import torch
 
 from deepwright.core.errors import Refused
 from deepwright.core.memory import resident
-from deepwright.core.size import told
+from deepwright.core.size import enough, told
 from deepwright.preparation import Prepared
 from deepwright.verbs.jobs.sharing import each
-from deepwright.verbs.memory import enough
 from deepwright.verbs.tune.settings import Tune
 
 __all__ = ["share"]
