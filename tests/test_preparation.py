@@ -123,7 +123,7 @@ def test_a_test_file_is_the_test() -> None:
 @pytest.mark.parametrize(
     ("data", "sets", "told"),
     [
-        (table(["a", "b"]), (), "2 rows with a target are too few"),
+        (table(["a", "b"]), (), "2 usable rows are too few"),
         (table(["a"] * 50), (), "is 'a' in all"),
         (table([None] * 50), (), "is empty in every row"),
         (table(["", " "] * 25), (), "is empty in every row"),

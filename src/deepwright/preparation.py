@@ -311,6 +311,7 @@ def _features(
     train = np.flatnonzero(parts == PARTS["train"])[:INFER_ROWS]
     half_named = {n: s for n, s in (draft.get("features") or {}).items() if isinstance(s, dict) and "kind" not in s}
     settings: dict[str, Any] = {}
+    why: list[str] = []  # columns are left out
     budget = recipe.train.budget
     seconds = budget.amount if budget.unit == "seconds" and draft.has("train", "budget") else None
     words = {name: registries.features.get("category")() for name in wished(recipe, table.columns)}
@@ -321,6 +322,7 @@ def _features(
         chosen_by_person = "choice" if name in half_named else ""
         findings += [_worse(finding, column) for finding in inferred.findings if finding.code != chosen_by_person]
         if inferred.left_out:
+            why += [finding.text for finding in inferred.findings]
             draft.put(("data", "ignore"), [*(plain(draft.get("data", "ignore") or []) or []), name], "found out")
     for name, own in half_named.items():
         if name in settings:
@@ -333,7 +335,7 @@ def _features(
         }
     if not settings:
         besides = f" besides the target {_quoted(recipe.target)}" if recipe.target else ""
-        raise DataError(f"No input column is left in {table.origin}{besides}.")
+        raise DataError(" ".join((f"No input column is left in {table.origin}{besides}.", *why[:5])))
     return settings
 
 

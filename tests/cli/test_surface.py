@@ -60,7 +60,7 @@ SURFACE = {
             "--mix",
             "--edit*",
         }
-        | {"--invert", "--name", "--judge", "--predict", "--measure", "--no-record", "--data"},
+        | {"--invert", "--like", "--name", "--scale", "--judge", "--predict", "--measure", "--no-record", "--data"},
     ),
     "direction": ("RUN", {"--name", "--from", "--examples", "--pca", "--sefa", "--samples"}),
     "play": ("RUN", {"--rounds", "--port", "--no-browser", "--data"}),

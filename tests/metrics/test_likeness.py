@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from deepwright.metrics.likeness import closer_share, enough, frechet_distance, manifold, sliced_distance
+from deepwright.metrics.likeness import closer_reach, closer_share, enough, frechet_distance, manifold, sliced_distance
 from deepwright.metrics.likeness.neighbours import Manifold
 
 
@@ -70,6 +70,13 @@ def test_copies_are_closer_to_training_examples() -> None:
     train, held = torch.arange(6.0)[:, None], torch.arange(6.0)[:, None] + 0.5
     assert closer_share(train, train, held).tolist() == [1.0] * 6
     assert closer_share(torch.tensor([[0.25], [0.5], [0.1]]), train, held).tolist() == [0.5, 0.0, 1.0]
+
+
+def test_creations_that_share_their_nearest_example_count_once() -> None:
+    train, held = torch.arange(100.0)[:, None], torch.arange(100.0)[:, None] + 0.5
+    spread, alike = torch.arange(50.0)[:, None] + 0.1, torch.full((50, 1), 7.1)
+    assert closer_reach(spread, train, held) == pytest.approx(1.96 * (0.25 / 50) ** 0.5)
+    assert closer_reach(alike, train, held) == pytest.approx(1.96 * 0.5)
 
 
 def test_sliced_distance_of_a_shift_is_its_length_over_root_d() -> None:

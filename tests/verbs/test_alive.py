@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from deepwright.contracts import Rule
-from deepwright.core.errors import InputError, OutputExists, Refused
+from deepwright.core.errors import DataError, InputError, OutputExists, RecipeError, Refused
 from deepwright.draft import Draft
 from deepwright.draw import Draw
 from deepwright.models.layers.cells import Cells
@@ -66,6 +66,14 @@ def test_a_page_is_made_of_what_grows_alone(run: Run, tmp_path: Path) -> None:
     with pytest.raises(OutputExists):
         Generate(out=place)(run)
     text = place.read_text(encoding="utf-8")
+    again = Generate(reopen=place, out=tmp_path / "again.html")(run)
+    assert again.data["files"] == ["again.html"]
+    assert (tmp_path / "again.html").read_bytes() == place.read_bytes()
+    Generate(out=tmp_path / "bare.html", record=False)(run)
+    with pytest.raises(DataError, match="carries no record"):
+        Generate(reopen=tmp_path / "bare.html")(run)
+    with pytest.raises(RecipeError, match="--set: a live page grows by itself and does not heed it"):
+        Generate(out=tmp_path / "wide.html", knobs={"width": 90})(run)
     assert "http://" not in text
     assert "https://" not in text
     other = type("Other", (), {"network": torch.nn.Linear(1, 1), "name": "faces"})()

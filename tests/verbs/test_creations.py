@@ -22,6 +22,7 @@ from deepwright.run import Run
 from deepwright.training.events import Event, Saved, Stepped
 from deepwright.verbs.complete import complete
 from deepwright.verbs.creation.making import Maker, decode, joined
+from deepwright.verbs.creation.pictures import larger
 from deepwright.verbs.creation.recall import Record, find_run, recalled
 from deepwright.verbs.creation.records import beside, in_mp4, in_png, read_record, write_beside
 from deepwright.verbs.creation.shelf import Shelf, key_of
@@ -75,6 +76,7 @@ def test_knobs_change_creations_and_are_checked(run: Run) -> None:
     plain, tame = (made(run, State(knobs=knobs), range(4)) for knobs in ({}, {"truncation": 0.5}))
     assert not set(cells(plain)) & set(cells(tame))
     assert cells(made(run, State(knobs={"truncation": 1}), range(4))) == cells(plain)
+    assert cells(made(run, State(knobs={"temperature": 0.5}), range(4))) == cells(tame)
     with pytest.raises(RecipeError, match=r"no key 'trunctaion'\. Did you mean 'truncation'\?"):
         Maker(run, State(knobs={"trunctaion": 0.5}))
     with pytest.raises(RecipeError, match="truncation: expected 0 or more and at most 2; got 3"):
@@ -92,6 +94,8 @@ def test_knobs_change_creations_and_are_checked(run: Run) -> None:
         ("walk.gif", {"interpolate": "3,9,1", "frames": 6, "loop": True}),
         ("walk.png", {"interpolate": "3,40", "frames": 5}),
         ("mixed.png", {"mix": "3=0.7,9"}),
+        ("", {"n": 2, "scale": 3}),
+        ("large.webp", {"at": "5,6", "scale": 4}),
     ],
 )
 def test_every_file_opens_the_state_it_was_made_from(
@@ -107,6 +111,31 @@ def test_every_file_opens_the_state_it_was_made_from(
             assert (again / path.name).read_bytes() == path.read_bytes()
         elif name:
             assert again.read_bytes() == path.read_bytes()
+
+
+def test_scaled_pictures_are_the_same_ones_larger(run: Run, tmp_path: Path) -> None:
+    run.generate(out=tmp_path / "one.png", at="5", measure=0)
+    report = run.generate(out=tmp_path / "large.png", at="5", scale=4, measure=0)
+    with Image.open(tmp_path / "one.png") as one, Image.open(tmp_path / "large.png") as large:
+        assert (one.size, large.size, large.mode) == ((8, 8), (32, 32), one.mode)
+        assert (
+            np.abs(np.asarray(large.resize((8, 8), Image.Resampling.BOX), float) - np.asarray(one, float)).mean() < 12
+        )
+    assert any("4 times as wide and high" in getattr(block, "text", "") for block in report.blocks)
+
+
+def test_transparent_edges_get_no_fringe() -> None:
+    square = np.zeros((6, 6, 4), np.uint8)
+    square[..., :3] = (0, 255, 0)  # what is not seen is green
+    square[2:4, 2:4] = (200, 0, 0, 255)
+    out = BytesIO()
+    Image.fromarray(square).save(out, "PNG")
+    cell = larger(pl.DataFrame({"image": [out.getvalue()]}), 4)["image"][0]
+    with Image.open(BytesIO(cell)) as picture:
+        pixels_ = np.asarray(picture)
+    seen = pixels_[pixels_[..., 3] > 20]
+    assert pixels_.shape == (24, 24, 4)
+    assert seen[:, 1].max() <= 8
 
 
 def test_what_is_given_wins_over_what_a_file_says(run: Run, tmp_path: Path) -> None:

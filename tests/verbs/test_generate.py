@@ -247,7 +247,7 @@ def test_files_carry_their_record_and_are_whole_pictures(run: Run, tmp_path: Pat
     with pytest.raises(DataError, match="carries no record"):
         read_record(tmp_path / "plain.png")
     (tmp_path / "text.png").write_text("no picture")
-    with pytest.raises(DataError, match="cannot be read as a creation"):
+    with pytest.raises(DataError, match="is no creation that can be opened again"):
         read_record(tmp_path / "text.png")
 
 

@@ -49,7 +49,7 @@ def test_collapse_copies_and_missing_kinds_are_told() -> None:
     fewer = vitals(rows(250, 5, centres=2), HELD, TRAIN, CENTRES)
     assert fewer.spread > 0.5 > 10 * fewer.spread_floor
     told = " ".join(sentence for sentence, well in words(asdict(fewer)) if not well)
-    assert "not as often as they should" in told
+    assert "too often, others too rarely" in told
 
 
 def test_the_floor_of_the_divergence_is_what_sampling_gives() -> None:

@@ -36,14 +36,18 @@ _TOLD = (
     "choice",
     "constant",
     "format",
+    "hidden",
     "missing-target",
     "no-header",
+    "not-a-picture",
     "personal",
     "preamble",
     "row-names",
     "spellings",
     "stand-ins",
     "task",
+    "tiles",
+    "transparent",
 )
 EVERY = 10.0  # seconds between two plain lines
 
@@ -182,7 +186,7 @@ class Progress:
     def __init__(self, quiet: bool = False, stream: Any = None):
         self._quiet, self._stream = quiet, stream
         self._face: _Face = _Silent()
-        self._total, self._figure, self._best, self._end = 1, "", "", ""
+        self._total, self._figure, self._best, self._end, self._health = 1, "", "", "", ""
 
     def __enter__(self) -> "Progress":
         self._face = _face(self._quiet, self._stream)
@@ -262,9 +266,10 @@ class Progress:
         elif isinstance(event, Stepped):
             words = f"step {event.step} of {self._total}, loss {number(event.loss)}"
             words += (f", {self._figure}{self._end}" if self._figure else "") + f", {duration(event.eta_seconds)} left"
+            words += f". {self._health}" if self._health else ""
             self._face.show("training", event.step / self._total, words)
         elif isinstance(event, Checked):
-            self._figure = event.text
+            self._health = event.text
         elif isinstance(event, Acted):
             self.line(event.text)
         elif isinstance(event, RolledBack):

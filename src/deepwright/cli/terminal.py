@@ -25,6 +25,7 @@ _ROWS = 24  # of a table; the page has them all
 _BARS = 20  # categories of a bar chart that are drawn
 _CLASSES = 12  # of a heat map that are shown
 _LONGEST = 48  # characters of a cell
+_SHORT = 20  # characters of captions that share a line
 _SENTENCE = 1200  # characters of a cell of our own
 _SIGNS = str.maketrans({
     "–": "-", "—": "-", "−": "-", "‘": "'", "’": "'", "“": '"', "”": '"', "…": "...", "×": "x", "·": ".", "≤": "<=",
@@ -243,8 +244,11 @@ class _Painter:
 
     def pictures(self, block: Pictures) -> None:
         self.title(block.title)
-        for caption in block.captions[:12]:
-            self.say(f"- {shorten(_line(caption), 160)}")
+        captions = [shorten(_line(caption), 160) for caption in block.captions[:12]]
+        if all(len(caption) <= _SHORT for caption in captions):  # numbers and the like
+            captions = [", ".join(captions)] if captions else []
+        for caption in captions:
+            self.say(f"- {caption}")
         rest = len(block.images) - min(len(block.captions), 12)
         if rest > 0:
             self.say(

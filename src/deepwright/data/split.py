@@ -51,7 +51,7 @@ class _Split(Config):
         if rows < 2 + (self.test > 0):
             asked = "training, validation and test" if self.test else "training and validation"
             are = "is" if rows == 1 else "are"
-            raise DataError(f"{plural(rows, 'row')} with a target {are} too few: {asked} need at least one each.")
+            raise DataError(f"{plural(rows, 'usable row')} {are} too few: {asked} need at least one each.")
         test = min(max(1, round(self.test * rows)), rows - 2) if self.test else 0
         validation = min(max(1, round(self.validation * rows)), MOST_VALIDATION, rows - test - 1)
         return validation, test

@@ -110,9 +110,11 @@ class GANKnobs(Config):
     Args:
         truncation: latents are shortened to this share of their length: below 1 creations are more ordinary and more alike
             (Brock et al. 2019, arXiv 1809.11096, section 3.1, by shortening instead of drawing again).
+        temperature: the same by the name that it has in other families; both are multiplied.
     """
 
     truncation: float = Setting(1.0, ge=0.0, le=2.0)
+    temperature: float = Setting(1.0, ge=0.0, le=2.0)
 
 
 class GANNetwork(FromLatents):
@@ -198,7 +200,8 @@ class GANNetwork(FromLatents):
     ) -> dict[str, Field]:
         """Raises Refused: a condition that the network does not know."""
         ids = self.ids(self.asked(condition))
-        if isinstance(knobs, GANKnobs) and knobs.truncation != 1:
-            latents = latents * knobs.truncation
+        share = knobs.truncation * knobs.temperature if isinstance(knobs, GANKnobs) else 1.0
+        if share != 1:
+            latents = latents * share
         made = self.generator(latents, ids)
         return self.units.back(self.units.certain(made) if isinstance(self.units, RowPoints) else made)

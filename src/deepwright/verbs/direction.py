@@ -152,7 +152,11 @@ def _report(
         )  # fmt: skip
     for one in stored[:4]:
         blocks += _moved(run, one)
-    blocks.append(Text(f"Use it: deepwright generate {run.folder} --edit {stored[0].name}=+2"))
+    blocks.append(
+        Text(
+            f"What it changes is shown in {run.folder / 'report.html'}. Use it: deepwright generate {run.folder} --edit {stored[0].name}=+2"
+        )
+    )
     return Report("direction", "Directions to move creations along", data, tuple(blocks))
 
 

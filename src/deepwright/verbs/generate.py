@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence, Set
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -20,11 +20,13 @@ from deepwright.recipe import Names
 from deepwright.spaces import Tokens
 from deepwright.training.threads import computing, cores
 from deepwright.verbs.beside import measured
+from deepwright.verbs.creation.alike import nearest, nearest_blocks, read_liked
 from deepwright.verbs.creation.alive import PAGE, bring_to_life
 from deepwright.verbs.creation.files import Writer, place_of
 from deepwright.verbs.creation.inverting import inversion_of
 from deepwright.verbs.creation.labelled import label_direction
 from deepwright.verbs.creation.making import Maker, decode
+from deepwright.verbs.creation.pictures import larger
 from deepwright.verbs.creation.recall import Record, find_run, recalled, record_of, with_its_weights
 from deepwright.verbs.creation.sameness import shows_the_same
 from deepwright.verbs.creation.scorers import judged_columns
@@ -40,6 +42,22 @@ __all__ = ["Generate"]
 
 SHOWN = 64
 FRAMES_SHOWN = 12
+_NOT_ALIVE = (
+    "n",
+    "seed",
+    "at",
+    "label",
+    "knobs",
+    "interpolate",
+    "frames",
+    "fps",
+    "loop",
+    "mix",
+    "edit",
+    "invert",
+    "like",
+    "scale",
+)
 
 Words = Annotated[
     tuple[int | str, ...], BeforeValidator(lambda value: (value,) if isinstance(value, int | str) else value)
@@ -62,6 +80,9 @@ class Generate(Config):
         edit: moves in standard deviations, along stored directions or a label of a run that answers: "smile=+2", "RUN2:label=+2".
         invert: a picture (or a table, its first row) of one's own: the latent that comes nearest is stored under `name` (None:
             the file's own) and made.
+        like: a picture, or a row (JSON, or the first of a table) of one's own, of which columns may be missing: the creations
+            of the seed that lie nearest to it.
+        scale: pictures are written so many times as wide and high; the network makes them as before.
         judge: a run that answers, whose last layer compares creations with real examples instead of random convolutions.
         predict: of rows, the column that models learn from them, to see what they are worth; None: the last.
         measure: creations that are compared with as many real examples; 0 measures nothing.
@@ -85,6 +106,8 @@ class Generate(Config):
     edit: Words = ()
     invert: Path | None = None
     name: str | None = None
+    like: Path | dict[str, Any] | None = None
+    scale: int = Setting(1, ge=1, le=16)
     judge: Path | None = None
     predict: str | None = None
     measure: int = Setting(2000, ge=0, le=5000)
@@ -116,26 +139,29 @@ class Generate(Config):
             )
         if self.out is not None and self.out.suffix.lower() == PAGE:
             return self._page(run, self.out)
-        wish, judge = wish_of(run, self._label(old)), self._judge(run)
-        place = place_of(run.folder, self.out, self._moves(old), _has_pictures(run), self.force)
+        liked = None if self.like is None else read_liked(run, self.like)
+        label = self._label(old) or (() if liked is None else liked.labels)
+        wish, judge = wish_of(run, label), self._judge(run)
+        pictures = _has_pictures(run)
+        if self.scale > 1 and not pictures:
+            raise Refused(f"--scale enlarges pictures, and the run {run.name} creates rows.")
+        place = place_of(run.folder, self.out, self._moves(old), pictures, self.force)
         inverted, told_inversion = self._inverted(run, wish)
-        asked = self._asked(run, old, inverted)
+        asked = self._asked(run, old, inverted, label)
         maker = Maker(run, asked.state, wish, None if old is None else old.chunk)
+        told_first = told_inversion
+        if liked is not None:
+            found = nearest(maker, liked, asked.count)
+            asked, told_first = replace(asked, at=found.at, again=False), nearest_blocks(run, liked, found)
         before = None if old is None or "fps" in self.model_fields_set else old.fps
         fps = (before or self.fps) if asked.moves else None
         record = record_of(run, asked.state, maker.together, fps) if self.record else None
-        writer = Writer(place, f"seed{asked.state.seed}", record, asked.names, fps)
-        shown: list[tuple[Anchor, pl.DataFrame]] = []
-        whole: list[pl.DataFrame] = []
-        for at, z in maker.pieces(asked.at):
-            frame = decode(run, z)
-            writer.take(at, frame)
-            shown += [(anchor, frame[row]) for row, anchor in enumerate(at)][: max(0, self._shown(asked) - len(shown))]
-            whole += [frame] if asked.again else []
-        files = writer.finish(asked.told)
-        told, notes = _again(self.reopen, old, pl.concat(whole) if whole else None, asked)
+        shown, whole, files = _written(
+            run, asked, maker, Writer(place, f"seed{asked.state.seed}", record, asked.names, fps)
+        )
+        told, notes = _again(self.reopen, old, whole, asked)
         beside = measured(
-            run, asked.state, 0 if asked.again or asked.names else self.measure, wish, judge, self.predict
+            run, asked.state, 0 if asked.again or asked.names or liked else self.measure, wish, judge, self.predict
         )
         data: dict[str, Any] = {
             "version": 1, "run": run.name, "seed": asked.state.seed, "n": asked.count, "folder": str(place.path), "files": files,
@@ -143,19 +169,35 @@ class Generate(Config):
             "verdict": beside.verdict,
             "notes": [*(note for note, _ in notes), *beside.notes],
         }  # fmt: skip
-        blocks = [*told_inversion, *(Text(note, tone) for note, tone in notes)]
-        blocks += [*_blocks(run, shown, asked), Text(_where(place.path, files, bool(place.end)))]
+        blocks = [*told_first, *(Text(note, tone) for note, tone in notes)]
+        blocks += [
+            *_blocks(run, shown, asked),
+            *_enlarged(asked.state.scale),
+            Text(_where(place.path, files, bool(place.end))),
+        ]
         blocks += beside.blocks()
         return Report("generate", "What it creates", data, tuple(blocks))
 
     def _page(self, run: "Run", out: Path) -> Report:
-        """A live page in place of files."""
-        told = bring_to_life(run, out, self.force)
+        """A live page in place of files.
+
+        Raises:
+            RecipeError: something is asked for that such a page does not heed.
+        """
+        idle = [name for name in _NOT_ALIVE if name in self.model_fields_set]
+        if idle:
+            flag = {"n": "-n", "knobs": "--set"}.get(idle[0], f"--{idle[0]}")
+            raise RecipeError(
+                f"{flag}: a live page grows by itself and does not heed it; leave it out, or write a picture."
+            )
+        told = bring_to_life(
+            run, out, self.force, lambda: record_of(run, State(), run.network.together) if self.record else None
+        )
         data = {"version": 1, "run": run.name, "folder": str(out.parent), "files": [out.name], "page": told}
         text = f"Written: {out} ({told['bytes'] // 1000} kB). Open it in a browser: the texture grows there, by {told['numbers']:,} numbers."
         return Report("generate", "What it creates, alive", data, (Text(text),))
 
-    def _asked(self, run: "Run", old: Record | None, inverted: Stored | None) -> "Asked":
+    def _asked(self, run: "Run", old: Record | None, inverted: Stored | None, label: tuple[str, ...]) -> "Asked":
         """The state to be made: that of the file which is opened again, where nothing else is said."""
         shelf, given = Shelf(run), self.model_fields_set
         before = State() if old is None else old.state
@@ -171,6 +213,7 @@ class Generate(Config):
                 ("--at" if inverted is None else "--invert", named),
                 ("--interpolate", stops),
                 ("--mix", self.mix),
+                ("--like", self.like),
             )
             if on
         ]
@@ -182,8 +225,9 @@ class Generate(Config):
             walk = walk.model_copy(update={name: getattr(self, name) for name in ("frames", "loop") if name in given})
         mix = mixed(self.mix, shelf) if self.mix else () if chosen else before.mix
         state = State(
-            seed=self.seed if "seed" in given else before.seed, knobs={**before.knobs, **self.knobs}, label=self._label(old),
+            seed=self.seed if "seed" in given else before.seed, knobs={**before.knobs, **self.knobs}, label=label,
             walk=walk, mix=mix, edits=(*before.edits, *self._edits(run, shelf)),
+            scale=self.scale if "scale" in given else before.scale,
         )  # fmt: skip
         shown = () if old is None or "n" in given else old.shown
         n = self.n if old is None or "n" in given or old.n is None else old.n
@@ -211,14 +255,11 @@ class Generate(Config):
 
     def _moves(self, old: Record | None) -> bool:
         """Whether a walk is asked for, by the person or by the file."""
-        others = bool(self.at) or bool(self.mix) or self.invert is not None
+        others = bool(self.at) or bool(self.mix) or self.invert is not None or self.like is not None
         return bool(self.interpolate) or (old is not None and old.state.walk is not None and not others)
 
     def _edits(self, run: "Run", shelf: Shelf) -> tuple[Edit, ...]:
         return edit_words([str(word) for word in self.edit], shelf, lambda text: label_direction(run, text))
-
-    def _shown(self, asked: "Asked") -> int:
-        return asked.count if asked.moves else SHOWN
 
 
 @dataclass(frozen=True)
@@ -270,6 +311,25 @@ def _has_pictures(run: "Run") -> bool:
         values = torch.zeros(0, 1, dtype=torch.int64) if isinstance(space, Tokens) else torch.zeros(0, *space.shape)  # type: ignore[union-attr]
         nothing[name] = Field(values)
     return pl.Binary in decode(run, nothing).schema.values()
+
+
+def _written(
+    run: "Run", asked: Asked, maker: Maker, writer: Writer
+) -> tuple[list[tuple[Anchor, pl.DataFrame]], pl.DataFrame | None, list[str]]:
+    """Make and write them all. Returns those to be shown, all of them where they are to be compared, and the files' names."""
+    most, shown, whole = asked.count if asked.moves else SHOWN, [], []
+    for at, z in maker.pieces(asked.at):
+        frame = decode(run, z)
+        large = larger(frame, asked.state.scale)
+        writer.take(at, large)
+        shown += [(anchor, frame[row]) for row, anchor in enumerate(at)][: max(0, most - len(shown))]
+        whole += [large] if asked.again else []
+    return shown, pl.concat(whole) if whole else None, writer.finish(asked.told)
+
+
+def _enlarged(times: int) -> list[Block]:
+    text = f"The files are {times} times as wide and high, smoothly enlarged: that adds no detail to what the network makes."
+    return [] if times == 1 else [Text(text)]
 
 
 Notes = list[tuple[str, Literal["good", "warning"]]]

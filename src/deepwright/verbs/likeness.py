@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -15,7 +14,7 @@ from deepwright.core.report import Block, Grid, Text
 from deepwright.core.seeds import derive
 from deepwright.core.wording import number
 from deepwright.fields import Field, Fields
-from deepwright.metrics.likeness import closer_share, enough, frechet_distance, manifold, sliced_distance
+from deepwright.metrics.likeness import closer_reach, closer_share, enough, frechet_distance, manifold, sliced_distance
 from deepwright.metrics.likeness.frechet import ROWS
 from deepwright.verbs.anchors import blurred, neighbour_mixtures, noise, principal_normal
 from deepwright.verbs.extractors import Extractor
@@ -96,6 +95,7 @@ def picture_likeness(
     figures = {name: _figures(rows, truth, kernel[name], seed) for name, rows in flat.items()}
     for name, rows in near.items():
         figures[name]["closer"] = float(closer_share(rows, columns, truth).mean())
+        figures[name]["closer_reach"] = closer_reach(rows, columns, truth)
     distance = {name: interval(kernel[name], draws[name]) for name in flat}
     return Likeness(n, truth.shape[1], extract.name, extract.hash, seed, figures, distance)  # type: ignore[union-attr]
 
@@ -147,14 +147,17 @@ def _said(found: Likeness) -> list[Block]:
     text = f"{name} of the creations: {number(value)}; real from real {number(floor)}, blurred {number(bad)}."
     if bad > floor:
         share = (value - floor) / (bad - floor)
-        text = f"{text[:-1]}: {100 * share:.1f} % of the way from real examples to blurred ones."
+        way = (
+            f"{100 * share:.1f} % of the way from real examples to blurred ones"
+            if value < bad
+            else "further off than blurred ones"
+        )
+        text = f"{text[:-1]}: {way}."
     blocks: list[Block] = [Text(text, "good" if value < bad else "warning")]
     closer = made.get("closer")
-    if closer is not None:
-        reach = 1.96 * np.sqrt(0.25 / found.n)
-        if closer > 0.5 + reach:
-            blocks.append(Text(f"{100 * closer:.0f} % of the creations lie closer to training examples than to held-out ones (half "
-                               "is natural): some may be copies.", "warning"))  # fmt: skip
+    if closer is not None and closer > 0.5 + float(made.get("closer_reach") or 0.5):
+        blocks.append(Text(f"{100 * closer:.0f} % of the creations lie closer to training examples than to held-out ones (half "
+                           "is natural): some may be copies.", "warning"))  # fmt: skip
     covered = (made.get("coverage") or 0.0) / max(real.get("coverage") or 1.0, 1e-9)
     if covered < 0.5:
         blocks.append(Text(f"Only {100 * covered:.0f} % as much of the real examples is covered as other real examples cover: kinds are missing.", "warning"))  # fmt: skip

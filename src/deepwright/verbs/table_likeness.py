@@ -13,7 +13,7 @@ import torch
 from deepwright.core.report import Block, Grid, Text
 from deepwright.core.seeds import derive
 from deepwright.core.wording import number
-from deepwright.metrics.likeness import closer_share
+from deepwright.metrics.likeness import closer_reach, closer_share
 from deepwright.metrics.likeness.tables import bins, column_fidelity, pair_fidelity
 from deepwright.verbs.copula import cells_of, gaussian_copula, is_labels, neighbour_rows
 from deepwright.verbs.resemblance import Interval, Scale, interval, kernel_distances
@@ -93,6 +93,7 @@ def table_likeness(
             "columns": float(np.mean(list(each.values()))), "pairs": pair_fidelity(cells.groups, truth.groups),
             "told_apart": auc(flat.numpy(), flat_held.numpy(), seed), "useful": judge(frame),
             "closer": float(closer_share(flat, flat_rest, flat_held).mean()),
+            "closer_reach": closer_reach(flat, flat_rest, flat_held),
         }  # fmt: skip
     generator = torch.Generator().manual_seed(derive(seed, "table distances"))
     values, draws = kernel_distances(flat_held, flats, generator)
@@ -202,7 +203,7 @@ def table_blocks(found: TableLikeness) -> list[Block]:
             "good" if beat else "warning",
         )
     ]
-    if closer > 0.5 + 1.96 * (0.25 / found.n) ** 0.5:
+    if closer > 0.5 + float(made["closer_reach"] or 0.5):
         blocks.append(Text(f"{100 * closer:.0f} % of created rows lie closer to training rows than to held-out ones (half is natural): "
                            "some may be copies.", "warning"))  # fmt: skip
     return [

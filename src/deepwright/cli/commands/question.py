@@ -100,6 +100,8 @@ def attack(run: str, shared: Shared, **settings: Any) -> None:
 @click.option("--edit", multiple=True, metavar="NAME=AMOUNT", help="A move along a direction (deepwright direction), or a label of a run that answers: smile=+2, RUN2:label=+2; repeatable.")  # fmt: skip
 @click.option("--invert", metavar="PICTURE", help="The creation nearest to a picture of yours; its latent is stored.")
 @click.option("--name", metavar="NAME", help="Of the stored latent (default: the picture's).")
+@click.option("--like", metavar="FILE", help="The creations nearest to a row (row.json, columns may be missing) or a picture of yours.")  # fmt: skip
+@click.option("--scale", type=click.IntRange(1, 16), metavar="N", help="Pictures N times as wide and high, smoothly enlarged.")  # fmt: skip
 @click.option("--judge", metavar="RUN2", help="A run that answers: compare with real examples by its last layer.")
 @click.option("--predict", metavar="COLUMN", help="Of rows: what models learn from them, to see what they are worth (default: the last column).")  # fmt: skip
 @click.option("--measure", type=click.IntRange(0, 5000), metavar="N", help="Compare so many with real examples (default 2000; 0: none).")  # fmt: skip

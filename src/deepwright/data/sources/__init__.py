@@ -10,7 +10,7 @@ from deepwright.data.sources.columnar import JSONL, Arrow, Parquet
 from deepwright.data.sources.csv import CSV
 from deepwright.data.sources.folder import Folder
 from deepwright.data.sources.frame import Frame, frame_table
-from deepwright.data.sources.paths import PICTURES
+from deepwright.data.sources.paths import PICTURES, UNREADABLE
 from deepwright.data.sources.tiles import Tiles, lone_picture
 from deepwright.data.table import Table
 
@@ -24,6 +24,7 @@ _SUFFIXES: dict[str, type[Config]] = {
 _WAYS = {  # of what people have and no source reads
     ".json": "Write one object a line, as .jsonl.",
     **dict.fromkeys((".xlsx", ".xls", ".ods"), "Save the sheet as CSV first."),
+    **dict.fromkeys(UNREADABLE, "Save the picture as PNG or JPEG first."),
 }
 
 

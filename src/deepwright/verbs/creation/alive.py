@@ -4,6 +4,7 @@ import base64
 import hashlib
 import html
 import json
+from collections.abc import Callable, Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from torch import Tensor
 from deepwright.contracts import Grows, Rule
 from deepwright.core.errors import InputError
 from deepwright.core.files import refuse_existing, write_text
+from deepwright.verbs.creation.records import in_page
 
 if TYPE_CHECKING:
     from deepwright.run import Run
@@ -22,8 +24,13 @@ __all__ = ["PAGE", "alive", "bring_to_life"]
 PAGE = ".html"
 
 
-def bring_to_life(run: "Run", place: Path, force: bool) -> dict[str, Any]:
+def bring_to_life(
+    run: "Run", place: Path, force: bool, record: Callable[[], Mapping[str, Any] | None] = lambda: None
+) -> dict[str, Any]:
     """Write the page of a run; what there is to tell of it.
+
+    Args:
+        record: gives what the page says about how it was made; it is asked once the page can be made.
 
     Raises:
         InputError: what the run creates does not grow by a rule, or `place` is a folder. OutputExists: there is a file.
@@ -38,12 +45,16 @@ def bring_to_life(run: "Run", place: Path, force: bool) -> dict[str, Any]:
         raise InputError(f"{place} is a folder; name a file in it, such as -o {place / 'texture.html'}.")
     refuse_existing(place, force)
     rule = network.rule()
-    write_text(place, alive(run.name, rule))
+    write_text(place, alive(run.name, rule, record()))
     return {"file": str(place), "bytes": place.stat().st_size, "numbers": _numbers(rule)}
 
 
-def alive(title: str, rule: Rule) -> str:
-    """The page of a texture that grows by itself (`Rule`), in the browser's own time, wiped out and regrown by a pointer."""
+def alive(title: str, rule: Rule, record: Mapping[str, Any] | None = None) -> str:
+    """The page of a texture that grows by itself (`Rule`), in the browser's own time, wiped out and regrown by a pointer.
+
+    Args:
+        record: how it was made.
+    """
     told = {
         "states": len(rule.second), "hidden": len(rule.bias), "colours": rule.colours, "fires": rule.fires, "side": rule.side,
         "first": _packed(rule.first), "bias": _packed(rule.bias), "second": _packed(rule.second),
@@ -52,7 +63,8 @@ def alive(title: str, rule: Rule) -> str:
     text = folder.joinpath("alive.html").read_text(encoding="utf-8")
     script = f"\n'use strict';\nconst RULE = {json.dumps(told)};\n{folder.joinpath('alive.js').read_text(encoding='utf-8')}\n"
     policy = "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    said = {"title": html.escape(title), "numbers": f"{_numbers(rule):,}", "policy": policy, "script": script}
+    said = {"title": html.escape(title), "numbers": f"{_numbers(rule):,}", "policy": policy, "script": script,
+            "record": "" if record is None else in_page(record)}  # fmt: skip
     for name, value in said.items():
         text = text.replace("{{" + name + "}}", value)
     return text

@@ -67,7 +67,7 @@ def read_example(run: "Run", path: Path) -> pl.DataFrame:
     frame = pl.DataFrame({names[0]: [str(path.absolute())]})
     if run.features[names[0]].encode(frame[names[0]]).present is not None:
         reason = run.features[names[0]].show(frame[names[0]])[0]
-        raise DataError(f"The picture {path} cannot be read: {reason}.")
+        raise DataError(f"{path} cannot be read as a picture: {reason}.")
     return frame
 
 

@@ -1,12 +1,14 @@
 """Records inside files: how a creation was made, as JSON where each format keeps words of its own.
 
 PNG: an iTXt chunk (PNG specification, 11.3.3.4). WebP: the EXIF tag ImageDescription. GIF: a comment. MP4: a box `uuid` at
-the end (ISO/IEC 14496-12, 11.1). Parquet: its metadata. Texts (CSV and their like) have no such place: a file beside them,
+the end (ISO/IEC 14496-12, 11.1). HTML: a `meta` of its head. Parquet: its metadata. Texts (CSV and their like) have no such place: a file beside them,
 `NAME.record.json`, which also holds the hash of the text, so that it is not taken for another's
 (docs/decisions/0006-creations.md).
 """
 
+import html
 import json
+import re
 import struct
 import zlib
 from collections.abc import Callable, Mapping
@@ -18,7 +20,7 @@ from PIL import Image
 from deepwright.core.errors import DataError
 from deepwright.core.files import file_hash, read_json, write_json
 
-__all__ = ["KEYWORD", "beside", "exif_of", "in_mp4", "in_png", "read_record", "text_of", "write_beside"]
+__all__ = ["KEYWORD", "beside", "exif_of", "in_mp4", "in_page", "in_png", "read_record", "text_of", "write_beside"]
 
 KEYWORD = "deepwright"
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -53,6 +55,11 @@ def in_mp4(video: bytes, record: Mapping[str, Any]) -> bytes:
     """The MP4 with the record in a box that players pass over."""
     text = text_of(record).encode()
     return video + struct.pack(">I", 24 + len(text)) + b"uuid" + _BOX + text
+
+
+def in_page(record: Mapping[str, Any]) -> str:
+    """The line of an HTML page that holds the record."""
+    return f'<meta name="{KEYWORD}" content="{html.escape(text_of(record))}">\n'
 
 
 def beside(path: Path) -> Path:
@@ -113,7 +120,9 @@ def _in_picture(path: Path) -> str | None:
             else:
                 found = picture.info.get("comment")
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise DataError(f"{path} cannot be read as a creation (PNG, WebP, GIF, MP4, CSV, Parquet): {error}.") from error
+        raise DataError(
+            f"{path} is no creation that can be opened again: expected a whole PNG, WebP, GIF, MP4, HTML, CSV or Parquet file."
+        ) from error
     found = found.decode("utf-8", "replace") if isinstance(found, bytes) else found
     return found if picture.format == "PNG" or (found or "").startswith(f'{{"{KEYWORD}"') else None
 
@@ -135,6 +144,12 @@ def _in_boxes(path: Path) -> str | None:
                 return file.read(min(length - start - 16, _LONGEST + 1)).decode("utf-8", "replace")
             place += length
     return None
+
+
+def _in_html(path: Path) -> str | None:
+    with open(path, encoding="utf-8", errors="replace") as file:
+        found = re.search(rf'<meta name="{KEYWORD}" content="([^"]*)">', file.read(2 * _LONGEST))
+    return None if found is None else html.unescape(found[1])
 
 
 def _in_parquet(path: Path) -> str | None:
@@ -165,4 +180,5 @@ def _beside(path: Path) -> str | None:
 _READERS: Mapping[str, Callable[[Path], str | None]] = {
     ".mp4": _in_boxes,
     ".parquet": _in_parquet,
+    ".html": _in_html,
 }

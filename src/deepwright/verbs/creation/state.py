@@ -47,6 +47,7 @@ class State(Config):
     Args:
         seed: gives each number its latent. knobs: of the network's sampling. label: what is wished for.
         walk, mix: latents between others, instead of those of numbers. edits: moves of all latents.
+        scale: pictures are enlarged so many times when they are written.
     """
 
     seed: int = Setting(0, ge=0)
@@ -55,6 +56,7 @@ class State(Config):
     walk: Walk | None = None
     mix: tuple[Weighted, ...] = ()
     edits: tuple[Edit, ...] = ()
+    scale: int = Setting(1, ge=1, le=16)
 
     @property
     def plain(self) -> bool:

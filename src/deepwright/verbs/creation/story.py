@@ -9,7 +9,7 @@ import torch
 
 from deepwright.core.files import write_bytes
 from deepwright.core.report import Block, Chart, Grid, Pictures, Series, Text
-from deepwright.core.wording import number
+from deepwright.core.wording import number, plural
 from deepwright.data.pack import Packed
 from deepwright.data.split import PARTS
 from deepwright.spaces import Box
@@ -23,6 +23,7 @@ __all__ = ["SEEN_FILE", "keep_seen", "shapes", "story_blocks"]
 
 SEEN, SEEN_FILE = 4, "seen.png"
 FRAMES = 10  # of the strip
+_COLOURS = {1: "grey", 3: "in colour", 4: "in colour and transparent"}
 
 
 def story_blocks(run: "Run", events: Sequence[Mapping[str, Any]]) -> list[Block]:
@@ -67,8 +68,19 @@ def _seen_blocks(run: "Run") -> list[Block]:
 
 def shapes(run: "Run") -> str:
     """What creations will be, in words."""
-    sizes = {name: " × ".join(str(n) for n in one.space.shape) for name, one in run.created.items() if isinstance(one.space, Box)}  # fmt: skip
-    return f"Creations have the size of what is learnt: {', '.join(f'{name} {size}' for name, size in sizes.items())}"
+    parts, rest = {}, []
+    for name, one in run.created.items():
+        if isinstance(one.space, Box) and len(one.space.shape) == 3:
+            height, width, channels = one.space.shape
+            parts[name] = f"{height} × {width} pixels, {_COLOURS.get(channels, f'{channels} channels')}"
+        else:
+            rest.append(name)
+    several = "; ".join(f"'{name}': {size}" for name, size in parts.items())
+    pictures = (
+        "" if not parts else f"pictures ({several})" if len(parts) > 1 else f"pictures of {next(iter(parts.values()))}"
+    )
+    rows = f"rows of {plural(len(rest), 'column')}" if rest else ""
+    return f"Creations are {' with '.join(filter(None, (pictures, rows)))}"
 
 
 def _strip(run: "Run", events: Sequence[Mapping[str, Any]]) -> list[Block]:

@@ -130,7 +130,12 @@ def words(figures: Mapping[str, float]) -> Sequence[tuple[str, bool]]:
         told.append((f"{figures['copies']:.0%} of the creations are as near to a training example as 5 % of held-out ones; they may be copies.", False))  # fmt: skip
     many = figures["spread"] > 3 * figures["spread_floor"] + 0.05
     spread = f"{figures['spread']:.3f} nats, {figures['spread_floor']:.3f} by sampling alone"
-    told.append((f"Kinds of examples come {'not ' if many else ''}as often as they should ({spread}).", not many))
+    often = (
+        "Some kinds of examples come too often, others too rarely"
+        if many
+        else "Kinds of examples come as often as they should"
+    )
+    told.append((f"{often} ({spread}).", not many))
     if "accuracy" in figures:
         won = figures["accuracy"]
         told.append(

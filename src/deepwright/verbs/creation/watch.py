@@ -92,7 +92,7 @@ class Watch:
         gauges, sure = self._scores(network, count)
         figures |= gauges
         told = words(figures)
-        text = " ".join(sentence for sentence, well in told if not well) or "the creations look healthy"
+        text = " ".join(sentence for sentence, well in told if not well) or "The creations look healthy."
         place = trainer.step, trainer.pace.total, trainer.pace.clock()
         yield Checked(*place, figures, text, all(well for _, well in told))
         for what, sentence in self._acts(trainer, trainer.objective, figures, sure):
