@@ -41,7 +41,7 @@ def train(
         threads: of the processor; "auto" (the default) takes what is fastest now.
         memory: to keep to, such as "2GB"; refused before the first step where it cannot be.
         settings: dotted recipe keys and values, as `--set` takes them: {"train.batch": 64}.
-        flags: id, time, group, ignore, strict, metric, track, as on the command line.
+        flags: id, time, group, ignore, strict, metric, track, style, as on the command line.
 
     Returns:
         The run. After an interrupt: the best network so far; go on with `resume(run.folder)`.
@@ -282,30 +282,42 @@ def generate(run: Run | str | Path | None = None, n: int | None = None, **settin
 
 
 def restyle(
-    content: str | Path, style: str | Path, out: str | Path | None = None, *, seed: int = 0, record: bool = True,
-    force: bool = False, quiet: bool = False, features: str | Path | None = None, **knobs: Any,
+    content: str | Path | Sequence[str | Path], style: str | Path | None = None, out: str | Path | None = None, *,
+    run: Run | str | Path | None = None, seed: int = 0, record: bool = True, force: bool = False, quiet: bool = False,
+    features: str | Path | None = None, **knobs: Any,
 ) -> Report:  # fmt: skip
-    """A picture in the style of another, by matching patches; no run and no weights are needed.
+    """A picture in the style of another: by matching patches, without run and weights; or in one pass of a run that learnt a style.
 
     Args:
-        out: a .png or .webp file; None: CONTENT-as-STYLE.png in the working folder.
+        content: a picture; with `run` also several, and folders of them.
+        style: the picture whose style is taken over. run: what `train(photos, style=…)` gave, in its place.
+        out: a .png or .webp file, or a folder for several; None: CONTENT-as-STYLE.png in the working folder.
         record: the file carries seed, knobs and the hashes of both pictures. force: replace what is there.
-        features: a run that answers from pictures: what its network sees is matched too.
-        knobs: size, steps, strength, patch, coarsest, filters, rate, as in `--set`.
+        features: a run that answers from pictures: what its network sees is matched too; with `style` only.
+        knobs: size, and with `style` steps, strength, patch, coarsest, filters, rate, as in `--set`.
 
     Returns:
-        A report with the pictures and figures: `.data["file"]`, `.data["distance"]`, `.data["layout"]`.
+        A report with the pictures and figures: `.data["file"]`, `.data["distance"]`, `.data["layout"]`; with `run` of each
+        picture in `.data["made"]`.
 
     Raises:
         RecipeError: no such knob, or a value out of its range. DataError: a picture cannot be used. OutputExists.
     """
+    from deepwright.verbs.restyle.one_pass import Pass, PassKnobs, restyle_with
     from deepwright.verbs.restyle.restyle import Wish
     from deepwright.verbs.restyle.restyle import restyle as work
-    from deepwright.verbs.restyle.settings import knobs_of
+    from deepwright.verbs.restyle.settings import Knobs, knobs_of
 
-    place, run = (None if one is None else Path(one) for one in (out, features))
-    wish = Wish(Path(content), Path(style), place, knobs_of(knobs), seed, record, force, run)
+    paths = (Path(content),) if isinstance(content, str | Path) else tuple(map(Path, content))
+    place, seen = (None if one is None else Path(one) for one in (out, features))
+    if (style is None) == (run is None) or (run is not None and seen is not None) or (style and len(paths) != 1):
+        raise InputError("Give one picture and style=PICTURE (and features=RUN), or pictures and run=RUN.")
     with Progress(quiet) as progress:
+        if run is not None:
+            folder, chosen = run.folder if isinstance(run, Run) else Path(run), knobs_of(knobs, None, PassKnobs)
+            return restyle_with(Pass(paths, folder, place, chosen, seed, record, force), progress.part)
+        assert style is not None
+        wish = Wish(paths[0], Path(style), place, knobs_of(knobs, None, Knobs), seed, record, force, seen)
         return work(wish, progress.part)
 
 
@@ -350,6 +362,8 @@ def _draft(
         ("train", "budget"): budget, ("task",): _plain(task), ("model",): _plain(model), ("seed",): seed,
         ("evaluate", "metric"): flags.pop("metric", None), ("track",): plain(flags.pop("track", None)),
     }  # fmt: skip
+    if (style := flags.pop("style", None)) is not None:
+        given |= {("model",): given["model",] or draft.get("model") or "stylist", ("model", "style"): str(style)}
     given |= {("data", name): plain(value) for name, value in flags.items()}
     for path, value in given.items():
         if value is not None:

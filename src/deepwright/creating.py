@@ -3,22 +3,23 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from deepwright.contracts import Finding, FittedFeature
+from deepwright.contracts import Creatable, Finding, FittedFeature, Particular
 from deepwright.core.errors import RecipeError
+from deepwright.data.sources.pictures import as_text
 from deepwright.draft import Draft
 from deepwright.models import infer_model
 from deepwright.recipe import Recipe, plain
 
-__all__ = ["LABEL", "choose_model", "divide", "settle", "wished"]
+__all__ = ["LABEL", "choose_model", "divide", "settle", "viewed", "wished"]
 
 LABEL = "label"  # the column that sub-folders and files of labelled pictures bring along
 
 
 def settle(draft: Draft, recipe: Recipe) -> Recipe:
-    """The recipe with the task `generate` named, where it creates.
+    """The recipe with the task `generate` named, where it creates, and with the pictures that its model names in it.
 
     Raises:
-        RecipeError: a target, or a task and a model of which one creates and the other answers.
+        RecipeError: a target, or a task and a model of which one creates and the other answers. DataError: no such picture.
     """
     if not recipe.creates:
         return recipe
@@ -40,7 +41,27 @@ def settle(draft: Draft, recipe: Recipe) -> Recipe:
     given = draft.get("task")
     if not isinstance(given, str):
         draft.put(("task",), {"kind": "generate", **(given or {})}, draft.place(("task",)))
+    model = recipe.model
+    if isinstance(model, Particular):
+        for name, longer in model.named.items():
+            if getattr(model, name) is not None:
+                place = draft.place(("model", name))
+                draft.put(("model", name), as_text(getattr(model, name), getattr(model, longer)), place)
+        if not model.labelled and not draft.has("task", "condition"):
+            draft.put(("task", "condition"), [], "what the model learns")
     return Recipe.from_draft(draft)
+
+
+def viewed(recipe: Recipe, chosen: Mapping[str, Any], seconds: float | None) -> dict[str, Any]:
+    """Settings of columns as they suit what is learnt from them, where the person left them open.
+
+    Args:
+        seconds: the budget, where it is one of time.
+    """
+    if not recipe.creates:
+        return dict(chosen)
+    wanted = recipe.model.views if isinstance(recipe.model, Particular) else {}
+    return {name: one.creating(seconds, wanted) if isinstance(one, Creatable) else one for name, one in chosen.items()}
 
 
 def wished(recipe: Recipe, columns: Sequence[str]) -> tuple[str, ...]:

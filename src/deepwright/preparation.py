@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 from deepwright import registries
-from deepwright.contracts import Creatable, Finding, FittedFeature, FittedTask
+from deepwright.contracts import Finding, FittedFeature, FittedTask
 from deepwright.core.errors import DataError, RecipeError
 from deepwright.core.wording import number
-from deepwright.creating import LABEL, choose_model, divide, settle, wished
+from deepwright.creating import LABEL, choose_model, divide, settle, viewed, wished
 from deepwright.data.cells import blank_to_null, decimal_sign
 from deepwright.data.chain import Chain
 from deepwright.data.decimals import with_sign
@@ -329,10 +329,7 @@ def _features(
             merged = {**plain(settings[name].model_dump()), **own}
             draft.put(("features", name), merged, draft.place(("features", name)))
             settings[name] = Recipe.from_draft(draft).features[name]
-    if recipe.creates:
-        settings = {
-            name: one.creating(seconds) if isinstance(one, Creatable) else one for name, one in settings.items()
-        }
+    settings = viewed(recipe, settings, seconds)
     if not settings:
         besides = f" besides the target {_quoted(recipe.target)}" if recipe.target else ""
         raise DataError(" ".join((f"No input column is left in {table.origin}{besides}.", *why[:5])))

@@ -21,7 +21,10 @@ SHARED = {"-o/--out", "--seed", "--json", "--quiet", "--debug", "--force", "-h/-
 DATA = {"--target*", "--task", "--model", "--id", "--time", "--group", "--test", "--ignore*", "--strict", "--set*"}
 SURFACE = {
     "inspect": ("SOURCE", DATA | {"--overfit", "--show-personal"}),
-    "train": ("SOURCE", DATA | {"--branch", "--budget", "--data", "--memory", "--metric", "--threads", "--track*"}),
+    "train": (
+        "SOURCE",
+        DATA | {"--branch", "--budget", "--data", "--memory", "--metric", "--style", "--threads", "--track*"},
+    ),
     "resume": ("RUN", {"--data", "--memory", "--threads"}),
     "reproduce": ("RUN", {"--data", "--test"}),
     "tune": (
@@ -64,7 +67,7 @@ SURFACE = {
     ),
     "direction": ("RUN", {"--name", "--from", "--examples", "--pca", "--sefa", "--samples"}),
     "play": ("RUN", {"--rounds", "--port", "--no-browser", "--data"}),
-    "restyle": ("CONTENT", {"--style", "--features", "--set*", "--report", "--no-record"}),
+    "restyle": ("CONTENT…", {"--style", "--with", "--features", "--set*", "--report", "--no-record"}),
     "arena": ("SOURCE", (DATA | {"--models", "--budget", "--jobs", "--memory"}) - {"--model"}),
     "runs": ("[FOLDER]", set()),
     "kinds": ("", set()),

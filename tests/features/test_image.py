@@ -358,11 +358,11 @@ def test_what_suits(tmp_path, photos, digits, score):
 
 
 def test_where_pictures_are_created_they_stay_whole_and_small():
-    free = Image().creating(None)
+    free = Image().creating(None, {})
     assert (free.resize, free.beside, free.most) == ("pad", "border", 32)
-    assert [Image().creating(seconds).most for seconds in (600.0, 1800.0, 7200.0)] == [32, 48, 64]
-    assert Image(resize="crop", most=80).creating(60.0).resize == "crop"
-    assert Image(resize="crop", most=80).creating(60.0).most == 80
+    assert [Image().creating(seconds, {}).most for seconds in (600.0, 1800.0, 7200.0)] == [32, 48, 64]
+    assert Image(resize="crop", most=80).creating(60.0, {}).resize == "crop"
+    assert Image(resize="crop", most=80).creating(60.0, {}).most == 80
 
 
 def test_transparent_places_are_told():

@@ -267,6 +267,10 @@ def take_flags(draft: "Draft", shared: Shared, **flags: Any) -> None:
     for flag, where in names.items():
         if flags.get(flag) is not None:
             draft.put(where, flags[flag], f"--{'id' if flag == 'key' else flag}")
+    if flags.get("style") is not None:
+        if not draft.has("model"):
+            draft.put(("model",), "stylist", "--style")
+        draft.put(("model", "style"), flags["style"], "--style")
     if flags.get("targets"):
         draft.put(("target",), list(flags["targets"]), "--target")
     if flags.get("ignore"):
@@ -283,7 +287,7 @@ def take_flags(draft: "Draft", shared: Shared, **flags: Any) -> None:
 
 def _relative_to(draft: Any, folder: Path) -> None:
     """Paths in a recipe file are meant from the file's folder."""
-    for where in (("data",), ("data", "source"), ("data", "source", "path"), ("data", "test")):
+    for where in (("data",), ("data", "source"), ("data", "source", "path"), ("data", "test"), ("model", "style")):
         value = draft.get(*where)
         if isinstance(value, str) and not Path(value).is_absolute() and (folder / value).exists():
             draft.put(where, str(folder / value), draft.place(where))

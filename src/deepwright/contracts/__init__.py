@@ -11,7 +11,9 @@ from deepwright.contracts.flows import LEAPS, Carries
 from deepwright.contracts.grows import Grows, Rule
 from deepwright.contracts.models import ModelSettings, Network, SizedBySteps
 from deepwright.contracts.objectives import BoundObjective, Loss, Objective, Player
+from deepwright.contracts.particular import Particular
 from deepwright.contracts.predicts import Predicts
+from deepwright.contracts.restyles import Restyles
 from deepwright.contracts.tasks import Answer, FittedTask, Metric, Task
 from deepwright.contracts.told import NEAR, Finding, Suits, Summary
 
@@ -33,8 +35,10 @@ __all__ = [
     "ModelSettings",
     "Network",
     "Objective",
+    "Particular",
     "Player",
     "Predicts",
+    "Restyles",
     "Rule",
     "SizedBySteps",
     "Suits",

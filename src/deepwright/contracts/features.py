@@ -1,5 +1,6 @@
 """The contract of features: raw columns into fields, and back."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
@@ -82,11 +83,11 @@ class FittedFeature(Protocol):
 class Creatable(Protocol):
     """Settings of a feature that are others where the column is to be created."""
 
-    def creating(self, seconds: float | None) -> "Creatable":
+    def creating(self, seconds: float | None, wanted: Mapping[str, Any]) -> "Creatable":
         """The settings where the person left them open.
 
         Args:
-            seconds: the budget, where it is one of time.
+            seconds: the budget, where it is one of time. wanted: values of settings that the model's family wants (`Particular`).
         """
         ...
 

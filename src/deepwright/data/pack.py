@@ -31,6 +31,7 @@ Key = tuple[str, str]  # ("input" | "target", column)
 LEFT_ALONE = 64 << 20  # bytes of mapped files that may stay in memory under a limit
 FIRST_ROWS = 256  # encoded to see how much one takes
 PIECE_BYTES = 32 << 20  # of rows encoded at once
+TAKEN = 128 << 20  # bytes of rows that a network is warmed up with at once
 _AROUND = 64 << 10  # bytes that systems bring in with one row
 
 
@@ -89,6 +90,10 @@ class Packed:
     def bytes(self) -> int:
         tensors = [bank.values for bank in self.banks] + list(self.flags.values())
         return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+
+    def at_most(self, rows: int) -> int:
+        """So many rows, or as few as fit into 128 MB; 16 at least."""
+        return min(rows, max(16, TAKEN * self.rows // max(1, self.bytes)))
 
     def take(self, rows: Tensor, position: Tensor | None = None) -> Batch:
         """The examples of these rows, in this order. `position` defaults to the order."""

@@ -236,10 +236,12 @@ class Image(Config):
     def suits(cls, column: pl.Series) -> Suits | None:
         return _suits(column, cls())
 
-    def creating(self, seconds: float | None) -> "Image":
-        """Whole pictures, small enough for a network that has to make every pixel."""
+    def creating(self, seconds: float | None, wanted: Mapping[str, Any]) -> "Image":
+        """Whole pictures, small enough for a network that has to make every pixel; or as they are wanted."""
         side = 32 if seconds is None or seconds < 1200 else 48 if seconds < 3600 else 64
-        usual = {"resize": "pad", "beside": "border", "most": side}
+        usual = {"resize": "pad", "beside": "border", "most": side, **wanted}
+        if self.alpha == "keep":  # there are four channels then
+            usual.pop("channels", None)
         return self.model_copy(update={name: value for name, value in usual.items() if getattr(self, name) is None})
 
     def summarise(self, column: pl.Series) -> ImageSummary:

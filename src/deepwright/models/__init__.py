@@ -12,10 +12,11 @@ from deepwright.models.flow import Flow
 from deepwright.models.fusion import Fusion
 from deepwright.models.gan import GAN
 from deepwright.models.mlp import MLP
+from deepwright.models.stylist import Stylist
 from deepwright.models.vae import VAE
 from deepwright.registries import models
 
-__all__ = ["CNN", "GAN", "MLP", "VAE", "Automaton", "Autoregressive", "Flow", "Fusion", "infer_model"]
+__all__ = ["CNN", "GAN", "MLP", "VAE", "Automaton", "Autoregressive", "Flow", "Fusion", "Stylist", "infer_model"]
 
 
 def infer_model(features: Mapping[str, FittedFeature], heads: Mapping[str, int], rows: int) -> Suits:

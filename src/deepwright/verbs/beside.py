@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from deepwright.contracts import Restyles
 from deepwright.core.errors import DataError, RunError
 from deepwright.core.report import Block, Grid, Headline, Text
 from deepwright.core.seeds import derive
@@ -85,6 +86,10 @@ def measured(
     columns = None if judge is None else judged_columns(run, judge)
     if not most or not state.plain:
         return Beside()
+    if isinstance(run.network, Restyles):
+        return Beside(
+            notes=("Nothing was measured: these are training examples in another style, unlike them on purpose.",)
+        )
     try:
         table = run.training_data().table
     except (RunError, DataError) as error:

@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from deepwright.contracts import Finding
+from deepwright.contracts import Finding, Particular
 from deepwright.core.clock import process_seconds
 from deepwright.core.wording import number
 from deepwright.draft import Draft
@@ -61,7 +61,9 @@ def open_sizes(draft: Draft, prepared: Prepared) -> list[Open]:
     Args:
         draft: as the person wrote it.
     """
-    found = []
+    found, model = [], prepared.recipe.model
+    if isinstance(model, Particular) and "most" in model.views:
+        return found
     for name, feature in prepared.features.items():
         space, chosen = feature.space, prepared.recipe.features[name]
         most = getattr(chosen, "most", None)

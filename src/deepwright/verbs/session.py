@@ -209,7 +209,7 @@ class Session:
         targets = self.packed.targets(rows[: min(len(rows), 50_000)])
         bias: Mapping[str, Any] = {} if task is None else task.bias(targets)
         order = Draw(self.run.recipe.seed).at("warm").permutation(len(rows))
-        network.warm(lambda: self.packed.batches(rows[order], 2048), bias)
+        network.warm(lambda: self.packed.batches(rows[order], self.packed.at_most(2048)), bias)
 
     def _trainer(self, network: Network, pace: Pace, choices: Mapping[str, Any], alone: bool = False) -> Trainer:
         """A trainer of a network.

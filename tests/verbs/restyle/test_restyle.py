@@ -10,9 +10,10 @@ from PIL import Image
 
 import deepwright as dw
 from deepwright.core.errors import DataError, InputError, OutputExists, RecipeError
+from deepwright.models.layers.colours import recoloured
 from deepwright.verbs.creation.recall import recalled
 from deepwright.verbs.creation.records import read_record
-from deepwright.verbs.restyle.matching import recoloured, scaled_to, sides
+from deepwright.verbs.restyle.matching import scaled_to, sides
 from deepwright.verbs.restyle.settings import Knobs
 from tests.cli.conftest import invoke
 

@@ -36,6 +36,7 @@ __all__ = ["COMMANDS", "command_line", "short"]
 @click.argument("source")
 @data_options
 @click.option("--model", metavar="KIND", help="mlp, cnn, fusion …; chosen by the inputs otherwise.")
+@click.option("--style", metavar="PICTURE", help="Learn to give pictures the style of this one in one pass (model stylist).")  # fmt: skip
 @click.option("--budget", metavar="AMOUNT", help="60s, 5min, 20epochs, 2000steps (default 5min).")
 @click.option("--metric", metavar="NAME", help="The figure that decides.")
 @click.option("--track", metavar="KIND", multiple=True, help="Also tell tensorboard, mlflow or wandb how it goes (repeatable).")  # fmt: skip
@@ -54,6 +55,8 @@ def train(source: str, branch: int | None, data: str | None, shared: Shared, **f
     """
     will_say(_begin_again)
     if branch is not None:
+        if flags["style"] is not None:
+            raise click.UsageError("--style cannot be given with --branch: a branch keeps the style of its run")
         _branch(Path(source), branch, data, shared, flags)
         return
     if data is not None:
@@ -169,6 +172,7 @@ def _work(shared: Shared, work: Any, again: str) -> None:
         again: what is said when it is stopped before there is a run.
     """
     from deepwright.cli.progress import Progress
+    from deepwright.contracts import Restyles
     from deepwright.verbs.complete import complete
     from deepwright.verbs.train import Watch
 
@@ -204,6 +208,8 @@ def _work(shared: Shared, work: Any, again: str) -> None:
         emit(f"\nRun:    {run.folder}\nReport: {page}\n")
         if run.task is not None:
             emit(f"Next:   deepwright predict {run.folder} NEW_DATA -o answers.csv\n")
+        elif isinstance(run.network, Restyles):
+            emit(f"Next:   deepwright restyle PHOTO --with {run.folder} -o out.png\n")
         else:
             emit(f"Next:   deepwright generate {run.folder} -n 64\n")
 

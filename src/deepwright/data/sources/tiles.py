@@ -6,14 +6,14 @@ from typing import Literal
 
 import numpy as np
 import polars as pl
-from PIL import Image, ImageOps
 from pydantic import Field as Setting
 
 from deepwright.contracts import Finding
 from deepwright.core.config import Config
 from deepwright.core.errors import DataError
 from deepwright.core.wording import plural
-from deepwright.data.sources.paths import PICTURES, reading
+from deepwright.data.sources.paths import PICTURES
+from deepwright.data.sources.pictures import shrunk
 from deepwright.data.table import FrameTable, Table
 from deepwright.registries import sources
 
@@ -47,7 +47,7 @@ class Tiles(Config):
     def open(self) -> Table:
         """Raises DataError: no picture, one that cannot be read, or one too small to be cut."""
         path = Path(self.path)
-        pixels = self._pixels(path)
+        pixels = shrunk(path, self.longer)
         height, width = pixels.shape[:2]
         side = self.side or max(8, min(32, 8 * int(math.sqrt(height * width / 25) / 8)))
         down, across = height // side, width // side
@@ -64,17 +64,3 @@ class Tiles(Config):
             f"at {width} × {height}."
         )
         return FrameTable(frame, path.name, (Finding("note", "tiles", text),), files=(path,))
-
-    def _pixels(self, path: Path) -> np.ndarray:
-        """(H, W, 3) uint8, upright, shrunk, laid over white where it is transparent."""
-        try:
-            with reading(path), Image.open(path) as file:
-                picture = ImageOps.exif_transpose(file).convert("RGBA")
-        except DataError:
-            raise
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-            raise DataError(f"{path} cannot be read as a picture. Expected {', '.join(PICTURES)}.") from error
-        whole = Image.new("RGBA", picture.size, (255, 255, 255, 255))
-        whole.alpha_composite(picture)
-        whole.thumbnail((self.longer, self.longer), Image.Resampling.LANCZOS)
-        return np.asarray(whole.convert("RGB"))

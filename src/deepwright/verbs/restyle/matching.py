@@ -12,18 +12,17 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
-from torch.nn.functional import avg_pool2d, interpolate, pad
+from torch.nn.functional import interpolate
 
 from deepwright.draw import Draw
+from deepwright.models.layers.colours import blurred, recoloured
 from deepwright.models.layers.patches import filters, patch_distance, projected, stride_for
 from deepwright.verbs.restyle.seeing import Seen
 from deepwright.verbs.restyle.settings import Knobs
 
-__all__ = ["blurred", "recoloured", "scaled_to", "sides", "transferred"]
+__all__ = ["scaled_to", "sides", "transferred"]
 
 SAMPLED = 4096  # patches of a picture that a step looks at, about
-CELLS = 24  # windows of blurred brightness, along the longer side
-_LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
 _HOLD = 2.0  # the layout's weight against the patches' at a strength of one half
 _CALM = 0.4  # of the steps of a scale: from then on the rate falls
 
@@ -47,35 +46,6 @@ def scaled_to(picture: Tensor, side: int, least: int = 1) -> Tensor:
         return picture
     size = (max(least, round(height * scale)), max(least, round(width * scale)))
     return interpolate(picture, size=size, mode="bicubic", antialias=True, align_corners=False).clamp(0, 1)
-
-
-def blurred(picture: Tensor, patch: int) -> Tensor:
-    """(1, 1, H, W) brightness, twice averaged over a window: a 24th of the longer side, not below a patch, which is the style's.
-
-    A window for each pixel: averages of separate cells would leave everything inside a cell free, and show their grid.
-    """
-    grey = (picture * picture.new_tensor(_LUMA)[:, None, None]).sum(1, keepdim=True)
-    height, width = picture.shape[-2:]
-    reach = min(round(max(patch, max(height, width) / CELLS)) // 2, height - 1, width - 1)
-    for _ in range(2):
-        grey = avg_pool2d(pad(grey, (reach,) * 4, mode="replicate"), 2 * reach + 1, stride=1)
-    return grey
-
-
-def recoloured(content: Tensor, style: Tensor) -> Tensor:
-    """The content in colours with the mean and covariance of the style's (Pitié & Kokaram 2007, eq. 6), in float64."""
-    ours, theirs = (picture.double().flatten(2)[0] for picture in (content, style))
-    root, inverse = _roots(torch.cov(ours) + 1e-5 * torch.eye(3, dtype=torch.float64))
-    middle, _ = _roots(root @ torch.cov(theirs) @ root)
-    moved = inverse @ middle @ inverse @ (ours - ours.mean(1, keepdim=True)) + theirs.mean(1, keepdim=True)
-    return moved.reshape(content.shape).clamp(0, 1).to(content.dtype)
-
-
-def _roots(matrix: Tensor) -> tuple[Tensor, Tensor]:
-    """The square root of a symmetric positive matrix, and the inverse of that root."""
-    values, vectors = torch.linalg.eigh(matrix)
-    values = values.clamp_min(1e-12).sqrt()
-    return vectors @ torch.diag(values) @ vectors.T, vectors @ torch.diag(1 / values) @ vectors.T
 
 
 def transferred(

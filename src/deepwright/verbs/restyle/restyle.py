@@ -21,18 +21,31 @@ from deepwright.core.files import refuse_existing, write_bytes, write_text
 from deepwright.core.report import Block, Grid, Headline, Pictures, Report, Text
 from deepwright.core.wording import number
 from deepwright.draw import Draw
+from deepwright.models.layers.colours import blurred, recoloured
 from deepwright.models.layers.patches import filters, floor, patch_distance, projected, stride_for
 from deepwright.run import Run
 from deepwright.verbs.creation.pictures import still
-from deepwright.verbs.restyle.matching import blurred, recoloured, scaled_to, sides, transferred
+from deepwright.verbs.restyle.matching import scaled_to, sides, transferred
 from deepwright.verbs.restyle.reading import Picture, as_bytes, read
 from deepwright.verbs.restyle.seeing import Seen
 from deepwright.verbs.restyle.settings import Knobs
 
-__all__ = ["Figures", "Wish", "measured", "restyle", "write_page"]
+__all__ = [
+    "ENDS",
+    "FORMAT",
+    "Figures",
+    "Told",
+    "Wish",
+    "check_place",
+    "measured",
+    "png",
+    "restyle",
+    "shown",
+    "write_page",
+]
 
 FORMAT = 1
-_ENDS = (".png", ".webp")
+ENDS = (".png", ".webp")
 _MEASURING, _LOOKED_AT = 64, 16_384  # filters, and patches, of the figures
 _SHOWN = 480  # pixels of pictures in the report
 
@@ -95,7 +108,7 @@ def restyle(wish: Wish, told: Told = lambda what, share, words: None) -> Report:
         DataError: a picture cannot be used. InputError: the result cannot be written as such a file. OutputExists.
     """
     place, knobs = wish.place, wish.knobs
-    _check_place(place, wish.force)
+    check_place(place, wish.force)
     seen = None if wish.features is None else Seen(Run.load(wish.features))
     content, style = (read(path, knobs.size, knobs.patch) for path in (wish.content, wish.style))
     began, total = time.perf_counter(), knobs.steps * len(sides(content.size, knobs))
@@ -108,7 +121,7 @@ def restyle(wish: Wish, told: Told = lambda what, share, words: None) -> Report:
     seconds = time.perf_counter() - began
     pixels = as_bytes(made, content.alpha)
     record = _record(wish, content, style, seen) if wish.record else None
-    write_bytes(place, still(_png(pixels), place.suffix.lower(), record))
+    write_bytes(place, still(png(pixels), place.suffix.lower(), record))
     figures = measured(content.values, made, style.values, knobs, wish.seed)
     height, width = content.size
     data = {
@@ -162,12 +175,13 @@ def _correlation(ours: Tensor, theirs: Tensor) -> float | None:
     return None if lengths < 1e-9 else float(a @ b) / lengths
 
 
-def _check_place(place: Path, force: bool) -> None:
+def check_place(place: Path, force: bool) -> None:
+    """Raises InputError: no file of such a name can be written. OutputExists."""
     if place.is_dir():
         raise InputError(f"{place} is a folder; name a file in it, such as -o {place / 'restyled.png'}.")
-    if place.suffix.lower() not in _ENDS:
+    if place.suffix.lower() not in ENDS:
         raise InputError(
-            f"{place.name}: a restyled picture is written as {' or '.join(_ENDS)}; give such a name with -o."
+            f"{place.name}: a restyled picture is written as {' or '.join(ENDS)}; give such a name with -o."
         )
     refuse_existing(place, force)
 
@@ -196,7 +210,7 @@ def _notes(wish: Wish, content: Picture, style: Picture) -> list[str]:
 
 def _blocks(data: dict[str, Any], figures: Figures, pictures: list[Tensor], made: np.ndarray) -> list[Block]:
     captions = ("content", "style", "result")
-    images = (*(_shown(as_bytes(one)) for one in pictures), _shown(made))
+    images = (*(shown(as_bytes(one)) for one in pictures), shown(made))
     known = "" if figures.floor is None else f"; the style's own halves are {number(figures.floor)} apart"
     blocks: list[Block] = [
         Headline("patch distance", number(figures.after), f"before {number(figures.before)}{known}"),
@@ -225,13 +239,14 @@ def _blocks(data: dict[str, Any], figures: Figures, pictures: list[Tensor], made
     return blocks
 
 
-def _png(pixels: np.ndarray) -> bytes:
+def png(pixels: np.ndarray) -> bytes:
+    """A PNG file of (H, W, 3 or 4) bytes."""
     out = BytesIO()
     Image.fromarray(pixels).save(out, "PNG")
     return out.getvalue()
 
 
-def _shown(pixels: np.ndarray) -> str:
+def shown(pixels: np.ndarray) -> str:
     """A picture as a data URI, of at most 480 pixels."""
     image, out = Image.fromarray(pixels), BytesIO()
     image.thumbnail((_SHOWN, _SHOWN))

@@ -14,6 +14,7 @@ from deepwright.core.errors import Refused
 from deepwright.core.files import file_hash
 from deepwright.draw import Draw
 from deepwright.fields import Field
+from deepwright.models.layers.colours import brightness
 from deepwright.models.layers.patches import filters, patch_distance, projected
 from deepwright.training.frozen import frozen_statistics
 from deepwright.verbs.extractors import picture_columns
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Seen"]
 
-_LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
 _SIDE = 3  # of what is compared in a map, in its cells
 _LEAST = 4  # cells of a map's sides, below which there is nothing to compare
 _SAMPLED = 4096  # places of a map that a comparison looks at, about
@@ -57,7 +57,7 @@ class Seen:
         feature, network, met = self._run.features[self._name], self._run.network, []
         channels = feature.space.shape[-1]  # type: ignore[union-attr]
         if channels == 1:
-            picture = (picture * picture.new_tensor(_LUMA)[:, None, None]).sum(1, keepdim=True)
+            picture = brightness(picture)
         embedder = feature.embedder()
         assert embedder is not None
         hooks = [layer.register_forward_hook(lambda _, __, held: met.append(held)) for layer in self._layers]

@@ -1,7 +1,7 @@
 """The knobs of a style transfer."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import Field as Setting
 from pydantic import ValidationError
@@ -31,8 +31,11 @@ class Knobs(Config):
     rate: float = Setting(0.005, gt=0, le=1)
 
 
-def knobs_of(given: Mapping[str, Any], places: Mapping[str, str] | None = None) -> Knobs:
-    """The knobs; others keep their defaults.
+K = TypeVar("K", bound=Config)
+
+
+def knobs_of(given: Mapping[str, Any], places: Mapping[str, str] | None, kind: type[K]) -> K:
+    """Knobs of a kind; others than those given keep their defaults.
 
     Args:
         places: where each was written, for sentences; None: in a call.
@@ -43,6 +46,6 @@ def knobs_of(given: Mapping[str, Any], places: Mapping[str, str] | None = None) 
     if places is None:
         places = dict.fromkeys(given, "the call")
     try:
-        return Knobs(**given)
+        return kind(**given)
     except ValidationError as error:
-        raise describe(error, Draft(dict(given), {(name,): place for name, place in places.items()}), Knobs) from error
+        raise describe(error, Draft(dict(given), {(name,): place for name, place in places.items()}), kind) from error
