@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 from sklearn.datasets import load_wine
 
-from deepwright.core.errors import Interrupted, Refused, RunError, TrainingError
+from deepwright.core.errors import DataError, Interrupted, Refused, RunError, TrainingError
 from deepwright.core.files import file_hash, read_json, write_json
 from deepwright.core.report import Report
 from deepwright.draft import Draft
@@ -224,10 +224,42 @@ def test_rows_of_a_test_file_are_counted_as_that_file_counts_them(wine: Path, tm
     held.write_text("\n".join(changed) + "\n")
     assert first_text(reproduce(run)) == "row 5 of held.csv is not as it was"
     held.write_text("\n".join(changed[:-2]) + "\n")
-    assert first_text(reproduce(run)) == "held.csv had 39 rows and has 37; the first that is not as it was is row 5"
+    assert (
+        first_text(reproduce(run))
+        == "held.csv had 39 rows and has 37; the first that is not as it was is row 5 of held.csv"
+    )
+    held.write_text("\n".join([lines[0], *lines[140:-2]]) + "\n")
+    assert first_text(reproduce(run)) == "held.csv had 39 rows and has 37"
     held.unlink()
     with pytest.raises(RunError, match=r"The test data of .* is gone: .*held\.csv\. Give its new place with --test"):
         reproduce(run)
+
+
+def test_data_without_a_column_of_the_run_is_said_to_lack_it(run: Run, wine: Path, tmp_path: Path) -> None:
+    for dropped, text in (
+        (["hue"], "less.csv does not have the column 'hue' that the run uses"),
+        (["target"], "less.csv does not have the column 'target' that the run uses"),
+        (["hue", "alcohol", "ash"], "less.csv does not have the column 'alcohol' that the run uses, nor 2 others"),
+    ):
+        path = tmp_path / "less.csv"
+        pl.read_csv(wine).drop(dropped).write_csv(path)
+        assert first_text(reproduce(run, path)) == text
+        if "target" in dropped:
+            with pytest.raises(DataError, match=r"less\.csv has no column 'target'"):
+                run.moved(path)
+
+
+def test_test_data_is_asked_for_where_there_was_some_and_refused_where_there_was_none(
+    run: Run, wine: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(Refused, match="was trained without test data"):
+        reproduce(run, test=wine)
+    frame = pl.read_csv(wine)
+    made = train(draft(None), frame[:140], frame[140:], out=tmp_path / "frames")
+    loaded = Run.load(made.folder)
+    with pytest.raises(RunError, match=r"The test data of .* was handed over in memory and is gone.*--test"):
+        reproduce(loaded, frame[:140])
+    same(reproduce(loaded, frame[:140], frame[140:]))
 
 
 def test_rows_of_one_example_are_an_example(wine: Path, tmp_path: Path) -> None:
@@ -407,6 +439,40 @@ def test_frames_that_creations_were_learnt_from_may_come_as_a_file(wine: Path, t
                 "model.width": None, "model.members": None, "model.dropout": None}  # fmt: skip
     run = train(draft(None, **creating), pl.read_csv(wine), out=tmp_path / "runs")
     same(reproduce(Run.load(run.folder), wine))
+
+
+CREATING = {"task": "generate", "target": None, "model.members": None, "model.dropout": None, "train.validations": 2,
+            "train.budget": "6steps", "train.batch": 16}  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["gan", "flow", "vae", "autoregressive"])
+def test_rows_and_pictures_that_are_created_come_out_the_same(wine: Path, tmp_path: Path, kind: str) -> None:
+    settings = {**CREATING, "model.kind": kind, "model.width": 8}
+    same(reproduce(train(draft(wine, **settings), out=tmp_path)))
+    folder, chance = tmp_path / "noise", np.random.default_rng(0)
+    folder.mkdir()
+    for number in range(24):
+        Image.fromarray(chance.integers(0, 255, (8, 8, 3), np.uint8)).save(folder / f"{number:02}.png")
+    same(reproduce(train(draft(folder, **settings), out=tmp_path)))
+
+
+@pytest.mark.slow
+def test_an_automaton_comes_out_the_same_though_its_picture_moved(tmp_path: Path) -> None:
+    path = tmp_path / "texture.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (32, 32, 3), np.uint8)).save(path)
+    settings = {
+        **CREATING,
+        "model.kind": "automaton",
+        "model.width": None,
+        "train.budget": "2steps",
+        "train.batch": None,
+    }
+    run = train(draft(path, **settings), out=tmp_path / "runs")
+    path.rename(tmp_path / "moved.png")
+    with pytest.raises(RunError, match=r"is gone: .*texture\.png"):
+        reproduce(run)
+    same(reproduce(run, tmp_path / "moved.png"))
 
 
 def test_where_bits_are_not_promised_the_run_says_so(

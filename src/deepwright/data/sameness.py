@@ -6,7 +6,7 @@ import torch
 
 from deepwright.contracts import FittedTask
 from deepwright.core.errors import RunError
-from deepwright.data.table import Table
+from deepwright.data.table import Table, require_columns
 
 __all__ = ["check_same", "is_same", "target_hash"]
 
@@ -27,20 +27,24 @@ def target_hash(task: FittedTask, table: Table) -> str:
 
 def is_same(table: Table, rows: int, task: FittedTask | None, known: str | None) -> bool:
     """Whether a table has `rows` rows whose targets have the hash `known`."""
-    return None not in (task, known) and table.height == rows and target_hash(task, table) == known  # type: ignore[arg-type]
+    if task is None or known is None or table.height != rows or not set(task.targets) <= set(table.columns):
+        return False
+    return target_hash(task, table) == known
 
 
 def check_same(table: Table, rows: int, task: FittedTask | None, known: str | None) -> None:
     """Whether a table can stand for the one of `rows` rows whose targets had the hash `known` (None: not known).
 
     Raises:
-        RunError: it has another number of rows, other targets, or the same ones in another order.
+        RunError: it has another number of rows, other targets, or the same ones in another order. DataError: it has none.
     """
     if table.height != rows:
         raise RunError(
             f"{table.origin} has {table.height} rows, but this run was trained on {rows}. "
             "Give the data it was trained on, or evaluate on new data."
         )
+    if task is not None:
+        require_columns(table, task.targets, "the target")
     if known is not None and task is not None and not is_same(table, rows, task, known):
         raise RunError(
             f"{table.origin} holds other rows than this run was trained on, or the same ones in another order. "

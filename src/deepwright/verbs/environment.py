@@ -17,7 +17,7 @@ from deepwright.data.sameness import target_hash
 from deepwright.data.table import Table, digests
 from deepwright.preparation import Prepared
 
-__all__ = ["circumstances", "environment", "pick_device", "rows_of_table"]
+__all__ = ["circumstances", "environment", "pick_device", "rows_of_table", "used_columns"]
 
 _PACKAGES = ("torch", "numpy", "polars", "pydantic", "safetensors", "pillow", "scikit-learn")
 _VARIABLES = (  # of the environment, that choose other kernels
@@ -68,11 +68,15 @@ def circumstances(device: torch.device, processes: int = 1) -> dict[str, Any]:
 
 def rows_of_table(recipe: Any, table: Table) -> dict[str, Any]:
     """Hashes of the rows of a table, as far as a recipe uses its columns."""
+    pictures = [name for name, feature in recipe.features.items() if feature.kind == "image"]
+    return row_hashes(table, used_columns(recipe), pictures)
+
+
+def used_columns(recipe: Any) -> list[str]:
+    """The columns that a complete recipe takes anything from."""
     data = recipe.data
     others = (data.id, data.group, data.time, *(data.split.needs() if data.split is not None else ()))
-    columns = [*recipe.features, *recipe.target, *(name for name in others if name is not None)]
-    pictures = [name for name, feature in recipe.features.items() if feature.kind == "image"]
-    return row_hashes(table, columns, pictures)
+    return [*recipe.features, *recipe.target, *(name for name in others if name is not None)]
 
 
 def _source_hash() -> str:

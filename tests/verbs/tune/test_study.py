@@ -194,3 +194,4 @@ def test_a_storage_that_cannot_be_opened_is_a_sentence(opened: Any, url: str) ->
     with pytest.raises(Refused, match=r"The storage .* (cannot be opened|which is not installed)") as told:
         opened(url=url)
     assert "secret" not in str(told.value)
+    assert "None" not in str(told.value)

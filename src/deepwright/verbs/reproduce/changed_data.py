@@ -18,10 +18,12 @@ def in_data(then: Mapping[str, Any], now: Mapping[str, Any]) -> Difference | Non
     Args:
         then, now: "data" of the two records, with "origin", "rows", "files" (path → hash), "targets" and, where they are
             known, "hashes" (of rows) and "tests" (how many of the rows, the last ones, are those of a test file). now also
-            has "test" (the name of that file; None) and "row" (what a row is called).
+            has "test" (the name of that file; None), "row" (what a row is called) and, with "hashes", "missing" (columns).
     """
     if "hashes" not in now:
         return None
+    if now["missing"]:
+        return _without_column(now)
     before, after = list(then["files"].values()), list(now["files"].values())
     if then["rows"] != now["rows"]:
         return _other_number(then, now)
@@ -36,17 +38,28 @@ def in_data(then: Mapping[str, Any], now: Mapping[str, Any]) -> Difference | Non
     return Difference("data", f"{_among(rows, then, now)} is not as it was", *_hashes(before, after))
 
 
+def _without_column(now: Mapping[str, Any]) -> Difference:
+    """A column that the run learnt from is not there."""
+    name, *others = now["missing"]
+    more = f", nor {plural(len(others), 'other')}" if others else ""
+    text = f"{now['origin']} does not have the column '{name}' that the run uses{more}"
+    return Difference("data", text, "there", "not there")
+
+
 def _other_number(then: Mapping[str, Any], now: Mapping[str, Any]) -> Difference:
     """One of the two files has more rows than then, or fewer."""
     where = _changed_file(then["files"], now["files"]) or now["origin"]
-    had, has = then["rows"], now["rows"]
+    had, has, before = then["rows"], now["rows"], 0  # before: rows of the file that lies before it
     if then.get("tests") is not None:
         first = had - then["tests"], has - now["tests"]
-        in_test = first[0] == first[1]
-        where = now["test"] if in_test and now["test"] else now["origin"]
-        had, has = (then["tests"], now["tests"]) if in_test else first
+        if first[0] == first[1]:
+            where, had, has, before = now["test"] or where, then["tests"], now["tests"], first[0]
+        else:
+            where, (had, has) = now["origin"], first
     rows = _changed_rows(then, now)
-    told = "" if rows is None else f"; the first that is not as it was is {_among(rows, then, now, alone=True)}"
+    told = ""
+    if rows is not None and rows[1] < before + min(had, has):  # not merely where it ends now, which the numbers tell
+        told = f"; the first that is not as it was is {_among(rows, then, now)}"
     counts = (plural(had, now["row"]), plural(has, now["row"]))
     return Difference("data", f"{where} had {counts[0]} and has {number(has)}{told}", *counts)
 
@@ -58,12 +71,8 @@ def _changed_rows(then: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[int,
     return changed_rows(then["hashes"], now["hashes"], now["rows"])
 
 
-def _among(rows: tuple[int, int], then: Mapping[str, Any], now: Mapping[str, Any], alone: bool = False) -> str:
-    """The rows as the file in which they lie counts them.
-
-    Args:
-        alone: without the name of that file.
-    """
+def _among(rows: tuple[int, int], then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """The rows as the file in which they lie counts them."""
     first, last = rows
     changed = _changed_file(then["files"], now["files"])
     place, training = now["origin"], now["rows"] - (now["tests"] or 0)
@@ -73,8 +82,6 @@ def _among(rows: tuple[int, int], then: Mapping[str, Any], now: Mapping[str, Any
         last = min(last, training)
     row = now["row"]
     which = f"{row} {number(first)}" if first == last else f"one of the {row}s {number(first)} to {number(last)}"
-    if alone:
-        return which
     if changed is None or changed in (now["origin"], now["test"]):
         return f"{which} of {place}"
     return f"{changed} ({which} of {place})"

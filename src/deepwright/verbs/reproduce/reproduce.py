@@ -25,7 +25,7 @@ from deepwright.training.recorded import Recorded
 from deepwright.training.tensor_files import read_tensors
 from deepwright.verbs.branch import like
 from deepwright.verbs.complete import complete
-from deepwright.verbs.environment import circumstances, pick_device, rows_of_table
+from deepwright.verbs.environment import circumstances, pick_device, rows_of_table, used_columns
 from deepwright.verbs.manifest import recipe_as_left
 from deepwright.verbs.report import write_report
 from deepwright.verbs.reproduce.changed_data import in_data
@@ -140,6 +140,7 @@ def _recorded(run: Run) -> Recorded:
             raise ValueError("it does not tell how the training was planned")
     with whole(run.folder / "weights.safetensors"):  # before the work, though they are compared after it
         read_tensors(run.folder / "weights.safetensors")
+    _ = run.parts
     return recorded
 
 
@@ -178,6 +179,7 @@ def _draft(run: Run, source: Any, test: Any) -> Draft:
         path = Path(getattr(run.recipe.data.source, "path", "."))
         if not path.exists():
             raise RunError(f"The data {run.folder} was trained on is gone: {path}. Give its new place with --data.")
+    _check_test(run, test)
     if isinstance(test, str | Path):
         draft.put(("data", "test"), str(test), "--test")
     elif test is None and run.recipe.data.test is not None and not Path(run.recipe.data.test).exists():
@@ -185,6 +187,20 @@ def _draft(run: Run, source: Any, test: Any) -> Draft:
             f"The test data of {run.folder} is gone: {run.recipe.data.test}. Give its new place with --test."
         )
     return draft
+
+
+def _check_test(run: Run, test: Any) -> None:
+    """Raises Refused: there was no test data. RunError: it was in memory, and is not handed over again."""
+    tests = run.environment["data"].get("tests")  # rows; earlier manifests do not tell
+    if run.recipe.data.test is not None or tests is None:
+        return
+    if test is not None and not tests:
+        raise Refused(f"The run {run.folder} was trained without test data of its own; leave it out (--test).")
+    if test is None and tests:
+        raise RunError(
+            f"The test data of {run.folder} was handed over in memory and is gone. Give it as a file with --test, or in "
+            "Python: reproduce(run, data=…, test=…)."
+        )
 
 
 def _data_difference(run: Run, draft: Draft, source: Any, test: Any) -> Difference | None:
@@ -199,7 +215,8 @@ def _data_difference(run: Run, draft: Draft, source: Any, test: Any) -> Differen
     }  # fmt: skip
     then = run.environment["data"]
     if list(now["files"].values()) != list(then["files"].values()) or not now["files"] or len(now["files"]) >= 1000:
-        task = run.training_task()
+        now["missing"] = [name for name in used_columns(recipe) if name not in data.table.columns]
+        task = None if now["missing"] else run.training_task()
         now["hashes"] = rows_of_table(recipe, data.table)
         now["targets"] = None if task is None else target_hash(task, data.table)
     return in_data(then, now)

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from deepwright import registries
 from deepwright.core.report import Block, Chart, Grid, Headline, Report, Scale, Series, Text
-from deepwright.core.wording import capital, interval, number
+from deepwright.core.wording import capital, interval, number, plural
 from deepwright.draft import split_path
 from deepwright.ranges import Choice, Range, Real
 from deepwright.verbs.figures import named
@@ -16,7 +16,7 @@ from deepwright.verbs.learning import duration
 from deepwright.verbs.tune.beside import Comparison
 from deepwright.verbs.tune.points import is_ordered, param_of, params, shown_value, value_of
 from deepwright.verbs.tune.soup import Soup
-from deepwright.verbs.tune.study import Record
+from deepwright.verbs.tune.study import ENOUGH, Record
 
 __all__ = ["Story", "default_values", "tune_report"]
 
@@ -171,7 +171,11 @@ def _soup(story: Story) -> list[Block]:
 
 def _importance(story: Story) -> list[Block]:
     if not story.importance:
-        return []
+        done = len(story.figured)
+        if done >= ENOUGH or len(story.ranges) < 2:
+            return []
+        few = f"{plural(done, 'trial')} of {len(story.records)} came to the end, too few to say what mattered (at least {ENOUGH})"
+        return [Text(f"{capital(few)}: give more --trials, or let all come to their end (--prune none).")]
     names, shares = tuple(story.importance), tuple(story.importance.values())
     alt = f"How much each setting decided: most of all {names[0]} ({shares[0]:.0%})."
     note = "The share of each setting in whether a trial is among the best (PED-ANOVA on the finished trials)."

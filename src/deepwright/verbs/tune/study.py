@@ -20,9 +20,10 @@ from deepwright.verbs.tune.points import Point, State, Tried, suggest
 from deepwright.verbs.tune.prunings import Pruning
 from deepwright.verbs.tune.searches import Proposal, Search
 
-__all__ = ["OVER", "Asked", "Record", "Study", "local_storage"]
+__all__ = ["ENOUGH", "OVER", "Asked", "Record", "Study", "local_storage"]
 
 OVER = "The time was over"  # how the reason begins where a trial was stopped for that
+ENOUGH = 8  # finished trials that can tell what mattered
 WAIT = 30.0  # seconds for the plan of whoever made a shared study
 _REFUSALS = {  # what SQLite says when the disk refuses
     "database or disk is full": "the disk is full", "readonly database": "the disk is read-only",
@@ -246,7 +247,7 @@ class Study:
         import optuna
 
         done = [one for one in self.records() if one.state == "done"]
-        if len(done) < 8 or len(self._ranges) < 2:
+        if len(done) < ENOUGH or len(self._ranges) < 2:
             return {}
         with _quiet(self._url):
             evaluator = optuna.importance.PedAnovaImportanceEvaluator(target_quantile=max(0.1, 3 / len(done)))
@@ -268,7 +269,11 @@ def _storage(url: str) -> Any:
     try:
         return optuna.storages.RDBStorage(url)
     except ImportError as error:
-        raise Refused(f"The storage {hidden(url)} needs the package '{error.name}', which is not installed.") from error
+        name = error.name or getattr(error.__cause__, "name", None)
+        package = "a package" if name is None else f"the package '{name}'"
+        raise Refused(
+            f"The storage {hidden(url)} needs {package} that talks to its database, which is not installed."
+        ) from error
     except (SQLAlchemyError, ValueError, RuntimeError, optuna.exceptions.OptunaError) as error:
         _check_disk(url, error)
         raise Refused(f"The storage {hidden(url)} cannot be opened: {_why(error)}. {expected}.") from error

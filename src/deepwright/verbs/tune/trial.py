@@ -45,6 +45,7 @@ class _Follow:
     best: float | None
 
     def event(self, event: Event) -> None:
+        self.steps = event.step
         if isinstance(event, Validated):
             self.looks += 1
             value = event.figures[self._primary]
@@ -55,7 +56,7 @@ class _Follow:
                 if answer != "go on":
                     raise Ended(answer)
         elif isinstance(event, Stopped):
-            self.steps, self.reason = event.step, event.reason
+            self.reason = event.reason
         if self._asked():
             raise Ended("stop")
 
