@@ -61,7 +61,7 @@ def test_shares_that_leave_nothing_to_train_on_are_refused() -> None:
 @pytest.mark.parametrize(("test", "rows"), [(0.2, 2), (0.0, 1), (0.2, 0)])
 def test_too_few_rows_are_a_sentence(test: float, rows: int) -> None:
     for split in (Random(test=test), Stratified(test=test)):
-        with pytest.raises(DataError, match=rf"^{rows} rows? with a target (is|are) too few"):
+        with pytest.raises(DataError, match=rf"^{rows} usable rows? (is|are) too few"):
             split.assign({}, pl.Series("y", ["a"] * rows), np.arange(rows), 0)
 
 

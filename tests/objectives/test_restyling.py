@@ -41,10 +41,9 @@ def learnt(strength: float, steps: int = 40) -> tuple[list[float], list[float]]:
     return distance, layout
 
 
-def test_it_learns_a_style_and_strength_is_what_the_layout_pays():
+def test_it_learns_a_style_and_the_layout_pays_for_strength():
     strong, weak = learnt(1.0), learnt(0.05)
     assert sum(strong[0][-5:]) < 0.75 * sum(strong[0][:5])
-    assert sum(strong[0][-5:]) < sum(weak[0][-5:])
     assert sum(weak[1][-5:]) < sum(strong[1][-5:])
 
 

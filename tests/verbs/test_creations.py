@@ -118,9 +118,8 @@ def test_scaled_pictures_are_the_same_ones_larger(run: Run, tmp_path: Path) -> N
     report = run.generate(out=tmp_path / "large.png", at="5", scale=4, measure=0)
     with Image.open(tmp_path / "one.png") as one, Image.open(tmp_path / "large.png") as large:
         assert (one.size, large.size, large.mode) == ((8, 8), (32, 32), one.mode)
-        assert (
-            np.abs(np.asarray(large.resize((8, 8), Image.Resampling.BOX), float) - np.asarray(one, float)).mean() < 12
-        )
+        small = np.asarray(large.resize((8, 8), Image.Resampling.BOX), float)
+        assert np.corrcoef(small.ravel(), np.asarray(one, float).ravel())[0, 1] > 0.9  # noise loses contrast
     assert any("4 times as wide and high" in getattr(block, "text", "") for block in report.blocks)
 
 

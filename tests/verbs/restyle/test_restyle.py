@@ -134,7 +134,7 @@ def test_what_cannot_be_read_is_a_sentence(pictures: Path) -> None:
         Path(name).write_bytes(content)
     Image.fromarray(scene(3, 32)).save("flat.png")
     told = {
-        "missing.png": "There is no file", ".": "is a folder", "broken.png": "cut short or broken", "empty.png": "empty",
+        "missing.png": "There is no file", "broken.png": "cut short or broken", "empty.png": "empty",
         "text.jpg": "no picture", "a.heic": "HEIC is not supported", "b.jpg": "HEIC is not supported",
         "c.svg": "SVG is not supported", "d.psd": "PSD is not supported", "e.jpg": "PSD is not supported",
         "flat.png": "32 × 3 pixels",
@@ -143,6 +143,10 @@ def test_what_cannot_be_read_is_a_sentence(pictures: Path) -> None:
         for content, style in ((name, "painting.png"), ("photo.png", name)):
             said = invoke("restyle", content, "--style", style, "--set", "patch=5", "-o", "never.png")
             said.refused(words)
+    invoke("restyle", ".", "--style", "painting.png", "-o", "never.png").refused(
+        "restyles one picture", "train PHOTOS --style"
+    )
+    invoke("restyle", "photo.png", "--style", ".", "-o", "never.png").refused("is a folder")
     assert not Path("never.png").exists()
 
 
