@@ -10,7 +10,7 @@ import torch
 from deepwright.draft import Draft
 from deepwright.preparation import prepare
 from deepwright.verbs.environment import environment
-from deepwright.verbs.tune import bases
+from deepwright.verbs.jobs import bases
 from deepwright.verbs.tune.trial import run_trial
 
 
