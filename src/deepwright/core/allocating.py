@@ -7,7 +7,6 @@ fits into.
 """
 
 import contextlib
-import ctypes
 import os
 
 __all__ = ["choose_allocating", "return_at_once"]
@@ -25,6 +24,8 @@ def choose_allocating() -> None:
 
 def return_at_once() -> None:
     """From now on, have large pieces that torch and NumPy free go back to the system; each comes with fresh pages then."""
+    import ctypes  # not for the command line's front, which only chooses
+
     with contextlib.suppress(AttributeError, OSError, TypeError):  # systems whose C library is not glibc
         library = ctypes.CDLL(None)
         library.mallopt(_MMAP_THRESHOLD, _LARGE)
