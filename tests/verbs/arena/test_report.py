@@ -28,7 +28,7 @@ def test_one_table_holds_families_in_their_order_and_every_control_in_the_same_c
     assert heads["flow"]["distance"].startswith("0.100 [0.050,")
     assert heads["Gaussian copula"]["distance"].startswith("0.500 [0.450,")
     assert heads["gan"]["processor time"] == "100 s"
-    assert heads["gan"]["weights"] == "1234"
+    assert (heads["gan"]["weights"], heads["gan"]["run"]) == ("1234", "cars-gan")
     assert all(heads["Gaussian copula"][head] not in ("–", "") for head in ("columns", "pairs", "told apart", "useful"))
     assert (grids(report)["Real rows"].raw, grids(report)["Created by gan"].raw) == (True, False)
     (chart,) = (block for block in report.blocks if isinstance(block, Chart))
@@ -66,7 +66,7 @@ def test_processor_times_that_differ_are_warned_of_unless_a_family_ended_by_itse
     )
     early = arena_report(busy, about(gan="early stopping"))
     assert texts(early, "warning") == []
-    assert "'gan' ended before its time: nothing better came any more." in texts(early, "plain")
+    assert "gan ended before the time was over: nothing better came any more." in texts(early, "plain")
 
 
 def test_a_family_that_failed_stands_there_with_its_sentence_and_the_others_are_compared() -> None:

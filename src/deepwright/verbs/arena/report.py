@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from deepwright.core.report import Block, Chart, Grid, Report, Series, Text
@@ -17,7 +18,7 @@ FIGURES = {
     "rows": {"columns": "columns", "pairs": "pairs", "told_apart": "told apart", "useful": "useful", "closer": "closer to training"},
 }  # fmt: skip
 NAMES = {"likeness": likeness.WORDS, "rows": table_likeness.WORDS}
-DRAWN = ("real", "mixed", "principal", "copula")  # controls whose distance is of the size of that of creations
+DRAWN = ("real", "mixed", "copula")  # controls of rows, beside the families
 
 
 @dataclass(frozen=True)
@@ -100,11 +101,10 @@ def _verdict(entrants: Sequence[Entrant]) -> tuple[str, Any]:
     values = {name: figures["distance"][name]["value"] for name in figures["distance"]}
     names = [name for name in ("copula", "principal") if name in values]
     near = [NAMES[key][name] for name in names if values[name] <= mine["value"]]
-    text += (
-        f". As near or nearer without any training: {listed(near)}."
-        if near
-        else (f". It is nearer than the plain way: {listed([NAMES[key][name] for name in names])}.")
-    )
+    if near:
+        text += f". As near or nearer without any training: {listed(near)}."
+    else:
+        text += f". It is nearer than the plain way: {listed([NAMES[key][name] for name in names])}."
     if values["mixed"] <= mine["value"]:
         text += f" As near or nearer, but hardly new: {NAMES[key]['mixed']}."
     return text, "warning" if near else "good"
@@ -119,28 +119,19 @@ def _table(entrants: Sequence[Entrant]) -> list[Block]:
         for name, head in FIGURES[key].items()
         if any(one.get(name) is not None for one in figures["sets"].values())
     }
-    rows = [
-        (
-            one.kind,
-            *_cells(_figures(one), "made", columns),
-            _seconds(one.processor),
-            number(one.compared["weights"]),
-            one.run,
-        )  # type: ignore[index]
-        for one in entrants
-    ]
+    rows = [(one.kind, *_cells(_figures(one), "made", columns), *_own(one)) for one in entrants]
     controls = [
         (NAMES[key][name], *_cells(first, name, columns), "–", "–", "–") for name in figures["sets"] if name != "made"
     ]
     heads = ("family", "distance", *columns.values(), "processor time", "weights", "run")
-    return [
-        Grid(
-            "Families beside real examples and plain ways of making more",
-            heads,
-            (*rows, *controls),
-            _note(key, figures),
-        )
-    ]
+    title = "Families beside real examples and plain ways of making more"
+    return [Grid(title, heads, (*rows, *controls), _note(key, figures))]
+
+
+def _own(one: Entrant) -> tuple[str, str, str]:
+    """What only a family has: its processor time, its weights, its run."""
+    assert one.compared is not None
+    return _seconds(one.processor), number(one.compared["weights"]), Path(one.run).name
 
 
 def _cells(found: tuple[str, Mapping[str, Any]] | None, name: str, columns: Mapping[str, str]) -> tuple[str, ...]:
@@ -186,15 +177,10 @@ def _times(entrants: Sequence[Entrant], about: About) -> list[Block]:
     blocks: list[Block] = [
         Text(f"Each family had the same share of {about.budget}: {about.share:.0f} s; {how}. Processor time: {used}.")
     ]
-    words = {"early stopping": "nothing better came any more", "diverged": "its loss left for good"}
-    whole = []
-    for one in entrants:
-        why = about.ended.get(one.kind, "budget")
-        if why in words and one.processor < (1 - APART) * about.share:
-            blocks.append(Text(f"'{one.kind}' ended before its time: {words[why]}."))
-        else:
-            whole.append(one)
-    times = {one.kind: one.processor for one in whole}
+    early = [one.kind for one in entrants if about.ended.get(one.kind) == "early stopping"]
+    if early:
+        blocks.append(Text(f"{listed(early)} ended before the time was over: nothing better came any more."))
+    times = {one.kind: one.processor for one in entrants if one.kind not in early}
     if len(times) > 1 and max(times.values()) - min(times.values()) > max(APART * max(times.values()), COARSE):
         least, most = (pick(times, key=lambda kind: times[kind]) for pick in (min, max))
         blocks.append(

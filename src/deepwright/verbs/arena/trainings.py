@@ -143,9 +143,12 @@ class Trainings:
         def order(place: int, entrant: Entrant) -> None:
             self._jobs.send(place, do="compare", base=base, folder=entrant.run, most=most, command=self._command)
 
-        self._watch.tell(f"comparing {most} creations of each with real examples")
+        what, done = f"comparing {most} creations of each with real examples", 0
+        self._watch.tell(what)
         with interrupts() as asked:
             for _, entrant, told in self._worked(waiting, order, asked.is_set, 0.0):
+                done += told["told"] != "warning"
+                self._watch.tell(f"{what}: {done} of {len(waiting)} done")
                 if told["told"] == "compared":
                     self._folder.change(entrant.kind, compared=told["found"])
                 elif told["told"] in ("failed", "gone"):
