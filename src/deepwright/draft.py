@@ -233,7 +233,9 @@ def _joined(errors: list[Any]) -> list[Any]:
         if twin is None or literal:
             kept.append(one)
         else:
-            words = one["msg"].removeprefix("Value error, ").replace("Input should be", "expected")
+            words = _TYPES.get(one["type"]) or one["msg"].removeprefix("Value error, ").replace(
+                "Input should be", "expected"
+            )
             twin["msg"] = f"{twin['msg']}, or {words.removeprefix('expected ')}"
     return kept
 

@@ -68,6 +68,8 @@ evaluate: {metric: rsme}
         ("data: {source: [1]}\ntarget: y", "line 1: data.source: expected a source"),
         ("data: {source: {kind: csv, path: flats.csv, delimiter: ;;}}\ntarget: y", "line 1: data.source.delimiter:"),
         ("data: {source: {kind: csv, path: nope.csv}}\ntarget: y", "There is no file nope.csv."),
+        ("data: flats.csv\ntask: generate\nobjective: {kind: adversarial, share: much}",
+         "line 3: objective.share: expected 'adaptive', or a number; got 'much'."),
         ("format: 2\ndata: flats.csv\ntarget: y", "line 1: format: expected 1; got 2."),
         ("a: &a [*a]", "recipe.yaml, line 1: a part of it contains itself"),
         ("a: &a {b: {c: *a}}", "recipe.yaml, line 1: a part of it contains itself"),

@@ -81,6 +81,12 @@ def test_what_fits_no_column_is_said(run: Run, tmp_path: Path) -> None:
         run.generate(like=tmp_path / "mine.png")
 
 
+def test_what_has_no_latents_is_sent_here_before_anything_else_is_asked(run: Run, tmp_path: Path) -> None:
+    if run.network.latent is None:
+        with pytest.raises(Refused, match=r"nothing can be inverted\. --like finds its creations nearest to yours"):
+            run.generate(invert=tmp_path / "row.csv")
+
+
 def test_columns_that_are_not_created_are_named(run: Run, tmp_path: Path) -> None:
     (tmp_path / "row.csv").write_text("name,age\nAnn,50\n")
     report = run.generate(n=2, like=tmp_path / "row.csv", out=tmp_path / "made.csv", measure=0)

@@ -18,6 +18,7 @@ from deepwright.run import Run
 from deepwright.verbs.creation.alive import alive, bring_to_life
 from deepwright.verbs.generate import Generate
 from deepwright.verbs.train import train
+from tests.cli.conftest import invoke
 from tests.page.browser import Browser, chromium
 
 
@@ -79,6 +80,13 @@ def test_a_page_is_made_of_what_grows_alone(run: Run, tmp_path: Path) -> None:
     other = type("Other", (), {"network": torch.nn.Linear(1, 1), "name": "faces"})()
     with pytest.raises(InputError, match=r"the run faces has learnt none\. Train one with --model automaton"):
         bring_to_life(other, tmp_path / "other.html", False)
+
+
+def test_the_command_line_makes_the_page(run: Run, tmp_path: Path) -> None:
+    said = invoke("generate", run.folder, "-o", tmp_path / "dots.html")
+    assert (said.code, said.err) == (0, "")
+    assert "Open it in a browser" in said.out
+    assert (tmp_path / "dots.html").exists()
 
 
 def test_the_page_follows_the_rule_in_a_browser(tmp_path: Path) -> None:

@@ -373,6 +373,7 @@ def test_what_is_stored_belongs_to_its_weights(run: Run, tmp_path: Path) -> None
         ({"at": "-3"}, "is neither the number of a creation"),
         ({"at": "9-3"}, "write the smaller number first"),
         ({"at": "3", "mix": "3,4"}, "--at and --mix: each says what is to be made"),
+        ({"at": "3", "n": 5}, "-n: --at, or --invert, says already which creations are made"),
         ({"mix": "3"}, "expected two or more creations"),
         ({"mix": "3=0,4"}, "expected a weight above 0"),
         ({"edit": "up"}, "expected a direction and how far"),

@@ -110,7 +110,8 @@ def test_the_task_alone_finds_the_model_and_sub_folders_are_labels(tmp_path: Pat
     run = train(made, out=tmp_path / "runs")
     assert (run.recipe.model.kind, run.recipe.task.condition) == ("gan", ("label",))
     run.generate(n=2, label="dog", out=tmp_path / "dogs")
-    assert pl.read_csv(tmp_path / "dogs" / "creations.csv")["label"].to_list() == ["dog", "dog"]
+    listed = pl.read_csv(tmp_path / "dogs" / "creations.csv")
+    assert listed.rows() == [("seed0-0000.png", "dog"), ("seed0-0001.png", "dog")]
     with pytest.raises(Refused, match=r"has no target, so there is nothing to predict"):
         run.predict(place)
     with pytest.raises(Refused, match=r"has no target, so there is nothing to compare"):

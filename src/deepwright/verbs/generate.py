@@ -219,7 +219,7 @@ class Generate(Config):
         ]
         if len(chosen) > 1:
             raise RecipeError(f"{' and '.join(chosen)}: each says what is to be made; give one of them.")
-        _check_flags(given, bool(stops) or (before.walk is not None and not chosen), bool(self.mix))
+        _check_flags(given, bool(stops) or (before.walk is not None and not chosen), bool(self.mix), bool(named))
         walk = Walk(stops=stops, frames=self.frames, loop=self.loop) if stops else None if chosen else before.walk
         if walk is not None and not stops:
             walk = walk.model_copy(update={name: getattr(self, name) for name in ("frames", "loop") if name in given})
@@ -293,7 +293,7 @@ class Asked:
         return {"n": len(self.at)} if isinstance(self.at, range) else {"at": list(self.at)}
 
 
-def _check_flags(given: Set[str], moves: bool, mixes: bool) -> None:
+def _check_flags(given: Set[str], moves: bool, mixes: bool, named: bool) -> None:
     """Raises RecipeError: a flag that would do nothing."""
     alone = [name for name in ("frames", "fps", "loop") if name in given]
     if alone and not moves:
@@ -301,6 +301,8 @@ def _check_flags(given: Set[str], moves: bool, mixes: bool) -> None:
     if "n" in given and (moves or mixes):
         what = "a walk has as many pictures as --frames says" if moves else "a mixture is one creation"
         raise RecipeError(f"-n: {what}.")
+    if "n" in given and named:
+        raise RecipeError("-n: --at, or --invert, says already which creations are made; leave -n out.")
 
 
 def _has_pictures(run: "Run") -> bool:

@@ -39,7 +39,9 @@ def _ask(kind: str, run: str, shared: Shared, source: str | None = None, data: s
 
 
 def _worth_keeping(run: Any, report: Any) -> bool:
-    """A walk, or a file that was opened again, shall not take the place of what was measured."""
+    """A walk, or a file that was opened again, shall not take the place of what was measured; a live page shows nothing here."""
+    if "page" in report.data:
+        return False
     return report.data["measured"] is not None or not any(one.verb == "generate" for one in run.reports())
 
 

@@ -35,6 +35,7 @@ _OTHERS = (
     ".txt",
 )
 _ON_SHEET = 400
+FILE = "file"  # the column that names a picture
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,17 @@ class Writer:
                     self._write(self.place.path / self._name(anchor, place, len(files)), still(cell, ".png", shown))
         rest = frame.drop(files)
         if rest.width:
-            self._rows.append(rest)
+            self._rows.append(rest if self._alone(files) else self._named(at, rest))
+
+    def _alone(self, files: Sequence[str]) -> bool:
+        """Whether rows stand for themselves, and not for one file each."""
+        return len(files) != 1 or bool(self.place.end) or self.per_second is not None
+
+    def _named(self, at: Sequence[int | str], rest: pl.DataFrame) -> pl.DataFrame:
+        """Rows with the name of the picture that each is about, where no column is called so already."""
+        if FILE in rest.columns:
+            return rest
+        return rest.insert_column(0, pl.Series(FILE, [self._name(anchor, 0, 1) for anchor in at]))
 
     def finish(self, at: Mapping[str, Any]) -> list[str]:
         """Write what shows several; returns the names of all files.

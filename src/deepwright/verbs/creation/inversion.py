@@ -27,7 +27,7 @@ from deepwright.verbs.extractors import RandomConvolutions, encoded, picture_col
 if TYPE_CHECKING:
     from deepwright.run import Run
 
-__all__ = ["Inversion", "invert", "read_example"]
+__all__ = ["Inversion", "check_latents", "invert", "read_example"]
 
 STARTS, DRAWN, STEPS = 8, 512, 300
 _RATE, _PULL = 0.05, 1e-3
@@ -71,6 +71,15 @@ def read_example(run: "Run", path: Path) -> pl.DataFrame:
     return frame
 
 
+def check_latents(run: "Run") -> None:
+    """Raises Refused: the network has no latents."""
+    if run.network.latent is None:
+        raise Refused(
+            f"The run {run.name} makes its creations step by step, not from latents: nothing can be inverted. --like finds its "
+            "creations nearest to yours."
+        )
+
+
 def invert(run: "Run", example: pl.DataFrame, seed: int, steps: int = STEPS, wish: Fields | None = None) -> Inversion:
     """The latent whose creation resembles an example (one row).
 
@@ -80,11 +89,8 @@ def invert(run: "Run", example: pl.DataFrame, seed: int, steps: int = STEPS, wis
     Raises:
         Refused: the network has no latents.
     """
+    check_latents(run)
     network = run.network
-    if network.latent is None:
-        raise Refused(
-            f"The run {run.name} makes its creations step by step, not from latents: nothing can be inverted."
-        )
     aim = _Aim(run, encoded(run, example), wish or {})
     with frozen_statistics(network):
         drawn = network.latents(DRAWN, Draw(seed).of("invert").keyed(torch.arange(DRAWN))).detach()

@@ -11,7 +11,7 @@ from deepwright.core.report import Block, Pictures, Text
 from deepwright.core.wording import number
 from deepwright.fields import Fields
 from deepwright.training.frozen import frozen_statistics
-from deepwright.verbs.creation.inversion import Inversion, invert, read_example
+from deepwright.verbs.creation.inversion import Inversion, check_latents, invert, read_example
 from deepwright.verbs.creation.making import decode
 from deepwright.verbs.creation.shelf import Shelf, Stored, checked_name
 from deepwright.verbs.extractors import encoded
@@ -33,6 +33,7 @@ def inversion_of(
     Raises:
         DataError: the file cannot be read. OutputExists: the name is taken. Refused: there are no latents.
     """
+    check_latents(run)
     shelf, name = Shelf(run), checked_name(name) if name is not None else _own_name(path)
     example = read_example(run, path)
     missing = [condition for condition in run.network.conditions if condition not in wish]
