@@ -62,7 +62,7 @@ CASES = {
     "arrow": Case(write_arrow, 300_000, 3000),
     "jsonl": Case(write_jsonl, 100_000, 3000),
     "many words": Case(write_many, 300_000, 3000),
-    "wide": Case(write_wide, 10_000, 300),
+    "wide": Case(write_wide, 3000, 300),
     "sentences": Case(write_sentences, 100_000, 3000),
     "gan rows": Case(write_csv, 100_000, 3000, (*ROWS, "--model", "gan")),
     "flow rows": Case(write_csv, 100_000, 3000, (*ROWS, "--model", "flow")),
@@ -111,7 +111,6 @@ def train(case: Case, rows: int, limit: str, threads: int) -> Went:
         command = ["train", str(path), *case.flags, "--json", "--budget", f"{case.steps}steps"]
         if not case.resumed:
             return run([*command, "--memory", limit], place, threads)
-        command[-1] = "2000steps"
         begun = run([*command, "--set", "train.checkpoint_seconds=0.001"], place, threads, lambda: _saved(place))
         if begun.code >= 0:
             return begun
