@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from deepwright.contracts import Network
 from deepwright.core.config import Config
 from deepwright.core.errors import DataError, InputError, OutputExists, RecipeError, Refused
+from deepwright.core.report import Grid
 from deepwright.draft import Draft
 from deepwright.draw import Draw
 from deepwright.fields import Field, Fields
@@ -26,6 +27,7 @@ from deepwright.verbs.creation.shelf import Shelf
 from deepwright.verbs.direction import Direction
 from deepwright.verbs.generate import Generate
 from deepwright.verbs.train import train
+from tests.cli.conftest import invoke
 
 
 @pytest.fixture(scope="module")
@@ -133,9 +135,19 @@ def test_several_directions_are_numbered_and_kept(run: Run) -> None:
     before = {name: value.clone() for name, value in run.network.state_dict().items()}
     report = Direction(pca=2, name="thick", force=True, samples=64)(run)
     assert [one["name"] for one in report.data["directions"]] == ["thick-1", "thick-2"]
+    (shares,) = (block for block in report.blocks if isinstance(block, Grid))
+    assert shares.note == "Spread evenly over the 6 numbers of a latent, each would have 17 %."
     with pytest.raises(OutputExists, match="has a direction 'thick-1' already"):
         Direction(pca=2, name="thick", samples=64)(run)
     assert all(torch.equal(value, before[name]) for name, value in run.network.state_dict().items())
+
+
+def test_the_terminal_is_told_where_the_pictures_are(run: Run) -> None:
+    said = invoke("direction", run.folder, "--samples", 64, "--force")
+    assert said.code == 0, said.err
+    assert "stored" in said.out
+    assert f"Report: {run.folder / 'report.html'}" in said.out
+    assert "along pca-1" not in said.out, "a list of amounts shows nothing"
 
 
 @pytest.mark.parametrize(

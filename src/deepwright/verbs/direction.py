@@ -1,5 +1,6 @@
 """Direction: what `generate --edit` moves creations along, found by a classifier, by examples, or from the network alone."""
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -140,7 +141,9 @@ def _report(
     blocks += [Text(text, "warning" if warns else "plain") for text, warns in notes]
     if score is None:
         rows = tuple((one.name, f"{100 * f.figure:.1f} %") for one, f in zip(stored, found, strict=True))
-        blocks.append(Grid("How much each explains", ("direction", "share of variance"), rows))
+        numbers = math.prod(stored[0].vector.shape)
+        even = f"Spread evenly over the {numbers} numbers of a latent, each would have {100 / numbers:.2g} %."
+        blocks.append(Grid("How much each explains", ("direction", "share of variance"), rows, even))
     else:
         rows, effect = _effects(run, stored[0], score)
         data["effect"] = effect

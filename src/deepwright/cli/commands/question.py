@@ -6,14 +6,19 @@ from typing import Any
 
 import click
 
-from deepwright.cli.options import Shared, Whole, moved_option, personal_option, shared
+from deepwright.cli.commands.training import short
+from deepwright.cli.options import Shared, Whole, emit, moved_option, personal_option, shared
 
 __all__ = ["COMMANDS"]
 
 
 def _ask(kind: str, run: str, shared: Shared, source: str | None = None, data: str | None = None,
-         show_personal: bool = False, **settings: Any) -> None:  # fmt: skip
-    """Check, run and store a verb on a run."""
+         show_personal: bool = False, brief: bool = False, **settings: Any) -> None:  # fmt: skip
+    """Check, run and store a verb on a run.
+
+    Args:
+        brief: the terminal gets what fits on a screen, and is told where the rest is.
+    """
     if kind != "generate":
         shared.free(shared.path)
     import deepwright.verbs.kinds  # noqa: F401  the verbs that can be asked
@@ -35,7 +40,9 @@ def _ask(kind: str, run: str, shared: Shared, source: str | None = None, data: s
         report = verb(loaded)
     kept = source is None and (kind != "generate" or _worth_keeping(loaded, report))
     store(loaded, report, own=kept, out=None if kind == "generate" else shared.path, force=shared.force)
-    shared.show(report)
+    shared.show(short(report) if brief else report)
+    if brief and not (shared.json or shared.quiet):
+        emit(f"\nReport: {loaded.folder / 'report.html'}\n")
 
 
 def _worth_keeping(run: Any, report: Any) -> bool:
@@ -154,7 +161,7 @@ def _knobs(sets: tuple[str, ...]) -> dict[str, Any]:
 @shared
 def direction(run: str, shared: Shared, **settings: Any) -> None:
     """Find directions to move creations along, and store them in the run for generate --edit NAME=AMOUNT."""
-    _ask("direction", run, shared, force=shared.force, **settings)
+    _ask("direction", run, shared, brief=True, force=shared.force, **settings)
 
 
 @click.command(short_help="Real or made? You are the judge.")
