@@ -76,6 +76,17 @@ def test_plain_lines_come_by_the_clock_even_when_nothing_happens(monkeypatch: py
     assert "\x1b" not in stream.getvalue()
 
 
+def test_the_same_line_comes_again_but_seldom(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "EVERY", 0.005)
+    monkeypatch.setattr(module, "AGAIN", 4)
+    stream, began = io.StringIO(), time.monotonic()
+    with Progress(stream=stream) as progress:
+        progress.tell("reading")
+        count = lines_of(stream, "reading\nreading").count("reading")
+        ticks = (time.monotonic() - began) / 0.005
+    assert 2 <= count <= 1 + ticks / 4
+
+
 def test_ten_seconds_lie_between_two_lines() -> None:
     assert module.EVERY == 10.0
     stream = io.StringIO()

@@ -50,6 +50,7 @@ _TOLD = (
     "transparent",
 )
 EVERY = 10.0  # seconds between two plain lines
+AGAIN = 6  # times as many before the same one comes again
 
 
 def duration(seconds: float) -> str:
@@ -87,7 +88,7 @@ class _Silent:
 
 
 class _Lines:
-    """The newest state as a line every ten seconds, also while one piece of work takes longer."""
+    """The newest state as a line every ten seconds; while a piece of work takes longer, the same line every minute."""
 
     def __init__(self, stream: Any):
         self._stream = stream
@@ -106,9 +107,13 @@ class _Lines:
         self._thread.join()
 
     def _tick(self) -> None:
+        said, times = "", 0
         while not self._done.wait(EVERY):
-            if self._newest:
-                self.line(self._newest)
+            newest = self._newest
+            times = times + 1 if newest == said else 0
+            if newest and times % AGAIN == 0:
+                self.line(newest)
+            said = newest
 
 
 class _Bar:
