@@ -293,7 +293,8 @@ def restyle(
         style: the picture whose style is taken over. run: what `train(photos, style=…)` gave, in its place.
         out: a .png or .webp file, or a folder for several; None: CONTENT-as-STYLE.png in the working folder.
         record: the file carries seed, knobs and the hashes of both pictures. force: replace what is there.
-        features: a run that answers from pictures: what its network sees is matched too; with `style` only.
+        features: a run that answers from pictures, or a file of weights (EfficientNet-Lite0): what such a network sees is matched
+            too; with `style` only.
         knobs: size, and with `style` steps, strength, patch, coarsest, filters, rate, as in `--set`.
 
     Returns:

@@ -7,12 +7,15 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from torch import nn
 
-from deepwright.core.errors import Refused
+from deepwright.core.errors import DataError, Refused, RunError
 from deepwright.draw import Draw
 from deepwright.features.image import FittedImage
 from deepwright.models.cnn import CNN
+from deepwright.models.layers.efficientnet import layers
+from deepwright.verbs.restyle.eyes import RunEyes, eyes_of
 from deepwright.verbs.restyle.matching import transferred
 from deepwright.verbs.restyle.seeing import Seen
 from deepwright.verbs.restyle.settings import Knobs
@@ -40,7 +43,7 @@ def picture(seed: int, height: int = 24, width: int = 30) -> torch.Tensor:
 
 def test_pictures_of_any_size_are_seen_at_each_resolution_with_a_gradient_and_no_trace(tmp_path: Path) -> None:
     judge = run(tmp_path)
-    seen, before = Seen(judge), [parameter.clone() for parameter in judge.network.parameters()]
+    seen, before = Seen(RunEyes(judge)), [parameter.clone() for parameter in judge.network.parameters()]
     pixels = picture(1).requires_grad_()
     maps = seen.maps(pixels)
     assert len(maps) >= 2
@@ -55,7 +58,7 @@ def test_pictures_of_any_size_are_seen_at_each_resolution_with_a_gradient_and_no
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_picture_is_nearest_to_itself(tmp_path: Path, channels: int) -> None:
-    seen, style = Seen(run(tmp_path, channels)), picture(2)
+    seen, style = Seen(RunEyes(run(tmp_path, channels))), picture(2)
     wanted = seen.wanted(style)
     with torch.no_grad():
         own, other = (float(seen.apart(one, wanted, Draw(0), 16)) for one in (style, style * 0.2))
@@ -64,7 +67,7 @@ def test_a_picture_is_nearest_to_itself(tmp_path: Path, channels: int) -> None:
 
 def test_the_style_as_the_network_sees_it_moves_over(tmp_path: Path) -> None:
     seen, knobs = (
-        Seen(run(tmp_path)),
+        Seen(RunEyes(run(tmp_path))),
         Knobs(size=32, coarsest=32, steps=25, patch=5, filters=16, strength=1.0, rate=0.02),
     )
     y = torch.arange(32)[None, None, :, None]
@@ -83,8 +86,51 @@ def test_the_style_as_the_network_sees_it_moves_over(tmp_path: Path) -> None:
 
 def test_what_sees_no_pictures_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Refused, match="zoo creates and answers nothing"):
-        Seen(run(tmp_path, task=None))
+        RunEyes(run(tmp_path, task=None))
     with pytest.raises(Refused, match="does not answer from one picture alone"):
-        Seen(run(tmp_path, features={}))
+        RunEyes(run(tmp_path, features={}))
     with pytest.raises(Refused, match="no convolutions"):
-        Seen(run(tmp_path, network=nn.Linear(2, 2)))
+        RunEyes(run(tmp_path, network=nn.Linear(2, 2)))
+
+
+def weights_file(path: Path) -> Path:
+    """Drawn weights of EfficientNet-Lite0, with statistics that keep values in range."""
+    generator, drawn = torch.Generator().manual_seed(1), {}
+    for layer in layers():
+        fan = layer.shape[1] * layer.shape[2] * layer.shape[3]
+        drawn[f"{layer.name}.weight"] = torch.randn(layer.shape, generator=generator) * (2 / fan) ** 0.5
+        for part, value in (("weight", 1.0), ("bias", 0.1), ("running_mean", 0.0), ("running_var", 1.0)):
+            drawn[f"{layer.norm}.{part}"] = torch.full(layer.shape[:1], value)
+    save_file(drawn, path)
+    return path
+
+
+def test_a_file_of_weights_sees_pictures_of_any_size(tmp_path: Path) -> None:
+    seen, pixels = Seen(eyes_of(weights_file(tmp_path / "lite0.safetensors"))), picture(1, 130, 70).requires_grad_()
+    maps = seen.maps(pixels)
+    assert [tuple(map_.shape[1:]) for map_ in maps] == [(16, 65, 35), (24, 33, 18), (40, 17, 9), (112, 9, 5)]
+    maps[-1].square().mean().backward()
+    assert bool((pixels.grad != 0).any())  # type: ignore[union-attr]
+    with torch.no_grad():
+        wanted = seen.wanted(picture(2))
+        own, other = (float(seen.apart(one, wanted, Draw(0), 16)) for one in (picture(2), picture(2) * 0.2))
+    assert own == 0.0 < other
+
+
+def test_a_file_of_other_weights_is_refused(tmp_path: Path) -> None:
+    path = weights_file(tmp_path / "lite0.safetensors")
+    stored = load_file(path)
+    larger = {**stored, "_blocks.16._bn1.weight": torch.ones(3)}
+    wider = {**stored, "_conv_stem.weight": torch.ones(40, 3, 3, 3)}
+    less = {name: tensor for name, tensor in stored.items() if not name.startswith("_bn1")}
+    for name, tensors in (("a", larger), ("b", wider), ("c", less), ("d", {"w": torch.ones(2)})):
+        save_file(tensors, tmp_path / f"{name}.safetensors")
+        with pytest.raises(Refused, match=f"{name}.safetensors holds the weights of a network that is not known here"):
+            eyes_of(tmp_path / f"{name}.safetensors")
+    (tmp_path / "lite0.pth").write_bytes(b"PK\x03\x04 a pickle")
+    with pytest.raises(Refused, match=r"lite0\.pth is no safetensors file.*can run code"):
+        eyes_of(tmp_path / "lite0.pth")
+    with pytest.raises(DataError, match="no file"):
+        eyes_of(tmp_path / "gone.safetensors")
+    with pytest.raises(RunError, match="nowhere"):
+        eyes_of(tmp_path / "nowhere")

@@ -18,7 +18,9 @@ __all__ = ["COMMANDS"]
 @click.option("--style", metavar="PICTURE", help="Whose colours, strokes and textures are taken over.")
 @click.option("--with", "run", metavar="RUN", help="A run that has learnt a style (train PHOTOS --style PICTURE): one pass, seconds.")  # fmt: skip
 @click.option(
-    "--features", metavar="RUN", help="Your run that answers from pictures: what its network sees is matched too."
+    "--features",
+    metavar="RUN|FILE",
+    help="Your run that answers from pictures, or a file of weights (EfficientNet-Lite0): what such a network sees is matched too.",
 )
 @click.option("--set", "sets", multiple=True, metavar="KNOB=VALUE", help="size (longer side in pixels); with --style also steps, strength (above 0, to 1), patch, coarsest, filters, rate.")  # fmt: skip
 @click.option("--report", "page", metavar="FILE", help="Also a page with the pictures, the results and the figures.")

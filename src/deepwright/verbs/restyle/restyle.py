@@ -23,8 +23,8 @@ from deepwright.core.wording import number
 from deepwright.draw import Draw
 from deepwright.models.layers.colours import blurred, recoloured
 from deepwright.models.layers.patches import filters, floor, patch_distance, projected, stride_for
-from deepwright.run import Run
 from deepwright.verbs.creation.pictures import still
+from deepwright.verbs.restyle.eyes import eyes_of
 from deepwright.verbs.restyle.matching import scaled_to, sides, transferred
 from deepwright.verbs.restyle.reading import Picture, as_bytes, read
 from deepwright.verbs.restyle.seeing import Seen
@@ -58,7 +58,7 @@ class Wish:
 
     Args:
         out: None: CONTENT-as-STYLE.png in the working folder. record: the file carries how it was made.
-        features: the folder of a run that answers from pictures; what its network sees is compared too.
+        features: the folder of a run that answers from pictures, or a file of weights: what such a network sees is compared too.
     """
 
     content: Path
@@ -109,7 +109,7 @@ def restyle(wish: Wish, told: Told = lambda what, share, words: None) -> Report:
     """
     place, knobs = wish.place, wish.knobs
     check_place(place, wish.force)
-    seen = None if wish.features is None else Seen(Run.load(wish.features))
+    seen = None if wish.features is None else Seen(eyes_of(wish.features))
     content, style = (read(path, knobs.size, knobs.patch) for path in (wish.content, wish.style))
     began, total = time.perf_counter(), knobs.steps * len(sides(content.size, knobs))
 
@@ -142,9 +142,7 @@ def measured(content: Tensor, made: Tensor, style: Tensor, knobs: Knobs, seed: i
         before, colours, after, apart = np.asarray(rows).mean(0).tolist()
         shape = (content.shape[-2], content.shape[-1])
         other = interpolate(style, size=shape, mode="bicubic", antialias=True, align_corners=False)
-        layout, control = (
-            _correlation(blurred(content, knobs.patch), blurred(one, knobs.patch)) for one in (made, other)
-        )
+        layout, control = (_correlation(blurred(content, knobs.patch), blurred(one, knobs.patch)) for one in (made, other))
     return Figures(before, colours, after, None if np.isnan(apart) else apart, layout, control)
 
 
@@ -231,7 +229,7 @@ def _blocks(data: dict[str, Any], figures: Figures, pictures: list[Tensor], made
     if data["seen"] is not None:
         known = {"before": "content", "recoloured": "content in the style's colours", "after": "result"}
         rows = [(words, data["seen"][name]) for name, words in known.items()]
-        note = "Sliced Wasserstein distance of what the run's convolutions hold, in deviations of the style's, mean over resolutions."
+        note = "Sliced Wasserstein distance of what its convolutions hold, in deviations of the style's, mean over resolutions."
         blocks.append(
             Grid("Distance from what the network sees of the style", ("picture", "distance"), tuple(rows), note)
         )
