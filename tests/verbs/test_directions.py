@@ -20,7 +20,7 @@ from deepwright.draw import Draw
 from deepwright.fields import Field, Fields
 from deepwright.run import Run
 from deepwright.verbs.creation.directions import Sampled, first_layer, principal, sampled, towards
-from deepwright.verbs.creation.inversion import invert
+from deepwright.verbs.creation.inversion import invert, read_example
 from deepwright.verbs.creation.inverting import inversion_of
 from deepwright.verbs.creation.labelled import stored_name
 from deepwright.verbs.creation.shelf import Shelf
@@ -190,6 +190,17 @@ def test_a_creation_is_found_again_by_inversion(run: Run, tmp_path: Path) -> Non
     run.generate(out=tmp_path / "walk.webp", interpolate="mine,3", frames=4)
     with pytest.raises(OutputExists, match=r"has a latent 'mine' already.*--at mine"):
         Generate(invert=path, name="mine")(run)
+
+
+def test_a_flow_goes_its_way_back(pictures: pl.DataFrame, tmp_path: Path) -> None:
+    sets = ("model={kind: flow, width: 8}", "train.budget=60steps", "train.batch=32")
+    run = trained(pictures.drop("side"), tmp_path / "runs", *sets)
+    run.generate(out=tmp_path / "one.png", at="5", measure=0)
+    example = read_example(run, tmp_path / "one.png")
+    back, searched = invert(run, example, 0, steps=0), invert(run, example, 0)
+    assert back.drawn == 64
+    assert back.errors["found"] < 0.3 * back.errors["drawn"], back.errors
+    assert searched.errors["found"] <= 1.05 * back.errors["found"]
 
 
 def test_inversion_is_the_same_each_time(run: Run) -> None:

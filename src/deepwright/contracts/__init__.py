@@ -7,7 +7,7 @@ learnt from the training rows is a second frozen `Config` (the "fitted" one) tha
 
 from deepwright.contracts.encodes import Encodes
 from deepwright.contracts.features import Creatable, Feature, FittedFeature, Warp
-from deepwright.contracts.flows import LEAPS, Carries
+from deepwright.contracts.flows import LEAPS, Carries, Retraces
 from deepwright.contracts.grows import Grows, Rule
 from deepwright.contracts.models import ModelSettings, Network, SizedBySteps
 from deepwright.contracts.objectives import BoundObjective, Loss, Objective, Player
@@ -39,6 +39,7 @@ __all__ = [
     "Player",
     "Predicts",
     "Restyles",
+    "Retraces",
     "Rule",
     "SizedBySteps",
     "Suits",

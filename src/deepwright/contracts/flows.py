@@ -7,7 +7,7 @@ from torch import Tensor
 from deepwright.draw import Draw
 from deepwright.fields import Fields
 
-__all__ = ["LEAPS", "Carries"]
+__all__ = ["LEAPS", "Carries", "Retraces"]
 
 LEAPS = (1, 2, 4, 8)  # of each kind of leap, how many make the whole way
 
@@ -44,4 +44,13 @@ class Carries(Protocol):
             z: the rows' conditions; none are told where they are not in it.
             leap: (B,) int64 places in `LEAPS`; len(LEAPS): no leap, the velocity at the point itself, as with None.
         """
+        ...
+
+
+@runtime_checkable
+class Retraces(Protocol):
+    """A network that finds the latents of given rows by going the way back from data to noise."""
+
+    def retraced(self, z: Fields, condition: Fields | None = None) -> Tensor:
+        """(B, *latent) latents whose creations come near to rows `z` under the stored conditions (B, …)."""
         ...

@@ -216,6 +216,20 @@ class FlowNetwork(FromLatents):
         solver = heun if leap is None else euler
         return self.points.back(solver(velocity, latents * chosen.temperature, chosen.steps))
 
+    def retraced(self, z: Fields, condition: Fields | None = None) -> Tensor:
+        """See `Retraces`: the default steps, backwards."""
+        wished = self.asked(condition)
+        rows = len(next(iter(z.values())))
+        goal = self.goal(z, Draw(0).of("retrace").keyed(torch.zeros(rows, dtype=torch.int64)))
+
+        steps = FlowKnobs().steps
+
+        def velocity(point: Tensor, time: float) -> Tensor:
+            times = point.new_full((rows,), min(1 - time, 1 - 1 / steps))  # at 1 labels have none
+            return -self.ahead(wished, point, times, None)
+
+        return heun(velocity, goal, steps)
+
 
 def heun(velocity: Callable[[Tensor, float], Tensor], point: Tensor, steps: int) -> Tensor:
     """The point carried from time 0 to 1 in equal steps: Heun's method, the last step by Euler's."""

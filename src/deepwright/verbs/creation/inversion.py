@@ -2,7 +2,8 @@
 
 Adam on the latent from several starts (Zhu et al. 2016, arXiv 1609.03552, by gradient alone), on the squared difference of
 values and, for pictures, of the maps of random convolutions; a small pull towards the origin keeps the latent where the
-network has learnt. The best of many latents drawn at random is the control: what no search finds as well.
+network has learnt. The best of many latents drawn at random is the control: what no search finds as well. A network that can go
+its way back begins where that leads, and needs few steps.
 """
 
 from collections.abc import Mapping
@@ -14,7 +15,7 @@ import polars as pl
 import torch
 from torch import Tensor
 
-from deepwright.contracts import Network
+from deepwright.contracts import Network, Retraces
 from deepwright.core.errors import DataError, Refused
 from deepwright.data.sources import open_source
 from deepwright.data.sources.paths import PICTURES
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["Inversion", "check_latents", "invert", "read_example"]
 
 STARTS, DRAWN, STEPS = 8, 512, 300
+RETRACED_DRAWN, RETRACED_STEPS = 64, 40  # of a network that goes its way back
 _RATE, _PULL = 0.05, 1e-3
 _AT_ONCE = 32
 
@@ -40,12 +42,13 @@ class Inversion:
 
     Args:
         latent: (*latent,). errors: root mean square differences, in shares of each value's deviation (numbers) or of the
-            range from black to white (pictures): of the latent "found", and of the best of 512 "drawn" ones.
-        length: of the latent, in those that are usual (1: as long as the mean one).
+            range from black to white (pictures): of the latent "found", and of the best of so many "drawn" ones.
+        drawn: how many. length: of the latent, in those that are usual (1: as long as the mean one).
     """
 
     latent: Tensor
     errors: Mapping[str, float]
+    drawn: int
     length: float
 
 
@@ -80,38 +83,49 @@ def check_latents(run: "Run") -> None:
         )
 
 
-def invert(run: "Run", example: pl.DataFrame, seed: int, steps: int = STEPS, wish: Fields | None = None) -> Inversion:
+def invert(
+    run: "Run", example: pl.DataFrame, seed: int, steps: int | None = None, wish: Fields | None = None
+) -> Inversion:
     """The latent whose creation resembles an example (one row).
 
     Args:
+        steps: of the search; None: 300 from each of 8 starts, or 40 from where the way back leads.
         wish: one row of conditions, all that the network has.
 
     Raises:
         Refused: the network has no latents.
     """
     check_latents(run)
-    network = run.network
-    aim = _Aim(run, encoded(run, example), wish or {})
+    network, target = run.network, encoded(run, example)
+    aim = _Aim(run, target, wish or {})
+    back = isinstance(network, Retraces)
+    count, usual = (RETRACED_DRAWN, RETRACED_STEPS) if back else (DRAWN, STEPS)
     with frozen_statistics(network):
-        drawn = network.latents(DRAWN, Draw(seed).of("invert").keyed(torch.arange(DRAWN))).detach()
+        drawn = network.latents(count, Draw(seed).of("invert").keyed(torch.arange(count))).detach()
         with torch.no_grad():
             far = torch.cat([aim(network, part)[0] for part in drawn.split(_AT_ONCE)])
-        order = far.argsort(stable=True)
-        latents = drawn[order[:STARTS]].clone().requires_grad_()
-        best, least = drawn[order[:STARTS]].clone(), torch.full((STARTS,), torch.inf)
-        optimizer = torch.optim.Adam([latents], lr=_RATE, betas=(0.9, 0.99))
-        for step in range(steps):
-            optimizer.param_groups[0]["lr"] = _RATE * min(1.0, 4 * (1 - step / steps))  # calm in the last quarter
-            loss, _ = aim(network, latents)
-            better = loss.detach() < least
-            best[better], least[better] = latents.detach()[better], loss.detach()[better]
-            pulled = loss.sum() + _PULL * latents.square().flatten(1).mean(1).sum()
-            (latents.grad,) = torch.autograd.grad(pulled, [latents])
-            optimizer.step()
-        found = best[least.argmin()]
+            nearest = drawn[far.argsort(stable=True)]
+            starts = network.retraced(target, wish) if isinstance(network, Retraces) else nearest[:STARTS]
+        found = _searched(network, aim, starts, usual if steps is None else steps)
         with torch.no_grad():
-            errors = {"found": float(aim(network, found[None])[1]), "drawn": float(aim(network, drawn[order[:1]])[1])}
-    return Inversion(found.cpu(), errors, float(found.norm()) / found.numel() ** 0.5)
+            errors = {"found": float(aim(network, found[None])[1]), "drawn": float(aim(network, nearest[:1])[1])}
+    return Inversion(found.cpu(), errors, count, float(found.norm()) / found.numel() ** 0.5)
+
+
+def _searched(network: Network, aim: "_Aim", starts: Tensor, steps: int) -> Tensor:
+    """(*latent,) the best latent on the ways from the starts (n, *latent), which it may be itself."""
+    latents = starts.clone().requires_grad_()
+    best, least = starts.clone(), torch.full((len(starts),), torch.inf, device=starts.device)
+    optimizer = torch.optim.Adam([latents], lr=_RATE, betas=(0.9, 0.99))
+    for step in range(steps):
+        optimizer.param_groups[0]["lr"] = _RATE * min(1.0, 4 * (1 - step / steps))  # calm in the last quarter
+        loss, _ = aim(network, latents)
+        better = loss.detach() < least
+        best[better], least[better] = latents.detach()[better], loss.detach()[better]
+        pulled = loss.sum() + _PULL * latents.square().flatten(1).mean(1).sum()
+        (latents.grad,) = torch.autograd.grad(pulled, [latents])
+        optimizer.step()
+    return best[least.argmin()]
 
 
 class _Aim:

@@ -60,7 +60,7 @@ def _told(run: "Run", stored: Stored, found: Inversion, example: pl.DataFrame, w
     errors = {key: number(value) for key, value in found.errors.items()}
     worth = found.errors["found"] < 0.9 * found.errors["drawn"]
     text = (
-        f"'{stored.name}': root mean square difference {errors['found']}; the nearest of 512 creations at random: "
+        f"'{stored.name}': root mean square difference {errors['found']}; the nearest of {found.drawn} creations at random: "
         f"{errors['drawn']}."
     )
     if not worth:
