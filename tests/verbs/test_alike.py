@@ -87,6 +87,13 @@ def test_what_has_no_latents_is_sent_here_before_anything_else_is_asked(run: Run
             run.generate(invert=tmp_path / "row.csv")
 
 
+def test_a_row_with_labels_can_be_inverted(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "row.csv").write_text("age,plan,spent\n50,gold,0.5\n")
+    if run.network.latent is not None:
+        run.generate(invert=tmp_path / "row.csv", name="mine", out=tmp_path / "made.csv")
+        assert pl.read_csv(tmp_path / "made.csv").height == 1
+
+
 def test_columns_that_are_not_created_are_named(run: Run, tmp_path: Path) -> None:
     (tmp_path / "row.csv").write_text("name,age\nAnn,50\n")
     report = run.generate(n=2, like=tmp_path / "row.csv", out=tmp_path / "made.csv", measure=0)

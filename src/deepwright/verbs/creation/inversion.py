@@ -22,6 +22,7 @@ from deepwright.data.sources.paths import PICTURES
 from deepwright.data.table import require_columns
 from deepwright.draw import Draw
 from deepwright.fields import Field, Fields
+from deepwright.spaces import Box
 from deepwright.training.frozen import frozen_statistics
 from deepwright.verbs.extractors import RandomConvolutions, encoded, picture_columns, scaled
 
@@ -133,7 +134,7 @@ class _Aim:
 
     def __init__(self, run: "Run", target: Fields, wish: Fields):
         self._features, self._wish = run.features, wish
-        self._target = {name: field for name, field in target.items() if field.values.is_floating_point()}
+        self._target = {name: field for name, field in target.items() if isinstance(run.created[name].space, Box)}
         self._extractors = {
             name: RandomConvolutions(field.values.shape[-1]) for name, field in self._target.items()
             if name in picture_columns(run.created)

@@ -70,9 +70,9 @@ def _told(run: "Run", stored: Stored, found: Inversion, example: pl.DataFrame, w
         made = decode(
             run, {n: field.to("cpu") for n, field in run.network.from_latents(found.latent[None], wish).items()}
         )
-    seen = decode(run, encoded(run, example))
     for column, kind in made.schema.items():
         if kind == pl.Binary:
+            seen = decode(run, encoded(run, example.select(column)))
             shown = run.features[column].show
             images = (*shown(seen[column]), *shown(made[column]))
             captions = ("as the network sees it", "the nearest creation")
