@@ -142,7 +142,9 @@ def measured(content: Tensor, made: Tensor, style: Tensor, knobs: Knobs, seed: i
         before, colours, after, apart = np.asarray(rows).mean(0).tolist()
         shape = (content.shape[-2], content.shape[-1])
         other = interpolate(style, size=shape, mode="bicubic", antialias=True, align_corners=False)
-        layout, control = (_correlation(blurred(content, knobs.patch), blurred(one, knobs.patch)) for one in (made, other))
+        layout, control = (
+            _correlation(blurred(content, knobs.patch), blurred(one, knobs.patch)) for one in (made, other)
+        )
     return Figures(before, colours, after, None if np.isnan(apart) else apart, layout, control)
 
 
