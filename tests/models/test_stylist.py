@@ -10,7 +10,7 @@ from PIL import Image
 from deepwright.core.errors import Refused
 from deepwright.data.sources.pictures import TEXT, as_text
 from deepwright.draw import Draw
-from deepwright.models.layers.colours import blurred, recoloured
+from deepwright.models.layers.colours import blurred, layout, recoloured
 from deepwright.models.layers.patches import sampled_distance
 from deepwright.models.stylist import Stylist
 from tests.models.fakes import CATEGORY, NUMBER, batch, picture
@@ -55,11 +55,13 @@ def test_each_picture_is_recoloured_and_restyled_by_itself():
     assert not torch.allclose(alone, other)  # by chance
 
 
-def test_blurred_brightness_is_of_every_pixel_and_keeps_the_mean():
+def test_blurring_and_layout_are_of_every_pixel_and_keep_the_mean():
     flat = torch.full((2, 3, 30, 40), 0.25)
-    torch.testing.assert_close(blurred(flat, 7), torch.full((2, 1, 30, 40), 0.25))
+    torch.testing.assert_close(blurred(flat, 7), flat)
+    torch.testing.assert_close(layout(flat, 7), torch.full((2, 1, 30, 40), 0.25))
     noise = torch.rand(1, 3, 30, 40, generator=torch.Generator().manual_seed(1))
-    assert float(blurred(noise, 7).std()) < 0.2 * float(noise.mean(1).std())
+    assert float(layout(noise, 7).std()) < 0.2 * float(noise.mean(1).std())
+    assert blurred(noise[..., :3, :2], 9).shape == (1, 3, 3, 2)
 
 
 def test_grey_pictures_are_recoloured_too():

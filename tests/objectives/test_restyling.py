@@ -28,7 +28,7 @@ def step(network, bound, data: Batch, number: int):
 def learnt(strength: float, steps: int = 40) -> tuple[list[float], list[float]]:
     """Distances from the style and changes of the layout, step by step."""
     network, data = built(), batch(FEATURES, 3)
-    bound = Restyling(crop=24, filters=16, strength=strength).bind(None, FEATURES, network)
+    bound = Restyling(crop=24, layout=7, filters=16, strength=strength).bind(None, FEATURES, network)
     optimizer = torch.optim.Adam(network.parameters(), 5e-3)
     distance, layout = [], []
     for number in range(steps):

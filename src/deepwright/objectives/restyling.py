@@ -11,14 +11,14 @@ from typing import Literal
 import torch
 from pydantic import Field as Setting
 from torch import Tensor
-from torch.nn.functional import interpolate, l1_loss
+from torch.nn.functional import interpolate
 
 from deepwright.contracts import BoundObjective, FittedFeature, FittedTask, Loss, Network, Player, Restyles
 from deepwright.core.config import Config
 from deepwright.core.errors import Refused
 from deepwright.draw import Draw
 from deepwright.fields import Batch
-from deepwright.models.layers.colours import blurred
+from deepwright.models.layers.colours import blurred, brightness
 from deepwright.models.layers.patches import sampled_distance
 from deepwright.objectives.whole_rows import whole_rows
 from deepwright.registries import objectives
@@ -34,12 +34,14 @@ class Restyling(Config):
 
     Args:
         strength: how much of the style against how much of the pictures' layout, above 0 to 1.
+        layout: window of the brightness that is kept, in pixels; what is smaller is free to change.
         crop: side of what is cut out of pictures to learn from, in pixels. patch: side of patches.
         filters: directions that patches are compared in, at each size. sampled: patches at each size, about.
     """
 
     kind: Literal["restyling"] = "restyling"
     strength: float = Setting(0.4, gt=0, le=1)
+    layout: int = Setting(17, ge=1, le=1024)
     crop: int = Setting(128, ge=16, le=1024)
     patch: int = Setting(7, ge=2, le=31)
     filters: int = Setting(32, ge=1, le=1024)
@@ -79,11 +81,13 @@ class BoundRestyling(BoundObjective):
         return whole_rows(batch)
 
     def represent(self, player: str, network: Network, batch: Batch, draw: Draw) -> dict[str, Tensor]:
-        """{"made", "begun": (B, C, crop, crop)}: a piece of each row, restyled, and before."""
+        """{"made": (B, C, crop, crop), "moved": (B,)}: a piece of each row, restyled, and how far its layout has changed."""
         assert isinstance(network, Restyles)
         with torch.no_grad():
             begun = self._pieces(network.begun(network.photos(network.embed(batch.inputs))), draw)
-        return {"made": network.restyled(begun, draw), "begun": begun}
+        made = network.restyled(begun, draw)
+        before, after = (blurred(brightness(one), self._settings.layout) for one in (begun, made))
+        return {"made": made, "moved": (after - before).abs().flatten(1).mean(1)}
 
     def _pieces(self, pictures: Tensor, draw: Draw) -> Tensor:
         """A piece of each picture: of itself, or (where half of it holds a piece) as often of it at half the size."""
@@ -102,8 +106,7 @@ class BoundRestyling(BoundObjective):
         there = whole_rows(batch) > 0
         if not bool(there.any()):
             return Loss(sum(part.sum() for part in reps.values()) * 0.0)
-        made, begun = reps["made"][there], reps["begun"][there]
+        made, moved = reps["made"][there], reps["moved"][there].mean()
         settings, chance = self._settings, draw.keyed(None).of("patches")
         apart = sampled_distance(made, self._network.style, chance, settings.filters, settings.patch, settings.sampled)
-        moved = l1_loss(blurred(made, settings.patch), blurred(begun, settings.patch))
         return Loss(apart + self._hold * moved, {"distance": apart.detach(), "layout": moved.detach()})

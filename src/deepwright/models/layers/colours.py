@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, pad
 
-__all__ = ["LUMA", "blurred", "brightness", "recoloured"]
+__all__ = ["LUMA", "blurred", "brightness", "layout", "recoloured"]
 
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
 CELLS = 24  # windows of blurred brightness, along the longer side
@@ -20,17 +20,21 @@ def brightness(picture: Tensor) -> Tensor:
     return (picture * picture.new_tensor(LUMA)[:, None, None]).sum(1, keepdim=True)
 
 
-def blurred(picture: Tensor, patch: int) -> Tensor:
-    """(B, 1, H, W) brightness, twice averaged over a window: a 24th of the longer side, not below a patch, which is the style's.
+def blurred(picture: Tensor, window: int) -> Tensor:
+    """(B, C, H, W) the picture, twice averaged over a window of so many pixels, one for each pixel."""
+    height, width = picture.shape[-2:]
+    reach = min(window // 2, height - 1, width - 1)
+    for _ in range(2):
+        picture = avg_pool2d(pad(picture, (reach,) * 4, mode="replicate"), 2 * reach + 1, stride=1)
+    return picture
+
+
+def layout(picture: Tensor, patch: int) -> Tensor:
+    """(B, 1, H, W) brightness, blurred by a window: a 24th of the longer side, not below a patch, which is the style's.
 
     A window for each pixel: averages of separate cells would leave everything inside a cell free, and show their grid.
     """
-    grey = brightness(picture)
-    height, width = picture.shape[-2:]
-    reach = min(round(max(patch, max(height, width) / CELLS)) // 2, height - 1, width - 1)
-    for _ in range(2):
-        grey = avg_pool2d(pad(grey, (reach,) * 4, mode="replicate"), 2 * reach + 1, stride=1)
-    return grey
+    return blurred(brightness(picture), round(max(patch, max(picture.shape[-2:]) / CELLS)))
 
 
 def recoloured(content: Tensor, style: Tensor) -> Tensor:

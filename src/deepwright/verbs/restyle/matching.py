@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from deepwright.draw import Draw
-from deepwright.models.layers.colours import blurred, recoloured
+from deepwright.models.layers.colours import layout, recoloured
 from deepwright.models.layers.patches import filters, patch_distance, projected, stride_for
 from deepwright.verbs.restyle.seeing import Seen
 from deepwright.verbs.restyle.settings import Knobs
@@ -81,7 +81,7 @@ def _matched(
     """One scale: Adam on the pixels."""
     wanted, share = [] if seen is None else seen.wanted(style), None
     pixels = picture.clone().requires_grad_()
-    layout, hold = blurred(aim, knobs.patch), _HOLD * (1 - knobs.strength) / knobs.strength
+    kept, hold = layout(aim, knobs.patch), _HOLD * (1 - knobs.strength) / knobs.strength
     ours, theirs = (stride_for(one, knobs.patch, SAMPLED) for one in (picture, style))
     optimizer = torch.optim.Adam([pixels], lr=knobs.rate, betas=(0.9, 0.99))
     for step in range(knobs.steps):
@@ -98,7 +98,7 @@ def _matched(
             share = (loss / apart.clamp_min(1e-9)).detach() if share is None else share
             loss = (loss + share * apart) / 2
         if hold > 0:
-            loss = loss + hold * (blurred(pixels, knobs.patch) - layout).abs().mean()
+            loss = loss + hold * (layout(pixels, knobs.patch) - kept).abs().mean()
         (pixels.grad,) = torch.autograd.grad(loss, [pixels])
         optimizer.param_groups[0]["lr"] = knobs.rate * min(1.0, (1 - step / knobs.steps) / (1 - _CALM))
         optimizer.step()

@@ -21,7 +21,7 @@ from deepwright.core.files import refuse_existing, write_bytes, write_text
 from deepwright.core.report import Block, Grid, Headline, Pictures, Report, Text
 from deepwright.core.wording import number
 from deepwright.draw import Draw
-from deepwright.models.layers.colours import blurred, recoloured
+from deepwright.models.layers.colours import layout, recoloured
 from deepwright.models.layers.patches import filters, floor, patch_distance, projected, stride_for
 from deepwright.verbs.creation.pictures import still
 from deepwright.verbs.restyle.eyes import eyes_of
@@ -142,10 +142,8 @@ def measured(content: Tensor, made: Tensor, style: Tensor, knobs: Knobs, seed: i
         before, colours, after, apart = np.asarray(rows).mean(0).tolist()
         shape = (content.shape[-2], content.shape[-1])
         other = interpolate(style, size=shape, mode="bicubic", antialias=True, align_corners=False)
-        layout, control = (
-            _correlation(blurred(content, knobs.patch), blurred(one, knobs.patch)) for one in (made, other)
-        )
-    return Figures(before, colours, after, None if np.isnan(apart) else apart, layout, control)
+        kept, control = (_correlation(layout(content, knobs.patch), layout(one, knobs.patch)) for one in (made, other))
+    return Figures(before, colours, after, None if np.isnan(apart) else apart, kept, control)
 
 
 def _seen(seen: Seen, content: Tensor, made: Tensor, style: Tensor, knobs: Knobs, seed: int) -> dict[str, float]:
