@@ -155,7 +155,7 @@ def test_what_cannot_be_done_is_a_sentence(run: Run, photos: Path, tmp_path: Pat
     invoke("restyle", "a.png").refused("either --style PICTURE or --with RUN")
     invoke("restyle", "a.png", "--with", run.folder, "--style", "a.png").refused("either --style")
     invoke("restyle", "a.png", "--with", run.folder, "--features", run.folder).refused("--features belongs to --style")
-    invoke("restyle", "a.png", "a.png", "--style", "a.png").refused("restyles one picture")
+    invoke("restyle", "a.png", "a.png", "--style", "a.png").refused("these are several pictures; --style restyles one")
     invoke("restyle", "a.png", "--with", run.folder, "--set", "strength=1").refused("--set strength", "size")
     invoke("restyle", "gone.png", "--with", run.folder).refused("There is no file gone.png")
     invoke("restyle", "empty", "--with", run.folder).refused("holds no pictures")

@@ -69,8 +69,9 @@ def _work(
         knobs = knobs_of(draft.value, places, PassKnobs)
         return restyle_with(Pass(paths, Path(run), shared.path, knobs, seed, not no_record, shared.force), told)
     if len(paths) > 1 or paths[0].is_dir():
+        what = "these are several pictures" if len(paths) > 1 else f"{paths[0]} is a folder"
         raise click.UsageError(
-            "--style restyles one picture; for several, learn the style once: train PHOTOS --style PICTURE"
+            f"{what}; --style restyles one picture. For more, learn the style once: train PHOTOS --style PICTURE"
         )
     assert style is not None
     seen = None if features is None else Path(features)
