@@ -79,37 +79,29 @@ def write_jsonl(rows: int) -> Path:
 
 
 def write_words(rows: int) -> Path:
-    """A table of 20 columns of 5,000 words each and 19 numbers."""
-    chance = np.random.default_rng(1)
-    words = pl.Series([f"{chance.integers(16**6):06x} {chance.integers(16**4):04x}" for _ in range(5000)])
-
-    def some(count: int) -> pl.DataFrame:
-        numbers = chance.normal(size=(count, 19)).round(4)
-        places = chance.integers(0, len(words), (count, 20))
-        frame = pl.DataFrame({f"number_{place}": numbers[:, place] for place in range(19)})
-        return frame.with_columns(
-            *(words.gather(places[:, place]).alias(f"word_{place}") for place in range(20)),
-            pl.Series("target", (numbers[:, 0] + places[:, 0] / 2500).round(4)),
-        )
-
-    return _written("words", rows, some)
+    """A table of 20 columns of 5,000 words each, 19 numbers and a target."""
+    return _worded("words", rows, words=5000, columns=20, numbers=19)
 
 
 def write_many(rows: int) -> Path:
     """A table of two columns of 100,000 words each, six numbers and a target."""
-    chance = np.random.default_rng(3)
-    words = pl.Series([f"{place:06x} {chance.integers(16**6):06x}" for place in range(100_000)])
+    return _worded("many", rows, words=100_000, columns=2, numbers=6)
+
+
+def _worded(name: str, rows: int, words: int, columns: int, numbers: int) -> Path:
+    chance = np.random.default_rng(1)
+    known = pl.Series([f"{place:06x} {chance.integers(16**4):04x}" for place in range(words)])
 
     def some(count: int) -> pl.DataFrame:
-        numbers = chance.normal(size=(count, 6)).round(4)
-        places = chance.integers(0, len(words), (count, 2))
-        frame = pl.DataFrame({f"number_{place}": numbers[:, place] for place in range(6)})
+        values = chance.normal(size=(count, numbers)).round(4)
+        places = chance.integers(0, words, (count, columns))
+        frame = pl.DataFrame({f"number_{place}": values[:, place] for place in range(numbers)})
         return frame.with_columns(
-            *(words.gather(places[:, place]).alias(f"word_{place}") for place in range(2)),
-            pl.Series("target", (numbers[:, 0] + places[:, 0] % 7).round(4)),
+            *(known.gather(places[:, place]).alias(f"word_{place}") for place in range(columns)),
+            pl.Series("target", (values[:, 0] + 2 * places[:, 0] / words).round(4)),
         )
 
-    return _written("many", rows, some)
+    return _written(name, rows, some)
 
 
 def write_wide(rows: int) -> Path:

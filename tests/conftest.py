@@ -14,8 +14,8 @@ torch.set_num_threads(1)  # the test processes share the cores already
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # also those that tests start
 
 # folders and files whose tests start processes or train all the time
-SLOW = ("cli", "crash", "matrix", "page/test_browser.py", "verbs/restyle", "verbs/tune",
-        *(f"verbs/test_{verb}.py" for verb in ("alive", "baselines", "generate", "overfit", "reproduce", "rollback", "thread_changes", "train")))  # fmt: skip
+SLOW = ("cli", "crash", "matrix", "page/test_browser.py", "verbs/reproduce", "verbs/restyle", "verbs/tune",
+        *(f"verbs/test_{verb}.py" for verb in ("alive", "baselines", "generate", "overfit", "rollback", "thread_changes", "train")))  # fmt: skip
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

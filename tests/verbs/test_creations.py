@@ -22,9 +22,8 @@ from deepwright.run import Run
 from deepwright.training.events import Event, Saved, Stepped
 from deepwright.verbs.complete import complete
 from deepwright.verbs.creation.making import Maker, decode, joined
-from deepwright.verbs.creation.pictures import larger
 from deepwright.verbs.creation.recall import Record, find_run, recalled
-from deepwright.verbs.creation.records import beside, in_mp4, in_png, read_record, write_beside
+from deepwright.verbs.creation.records import in_png, read_record
 from deepwright.verbs.creation.shelf import Shelf, key_of
 from deepwright.verbs.creation.state import Edit, State, Walk
 from deepwright.verbs.generate import Generate
@@ -121,20 +120,6 @@ def test_scaled_pictures_are_the_same_ones_larger(run: Run, tmp_path: Path) -> N
         small = np.asarray(large.resize((8, 8), Image.Resampling.BOX), float)
         assert np.corrcoef(small.ravel(), np.asarray(one, float).ravel())[0, 1] > 0.9  # noise loses contrast
     assert any("4 times as wide and high" in getattr(block, "text", "") for block in report.blocks)
-
-
-def test_transparent_edges_get_no_fringe() -> None:
-    square = np.zeros((6, 6, 4), np.uint8)
-    square[..., :3] = (0, 255, 0)  # what is not seen is green
-    square[2:4, 2:4] = (200, 0, 0, 255)
-    out = BytesIO()
-    Image.fromarray(square).save(out, "PNG")
-    cell = larger(pl.DataFrame({"image": [out.getvalue()]}), 4)["image"][0]
-    with Image.open(BytesIO(cell)) as picture:
-        pixels_ = np.asarray(picture)
-    seen = pixels_[pixels_[..., 3] > 20]
-    assert pixels_.shape == (24, 24, 4)
-    assert seen[:, 1].max() <= 8
 
 
 def test_what_is_given_wins_over_what_a_file_says(run: Run, tmp_path: Path) -> None:
@@ -267,33 +252,6 @@ def test_without_record_nothing_is_left_in_any_file(run: Run, tmp_path: Path) ->
         assert b"deepwright" not in path.read_bytes()
         with pytest.raises(DataError, match="carries no record"):
             read_record(path)
-
-
-def test_records_of_tables_and_films(tmp_path: Path) -> None:
-    record = {"format": 1, "threads": 2}
-    (tmp_path / "film.mp4").write_bytes(in_mp4(b"\0\0\0\x10ftypisom\0\0\0\0" + b"\0\0\0\x0cmdat1234", record))
-    assert read_record(tmp_path / "film.mp4") == record
-    (tmp_path / "plain.mp4").write_bytes(b"\0\0\0\x10ftypisom\0\0\0\0")
-    (tmp_path / "odd.mp4").write_bytes(b"\0\0\0\x03ftyp\0\0\0\0")
-    for name in ("plain.mp4", "odd.mp4"):
-        with pytest.raises(DataError, match="carries no record"):
-            read_record(tmp_path / name)
-    rows = tmp_path / "rows.csv"
-    rows.write_text("a\n1\n")
-    write_beside(rows, record)
-    assert read_record(rows) == record == read_record(beside(rows))
-    rows.write_text("a\n2\n")
-    with pytest.raises(DataError, match=r"is about another file: rows\.csv was changed"):
-        read_record(rows)
-    beside(rows).write_text("[")
-    with pytest.raises(DataError, match="is damaged"):
-        read_record(rows)
-    frame = pl.DataFrame({"a": [1]})
-    frame.write_parquet(tmp_path / "rows.parquet", metadata={"deepwright": json.dumps({"deepwright": record})})
-    assert read_record(tmp_path / "rows.parquet") == record
-    (tmp_path / "bad.parquet").write_bytes(b"PAR1")
-    with pytest.raises(DataError, match="cannot be read as Parquet"):
-        read_record(tmp_path / "bad.parquet")
 
 
 def test_records_hold_neither_names_nor_paths(run: Run, tmp_path: Path) -> None:

@@ -16,12 +16,11 @@ from deepwright.core.config import Config
 from deepwright.core.errors import Refused
 from deepwright.draw import Draw
 from deepwright.fields import Batch, Field, Fields, concat_fields
-from deepwright.models.inputs import is_grid
 from deepwright.models.layers.cells import Cells
 from deepwright.models.layers.creator import Creator
 from deepwright.models.layers.grid_points import GridPoints
 from deepwright.models.layers.patches import unlike
-from deepwright.models.layers.points import alone, taken
+from deepwright.models.layers.points import alone, one_grid
 from deepwright.registries import models
 from deepwright.spaces import Space
 
@@ -61,12 +60,7 @@ class Automaton(Config):
         Raises:
             Refused: there is none, or several.
         """
-        names = taken(self.kind, spaces)
-        if not is_grid(spaces[names[0]]):
-            raise Refused(
-                f"The model 'automaton' creates textures from pictures, and here are none: {', '.join(spaces)}."
-            )
-        return names
+        return (one_grid(self.kind, spaces, "creates textures from pictures"),)
 
     def recommended(self, rows: int, values: int = 1) -> dict[str, Any]:
         """Train settings that suit this family."""

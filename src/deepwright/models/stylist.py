@@ -19,12 +19,11 @@ from deepwright.core.errors import DataError, Refused
 from deepwright.data.sources.pictures import TEXT, pixels_of
 from deepwright.draw import Draw
 from deepwright.fields import Batch, Field, Fields, concat_fields
-from deepwright.models.inputs import is_grid
 from deepwright.models.layers.colours import brightness, recoloured
 from deepwright.models.layers.creator import Creator
 from deepwright.models.layers.grid_points import GridPoints
 from deepwright.models.layers.patches import sampled_distance
-from deepwright.models.layers.points import alone, taken
+from deepwright.models.layers.points import alone, one_grid
 from deepwright.models.layers.transformation import Transformation
 from deepwright.registries import models
 from deepwright.spaces import Space
@@ -81,10 +80,7 @@ class Stylist(Config):
         Raises:
             Refused: there is none, or several.
         """
-        names = taken(self.kind, spaces)
-        if not is_grid(spaces[names[0]]):
-            raise Refused(f"The model 'stylist' learns from pictures, and here are none: {', '.join(spaces)}.")
-        return names
+        return (one_grid(self.kind, spaces, "learns from pictures"),)
 
     def recommended(self, rows: int, values: int = 1) -> dict[str, Any]:
         """Train settings that suit this family."""

@@ -9,7 +9,7 @@ from deepwright.models.layers.grid_points import GridPoints
 from deepwright.models.layers.row_points import RowPoints
 from deepwright.spaces import Space
 
-__all__ = ["alone", "points_of", "reason", "taken"]
+__all__ = ["alone", "one_grid", "points_of", "reason", "taken"]
 
 
 def taken(kind: str, spaces: Mapping[str, Space]) -> tuple[str, ...]:
@@ -28,6 +28,21 @@ def taken(kind: str, spaces: Mapping[str, Space]) -> tuple[str, ...]:
             "Leave all but one out with --ignore."
         )
     return names
+
+
+def one_grid(kind: str, spaces: Mapping[str, Space], what: str) -> str:
+    """The one column of pictures, of a family for which there is nothing else.
+
+    Args:
+        what: that family does with pictures, for the sentence.
+
+    Raises:
+        Refused: there is none, or several.
+    """
+    name = taken(kind, spaces)[0]
+    if not is_grid(spaces[name]):
+        raise Refused(f"The model '{kind}' {what}, and here are none: {', '.join(spaces)}.")
+    return name
 
 
 def alone(
