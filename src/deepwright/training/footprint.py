@@ -11,26 +11,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
+
+from deepwright.training.operations import Operations
 
 __all__ = ["Footprint", "Growth", "footprint", "growth"]
 
 FEW = 8  # rows to begin with
 
 
-class Footprint(TorchDispatchMode):
+class Footprint(Operations):
     """Counts the bytes of tensors that are made while it is the context: `now`, and `most` at any time."""
 
     def __init__(self) -> None:
         super().__init__()
         self.now = self.most = 0
         self._known: dict[int, weakref.ref[Any]] = {}
-
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        """No: to mark the method below as not to be compiled, torch would load its compiler (seconds, and 130 MB)."""
-        return False
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         for leaf in tree_leaves((args, kwargs)):

@@ -8,7 +8,7 @@ written into the recipe, since other sums have other last bits.
 
 import math
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from deepwright.answering import rows_at_once
-from deepwright.core.allocating import return_at_once
+from deepwright.core.allocating import returned_at_once
 from deepwright.core.errors import Refused
 from deepwright.core.memory import free, give_back, peak, resident
 from deepwright.core.size import Size, enough, told
@@ -77,9 +77,17 @@ def reading(limit: Size | None) -> Iterator[None]:
             f"--memory {limit} is less than Python and torch take before any data is read ({told(resident() + PROGRAM)}). "
             f"Give at least {enough(resident() + 3 * PROGRAM)}."
         )
-    if limit is not None:
-        return_at_once()
-    with within(None if limit is None else limit.bytes):
+    with returned_at_once(), within(None if limit is None else limit.bytes):
+        yield
+
+
+@contextmanager
+def keeping(limit: Size | None) -> Iterator[None]:
+    """Inside, all that is done keeps to the limit: where data lie, and that nothing freed is kept for later."""
+    with ExitStack() as held:
+        if limit is not None:
+            held.enter_context(returned_at_once())
+        held.enter_context(within(None if limit is None else limit.bytes))
         yield
 
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from deepwright.training.frozen import frozen_statistics
 from deepwright.training.loop import Trainer
+from deepwright.training.operations import Operations
 from deepwright.training.threads import computing, cores
 
 __all__ = ["FEW_STEPS", "SECONDS", "SHARE", "Probed", "compared", "probe", "threads_by_work"]
@@ -171,7 +171,7 @@ def _validation_seconds(trainer: Trainer) -> float:
         return trainer.validation.seconds(TRIED_ROWS)
 
 
-class _Work(TorchDispatchMode):
+class _Work(Operations):
     """Counts the multiplications of matrix products and convolutions (torch's own counter loads far more modules)."""
 
     def __init__(self) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from torch import Tensor
 
 from deepwright.contracts import Finding
+from deepwright.core.allocating import returned_at_once
 from deepwright.core.clock import process_seconds
 from deepwright.core.errors import DataError, DiskError, Refused, RunError
 from deepwright.core.files import sweep
@@ -18,17 +19,17 @@ from deepwright.core.lock import locked
 from deepwright.core.memory import give_back, resident
 from deepwright.core.size import Size
 from deepwright.data.looking import check_room
-from deepwright.data.room import within
 from deepwright.doctor import examine, stricter
 from deepwright.draft import Draft
 from deepwright.preparation import Prepared, prepare
 from deepwright.recipe import Recipe
 from deepwright.run import Run, new_folder
+from deepwright.tracking import Tracking
 from deepwright.training.distributed import Ranks, joined
 from deepwright.training.journal import Journal
 from deepwright.verbs.creation.story import keep_seen
 from deepwright.verbs.environment import environment, pick_device
-from deepwright.verbs.memory import afford, kept, reading
+from deepwright.verbs.memory import afford, keeping, kept, reading
 from deepwright.verbs.resolution import fitted
 from deepwright.verbs.session import Session, Watch
 from deepwright.verbs.thread_choice import Wish
@@ -87,10 +88,10 @@ def trained(
     Args:
         program: bytes of memory that were held before the data was read. start: where a branch begins.
     """
-    prepared.recipe, estimated = afford(prepared, program, pick_device(), watch)
-    limit = prepared.recipe.train.memory
     with ExitStack() as held:
-        held.enter_context(within(None if limit is None else limit.bytes))  # the table is read again: hashes, figures
+        held.enter_context(keeping(prepared.recipe.train.memory))
+        with returned_at_once():
+            prepared.recipe, estimated = afford(prepared, program, pick_device(), watch)
         ranks = held.enter_context(joined())
         watch = watch if ranks.rank == 0 else Watch()
         run = new_run(prepared, out, command, ranks, held, watch, start=start)
@@ -103,9 +104,7 @@ def trained(
         run = session.start(began)
         del session
         give_back(size)  # trainers refer to themselves in circles, and to the rows
-        if then is not None and ranks.rank == 0:
-            then(run)
-            tell_completed(run, tracking)
+        _follow(then, run, ranks, tracking)
         return run
 
 
@@ -234,15 +233,19 @@ def resume(
         watch.tell("reading")
         program = resident()
         _relimit(run, memory)
-        held.enter_context(reading(run.recipe.train.memory))
-        run = run.moved(source)
-        data = run.training_data()
+        held.enter_context(keeping(run.recipe.train.memory))
+        with reading(run.recipe.train.memory):
+            run = run.moved(source)
+            data = run.training_data()
         held.enter_context(resumable(run))
         watch, tracking = held.enter_context(tracked(run, watch, ranks))
         if not trained:
             watch.tell("encoding")
             check_room(data.table)
-            session = Session(run, run.pack(data.table), pick_device(), watch, ranks)
+            with returned_at_once():
+                packed = run.pack(data.table)
+            session = Session(run, packed, pick_device(), watch, ranks)
+            del packed
             session.estimated = None if memory is None else kept(run, session.packed, program, pick_device())
             if memory is not None and ranks.rank == 0:
                 run.save_recipe()
@@ -250,10 +253,17 @@ def resume(
             run = session.go_on(threads)
             del session
             give_back(size)
-        if then is not None and ranks.rank == 0:
-            then(run)
-            tell_completed(run, tracking)
+        _follow(then, run, ranks, tracking)
         return run
+
+
+def _follow(then: Then | None, run: Run, ranks: Ranks, tracking: Tracking) -> None:
+    """What follows training, once, in the first rank's process."""
+    if then is None or ranks.rank != 0:
+        return
+    with returned_at_once():
+        then(run)
+    tell_completed(run, tracking)
 
 
 def _relimit(run: Run, memory: Size | None) -> None:
