@@ -11,18 +11,18 @@ import torch
 from pydantic import Field as Setting
 from torch import Tensor
 
-from deepwright.contracts import FittedFeature, Rule, Suits
+from deepwright.contracts import FittedFeature, Rule
 from deepwright.core.config import Config
 from deepwright.core.errors import Refused
 from deepwright.draw import Draw
 from deepwright.fields import Batch, Field, Fields, concat_fields
 from deepwright.models.layers.cells import Cells
 from deepwright.models.layers.creator import Creator
+from deepwright.models.layers.family import PictureFamily
 from deepwright.models.layers.grid_points import GridPoints
 from deepwright.models.layers.patches import unlike
-from deepwright.models.layers.points import alone, one_grid
+from deepwright.models.layers.points import alone
 from deepwright.registries import models
-from deepwright.spaces import Space
 
 __all__ = ["Automaton", "AutomatonKnobs", "AutomatonNetwork"]
 
@@ -32,7 +32,7 @@ _AT_ONCE = 128 * 128  # cells that grow together
 
 
 @models.register
-class Automaton(Config):
+class Automaton(PictureFamily):
     """Creates textures like those it has seen: of one picture, or of several of the same stuff.
 
     Args:
@@ -40,27 +40,13 @@ class Automaton(Config):
         fires: share of the cells that change in a step, so that no clock is needed.
     """
 
-    learns: ClassVar[Literal["target", "inputs"]] = "inputs"
     objective: ClassVar[str] = "automaton"
-    budget: ClassVar[str] = "10min"  # unless the person gives another
+    does: ClassVar[str] = "creates textures from pictures"
 
     kind: Literal["automaton"] = "automaton"
     states: int = Setting(12, ge=4, le=64)
     hidden: int = Setting(96, ge=1, le=1024)
     fires: float = Setting(0.5, gt=0.0, le=1.0)
-
-    @classmethod
-    def suits(cls, spaces: Mapping[str, Space], heads: Mapping[str, int], rows: int) -> Suits | None:
-        """Never by itself: whether pictures are a texture is for the person to say."""
-        return None
-
-    def takes(self, spaces: Mapping[str, Space]) -> tuple[str, ...]:
-        """The one column of pictures.
-
-        Raises:
-            Refused: there is none, or several.
-        """
-        return (one_grid(self.kind, spaces, "creates textures from pictures"),)
 
     def recommended(self, rows: int, values: int = 1) -> dict[str, Any]:
         """Train settings that suit this family."""
@@ -69,9 +55,6 @@ class Automaton(Config):
             "schedule": {"kind": "cosine", "warmup": 0.02, "floor": 0.05}, "average": {"kind": "ema", "decay": 0.99}, "clip": 1.0,
             "early_stopping": None,
         }  # fmt: skip
-
-    def sized(self, epochs: float) -> "Automaton":
-        return self
 
     def space(self, rows: int) -> dict[str, Any]:
         """What `tune` chooses from, unless the person says otherwise: recipe key → range."""

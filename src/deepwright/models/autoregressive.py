@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from pydantic import Field as Setting
 from torch import Tensor, nn
 
-from deepwright.contracts import FittedFeature, Suits
+from deepwright.contracts import FittedFeature
 from deepwright.core.config import OFF, Config
 from deepwright.core.errors import Refused
 from deepwright.draw import Draw
@@ -23,8 +23,9 @@ from deepwright.models.inputs import is_grid
 from deepwright.models.layers.causal import Cache, Causal
 from deepwright.models.layers.choosing import chosen
 from deepwright.models.layers.creator import Creator
+from deepwright.models.layers.family import Family
 from deepwright.models.layers.grid_tokens import GridTokens
-from deepwright.models.layers.points import alone, reason, taken
+from deepwright.models.layers.points import alone
 from deepwright.models.layers.row_tokens import RowTokens
 from deepwright.models.layers.wishes import Wish
 from deepwright.registries import models
@@ -38,7 +39,7 @@ _QUICK = 10.0  # times the learning rate, of the one number that says how sharp 
 
 
 @models.register
-class Autoregressive(Config):
+class Autoregressive(Family):
     """Creates rows of plain columns, one column after the other, or pictures, one code after the other.
 
     Args:
@@ -47,9 +48,8 @@ class Autoregressive(Config):
         channels: at the finest grid of what codes pictures and builds them again.
     """
 
-    learns: ClassVar[Literal["target", "inputs"]] = "inputs"
     objective: ClassVar[str] = "autoregressive"
-    budget: ClassVar[str] = "10min"  # unless the person gives another
+    suited: ClassVar[tuple[float, float]] = (0.5, 0.2)
 
     kind: Literal["autoregressive"] = "autoregressive"
     width: int = Setting(96, ge=1)
@@ -60,20 +60,6 @@ class Autoregressive(Config):
     channels: int = Setting(16, ge=1)
     dropout: float = Setting(0.1, ge=0.0, lt=1.0, json_schema_extra=OFF)
 
-    @classmethod
-    def suits(cls, spaces: Mapping[str, Space], heads: Mapping[str, int], rows: int) -> Suits | None:
-        """Where something is to be created, and it is rows of plain columns, or one picture."""
-        why = reason(spaces)
-        return None if heads or why is None else Suits(0.5 if why.startswith("plain") else 0.2, cls(), why)
-
-    def takes(self, spaces: Mapping[str, Space]) -> tuple[str, ...]:
-        """The columns it learns to create: one picture, or all plain ones.
-
-        Raises:
-            Refused: there are several pictures, or nothing it can create.
-        """
-        return taken(self.kind, spaces)
-
     def recommended(self, rows: int, values: int = 1) -> dict[str, Any]:
         """Train settings that suit this family."""
         return {
@@ -82,9 +68,6 @@ class Autoregressive(Config):
             "schedule": {"kind": "cosine", "warmup": 0.02}, "average": {"kind": "ema", "decay": 0.999}, "clip": 1.0,
             "early_stopping": {"patience": 12},
         }  # fmt: skip
-
-    def sized(self, epochs: float) -> "Autoregressive":
-        return self
 
     def space(self, rows: int) -> dict[str, Any]:
         """What `tune` chooses from, unless the person says otherwise: recipe key → range."""

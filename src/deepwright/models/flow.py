@@ -12,14 +12,15 @@ from pydantic import Field as Setting
 from pydantic import SerializerFunctionWrapHandler, model_serializer
 from torch import Tensor, nn
 
-from deepwright.contracts import LEAPS, FittedFeature, Suits
+from deepwright.contracts import LEAPS, FittedFeature
 from deepwright.core.config import OFF, Config
 from deepwright.draw import Draw
 from deepwright.fields import Batch, Field, Fields
 from deepwright.models.layers.creator import FromLatents
+from deepwright.models.layers.family import Family
 from deepwright.models.layers.grid_points import GridPoints
 from deepwright.models.layers.grid_velocity import GridVelocity
-from deepwright.models.layers.points import alone, points_of, reason, taken
+from deepwright.models.layers.points import alone, points_of
 from deepwright.models.layers.row_velocity import RowVelocity
 from deepwright.models.layers.time_waves import TOLD
 from deepwright.models.layers.wishes import Wish
@@ -34,7 +35,7 @@ _LEAST, _AT_ONCE = 32, 2**16  # rows, and values, a batch
 
 
 @models.register
-class Flow(Config):
+class Flow(Family):
     """Creates pictures, or rows of plain columns, like those it has seen.
 
     Args:
@@ -45,9 +46,8 @@ class Flow(Config):
             8 evaluations make a creation; 0: none.
     """
 
-    learns: ClassVar[Literal["target", "inputs"]] = "inputs"
     objective: ClassVar[str] = "flow"
-    budget: ClassVar[str] = "10min"  # unless the person gives another
+    suited: ClassVar[tuple[float, float]] = (0.8, 0.6)
 
     kind: Literal["flow"] = "flow"
     width: int | None = Setting(None, ge=1)
@@ -60,20 +60,6 @@ class Flow(Config):
         """Without leaps, recipes read, and are hashed, as they were before there were any."""
         stored: dict[str, Any] = handler(self)
         return {name: value for name, value in stored.items() if name != "leaps" or value}
-
-    @classmethod
-    def suits(cls, spaces: Mapping[str, Space], heads: Mapping[str, int], rows: int) -> Suits | None:
-        """Where something is to be created, and it is rows of plain columns, or one picture."""
-        why = reason(spaces)
-        return None if heads or why is None else Suits(0.8 if why.startswith("plain") else 0.6, cls(), why)
-
-    def takes(self, spaces: Mapping[str, Space]) -> tuple[str, ...]:
-        """The columns it learns to create: one picture, or all plain ones.
-
-        Raises:
-            Refused: there are several pictures, or nothing it can create.
-        """
-        return taken(self.kind, spaces)
 
     def recommended(self, rows: int, values: int = 1) -> dict[str, Any]:
         """Train settings that suit this family; Muon learns pictures (many values a row) in half the steps."""
@@ -88,9 +74,6 @@ class Flow(Config):
             "schedule": {"kind": "cosine", "warmup": 0.02}, "average": {"kind": "ema", "decay": 0.999}, "clip": 1.0,
             "early_stopping": {"patience": 12},
         }  # fmt: skip
-
-    def sized(self, epochs: float) -> "Flow":
-        return self
 
     def space(self, rows: int) -> dict[str, Any]:
         """What `tune` chooses from, unless the person says otherwise: recipe key → range."""

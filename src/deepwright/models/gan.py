@@ -11,14 +11,15 @@ import torch
 from pydantic import Field as Setting
 from torch import Tensor, nn
 
-from deepwright.contracts import FittedFeature, Suits
+from deepwright.contracts import FittedFeature
 from deepwright.core.config import Config
 from deepwright.draw import Draw
 from deepwright.fields import Batch, Field, Fields
 from deepwright.models.inputs import is_grid
 from deepwright.models.layers.creator import FromLatents
+from deepwright.models.layers.family import Family
 from deepwright.models.layers.grids import GridDiscriminator, GridGenerator, GridUnits, Plan
-from deepwright.models.layers.points import alone, reason, taken
+from deepwright.models.layers.points import alone
 from deepwright.models.layers.row_points import RowPoints
 from deepwright.models.layers.rows import RowDiscriminator, RowGenerator
 from deepwright.registries import models
@@ -37,7 +38,7 @@ _COST = 1.6  # a step's cost grows with this power of the width
 
 
 @models.register
-class GAN(Config):
+class GAN(Family):
     """Creates pictures, or rows of plain columns, like those it has seen.
 
     Args:
@@ -48,29 +49,14 @@ class GAN(Config):
         spectral: no layer of the discriminator stretches anything (spectral normalisation); for the loss "hinge".
     """
 
-    learns: ClassVar[Literal["target", "inputs"]] = "inputs"
     objective: ClassVar[str] = "adversarial"
-    budget: ClassVar[str] = "10min"  # unless the person gives another
+    suited: ClassVar[tuple[float, float]] = (0.5, 0.8)
 
     kind: Literal["gan"] = "gan"
     latent: int | None = Setting(None, ge=1)
     width: int | None = Setting(None, ge=1)
     blocks: int | None = Setting(None, ge=0)
     spectral: bool = False
-
-    @classmethod
-    def suits(cls, spaces: Mapping[str, Space], heads: Mapping[str, int], rows: int) -> Suits | None:
-        """Where something is to be created (`--task generate`), and it is one picture, or rows of plain columns."""
-        why = reason(spaces)
-        return None if heads or why is None else Suits(0.5 if why.startswith("plain") else 0.8, cls(), why)
-
-    def takes(self, spaces: Mapping[str, Space]) -> tuple[str, ...]:
-        """The columns it learns to create: one picture, or all plain ones.
-
-        Raises:
-            Refused: there are several pictures, or nothing it can create.
-        """
-        return taken(self.kind, spaces)
 
     def recommended(self, rows: int, values: int = 1) -> dict[str, Any]:
         """Train settings that suit this family; pictures (many values a row) bear long steps, narrow clouds of rows do not."""

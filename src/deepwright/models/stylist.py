@@ -13,7 +13,7 @@ from pydantic import Field as Setting
 from pydantic import field_validator
 from torch import Tensor
 
-from deepwright.contracts import FittedFeature, Suits
+from deepwright.contracts import FittedFeature
 from deepwright.core.config import Config
 from deepwright.core.errors import DataError, Refused
 from deepwright.data.sources.pictures import TEXT, pixels_of
@@ -21,12 +21,12 @@ from deepwright.draw import Draw
 from deepwright.fields import Batch, Field, Fields, concat_fields
 from deepwright.models.layers.colours import brightness, recoloured
 from deepwright.models.layers.creator import Creator
+from deepwright.models.layers.family import PictureFamily
 from deepwright.models.layers.grid_points import GridPoints
 from deepwright.models.layers.patches import sampled_distance
-from deepwright.models.layers.points import alone, one_grid
+from deepwright.models.layers.points import alone
 from deepwright.models.layers.transformation import Transformation
 from deepwright.registries import models
-from deepwright.spaces import Space
 
 __all__ = ["Stylist", "StylistNetwork"]
 
@@ -35,7 +35,7 @@ _FILTERS, _PATCH, _SAMPLED = 32, 7, 2048  # how a row is compared with the style
 
 
 @models.register
-class Stylist(Config):
+class Stylist(PictureFamily):
     """Gives pictures the style of one, in one pass: learnt from a folder, then any picture with restyle --with RUN.
 
     After five minutes on two cores colours and tones have moved over; strokes hardly have, for which restyle --style is better.
@@ -46,9 +46,8 @@ class Stylist(Config):
         width: of the finest layers. blocks: residual ones at a quarter of the size.
     """
 
-    learns: ClassVar[Literal["target", "inputs"]] = "inputs"
     objective: ClassVar[str] = "restyling"
-    budget: ClassVar[str] = "10min"  # unless the person gives another
+    does: ClassVar[str] = "learns from pictures"
     views: ClassVar[Mapping[str, Any]] = {"most": 256, "resize": "crop", "channels": 3}
     labelled: ClassVar[bool] = False
     named: ClassVar[Mapping[str, str]] = {"style": "side"}
@@ -69,19 +68,6 @@ class Stylist(Config):
                 raise ValueError(str(error)) from error
         return style
 
-    @classmethod
-    def suits(cls, spaces: Mapping[str, Space], heads: Mapping[str, int], rows: int) -> Suits | None:
-        """Never by itself: a style is something that a person names."""
-        return None
-
-    def takes(self, spaces: Mapping[str, Space]) -> tuple[str, ...]:
-        """The one column of pictures.
-
-        Raises:
-            Refused: there is none, or several.
-        """
-        return (one_grid(self.kind, spaces, "learns from pictures"),)
-
     def recommended(self, rows: int, values: int = 1) -> dict[str, Any]:
         """Train settings that suit this family."""
         return {
@@ -89,9 +75,6 @@ class Stylist(Config):
             "schedule": {"kind": "cosine", "warmup": 0.02, "floor": 0.02}, "average": {"kind": "ema", "decay": 0.99}, "clip": 1.0,
             "early_stopping": None,
         }  # fmt: skip
-
-    def sized(self, epochs: float) -> "Stylist":
-        return self
 
     def space(self, rows: int) -> dict[str, Any]:
         """What `tune` chooses from, unless the person says otherwise: recipe key → range."""

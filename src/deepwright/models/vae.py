@@ -13,16 +13,17 @@ import torch
 from pydantic import Field as Setting
 from torch import Tensor, nn
 
-from deepwright.contracts import FittedFeature, Suits
+from deepwright.contracts import FittedFeature
 from deepwright.core.config import OFF, Config
 from deepwright.draw import Draw
 from deepwright.fields import Batch, Field, Fields
 from deepwright.models.layers.coders import GridEncoder, RowCoder
 from deepwright.models.layers.creator import FromLatents
+from deepwright.models.layers.family import Family
 from deepwright.models.layers.grid_points import GridPoints
 from deepwright.models.layers.grids import GridGenerator, Plan
 from deepwright.models.layers.mixture import Mixture
-from deepwright.models.layers.points import alone, points_of, reason, taken
+from deepwright.models.layers.points import alone, points_of
 from deepwright.models.layers.wishes import Wish
 from deepwright.registries import models
 from deepwright.spaces import Space
@@ -36,7 +37,7 @@ _MANY = 512  # values a row, from which more and smaller steps teach more
 
 
 @models.register
-class VAE(Config):
+class VAE(Family):
     """Creates pictures, or rows of plain columns, from a short code each.
 
     Args:
@@ -45,9 +46,8 @@ class VAE(Config):
         mixture: normal distributions that codes are drawn from.
     """
 
-    learns: ClassVar[Literal["target", "inputs"]] = "inputs"
     objective: ClassVar[str] = "variational"
-    budget: ClassVar[str] = "10min"  # unless the person gives another
+    suited: ClassVar[tuple[float, float]] = (0.3, 0.3)
 
     kind: Literal["vae"] = "vae"
     latent: int = Setting(16, ge=1, le=512)
@@ -56,20 +56,6 @@ class VAE(Config):
     mixture: int = Setting(10, ge=1, le=100)
     dropout: float = Setting(0.0, ge=0.0, lt=1.0, json_schema_extra=OFF)
 
-    @classmethod
-    def suits(cls, spaces: Mapping[str, Space], heads: Mapping[str, int], rows: int) -> Suits | None:
-        """Where something is to be created; other families are better at it."""
-        why = reason(spaces)
-        return None if heads or why is None else Suits(0.3, cls(), why)
-
-    def takes(self, spaces: Mapping[str, Space]) -> tuple[str, ...]:
-        """The columns it learns to create: one picture, or all plain ones.
-
-        Raises:
-            Refused: there are several pictures, or nothing it can create.
-        """
-        return taken(self.kind, spaces)
-
     def recommended(self, rows: int, values: int = 1) -> dict[str, Any]:
         """Train settings that suit this family."""
         return {
@@ -77,9 +63,6 @@ class VAE(Config):
             "schedule": {"kind": "cosine", "warmup": 0.02}, "average": {"kind": "ema", "decay": 0.999}, "clip": 1.0,
             "early_stopping": {"patience": 12},
         }  # fmt: skip
-
-    def sized(self, epochs: float) -> "VAE":
-        return self
 
     def space(self, rows: int) -> dict[str, Any]:
         """What `tune` chooses from, unless the person says otherwise: recipe key → range."""

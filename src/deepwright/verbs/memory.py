@@ -146,8 +146,8 @@ def _looked(
     data = max(0, resident() - program)
     wanted = needs(run, packed, device, limit)
     packed.let_go()
-    if limit is not None:
-        give_back(limit.bytes)  # what the copies took will be counted as what the training takes, not as what is there
+    # what the copies took will be counted as what the training takes, not as what is there
+    give_back(packed.bytes if limit is None else limit.bytes)
     return wanted, {"program": max(program, resident() - data), "data": data + packed.lingering}
 
 

@@ -11,6 +11,7 @@ import torch
 from deepwright.contracts import BoundObjective, Network, SizedBySteps
 from deepwright.core.clock import process_seconds
 from deepwright.core.errors import Interrupted, TrainingError
+from deepwright.core.memory import give_back
 from deepwright.core.seeds import derive
 from deepwright.data.feed import Feed
 from deepwright.data.pack import Packed
@@ -62,14 +63,8 @@ class Session:
     """
 
     def __init__(
-        self,
-        run: Run,
-        packed: Packed,
-        device: torch.device,
-        watch: Watch,
-        ranks: Ranks,
-        followed: Recorded | None = None,
-    ):
+        self, run: Run, packed: Packed, device: torch.device, watch: Watch, ranks: Ranks, followed: Recorded | None = None
+    ):  # fmt: skip
         self.run, self.packed, self.device, self.watch, self.ranks = run, packed, device, watch, ranks
         self.settings, self.followed = run.recipe.train, followed
         self.prepared = _rows(run)
@@ -267,6 +262,7 @@ class Session:
         rows = len(self.prepared["validation"])
         copies = lambda precision: self._copy(at_hand[0], precision)  # noqa: E731
         choices, planned = decide(self.settings, self._half(network), rows, pace, self.ranks, copies, resized)
+        give_back(self.packed.bytes)  # copies refer to themselves in circles
         if self.estimated is not None:
             self._tell(self.estimated)
         self._tell(planned)

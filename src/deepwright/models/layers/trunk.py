@@ -73,23 +73,30 @@ class _Patches(nn.Module):
         return joined.permute(0, 3, 1, 2)  # channels last
 
 
-class Classic(nn.Module):
-    """Convolution, norm, activation at each width, pooling between them, one summary at the end."""
+class _Trunk(nn.Module):
+    """Layers, of which the last has so many channels, and a summary: `width` numbers."""
 
-    def __init__(self, shape: tuple[int, int, int], widths: tuple[int, ...], settings: Any):
+    def __init__(self, layers: list[nn.Module], channels: int, settings: Any):
         super().__init__()
-        layers: list[nn.Module] = []
-        channels = shape[2]
-        for place, width in enumerate(widths):
-            layers += [_pool(settings.pool)] if place else []
-            layers.append(_Convolution(channels, width, settings))
-            channels = width
         self.layers = nn.Sequential(*layers)
         self._summary = settings.summary
         self.width = channels * (2 if self._summary == "both" else 1)
 
     def forward(self, x: Tensor) -> Tensor:
         return _summary(self._summary, self.layers(x))
+
+
+class Classic(_Trunk):
+    """Convolution, norm, activation at each width, pooling between them, one summary at the end."""
+
+    def __init__(self, shape: tuple[int, int, int], widths: tuple[int, ...], settings: Any):
+        layers: list[nn.Module] = []
+        channels = shape[2]
+        for place, width in enumerate(widths):
+            layers += [_pool(settings.pool)] if place else []
+            layers.append(_Convolution(channels, width, settings))
+            channels = width
+        super().__init__(layers, channels, settings)
 
 
 class _Block(nn.Module):
@@ -107,14 +114,13 @@ class _Block(nn.Module):
         return self.activation(x + self.second(self.first(x)))
 
 
-class Residual(nn.Module):
+class Residual(_Trunk):
     """A first convolution, then stages: a convolution to the new width that halves the sides, residual blocks.
 
     Sides are halved while they are longer than 5, at the start by patches (or pooling), later by pooling.
     """
 
     def __init__(self, shape: tuple[int, int, int], widths: tuple[int, ...], settings: Any):
-        super().__init__()
         layers: list[nn.Module] = []
         side, channels = min(shape[:2]), shape[2]
         first = 1 if settings.blocks_from is None else min(settings.blocks_from, len(widths) - 1)
@@ -128,12 +134,7 @@ class Residual(nn.Module):
             if place >= first:  # at full size a block would cost as much as all the others together
                 layers += [_Block(width, settings) for _ in range(settings.blocks)]
             channels = width
-        self.layers = nn.Sequential(*layers)
-        self._summary = settings.summary
-        self.width = channels * (2 if self._summary == "both" else 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return _summary(self._summary, self.layers(x))
+        super().__init__(layers, channels, settings)
 
 
 def seen(trunk: nn.Module, picture: Tensor, mirror: bool) -> Tensor:
