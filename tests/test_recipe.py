@@ -82,6 +82,9 @@ def test_all_problems_are_told_at_once_with_their_lines(tmp_path: Path) -> None:
         ("features:\n  a: {kind: numbr}", "there is no feature 'numbr'. Did you mean 'number'?"),
         ("features:\n  a: {kind: number, mising: [9]}", "Did you mean 'missing'?"),
         ("features:\n  a: {rear: 3}", "Did you mean 'rare'?"),
+        ("features:\n  a: {clip: -1}", "features.a.clip: expected more than 0; got -1."),
+        ("task: {loss: focl}", "task.loss: expected 'cross_entropy' or 'focal'; got 'focl'. Did you mean 'focal'?"),
+        ("train: {optimizer: {lr: fast}}", "train.optimizer.lr: expected a number; got 'fast'."),
         ("task: clasify", "there is no task 'clasify'. Did you mean 'classify'?"),
         ("task: {kind: classify, loss: focl}", "Did you mean 'focal'?"),
         ("train: {budget: 5mins}", "train.budget"),
@@ -115,6 +118,27 @@ def test_parts_without_a_kind_are_left_for_later() -> None:
                   features={"a": {"rare": 3}, "b": "flag"})  # fmt: skip
     assert (made.task, made.model, made.train.optimizer, made.train.batch) == (None, None, None, 32)
     assert list(made.features) == ["b"]
+
+
+def test_a_value_that_one_kind_takes_waits_for_the_kind() -> None:
+    assert recipe(task={"loss": "huber"}).task is None  # regress takes it
+    assert recipe(model={"norm": "batch"}).model is None  # cnn does, mlp does not
+
+
+def test_values_of_parts_without_a_kind_are_told_with_all_the_others(tmp_path: Path) -> None:
+    told = problems(
+        tmp_path, "target: y\n", "train.optimizer.lr=-1", "objective.mixup=x", "train.batch=0", "model.widht=3"
+    )
+    assert [one.partition(":")[0] for one in told] == [
+        "--set train.optimizer.lr", "--set objective.mixup", "--set train.batch", "--set model.widht",
+    ]  # fmt: skip
+
+
+def test_where_kinds_allow_other_values_each_tells_its_own(tmp_path: Path) -> None:
+    told = problems(tmp_path, "task: {loss: xyz}")
+    assert len(told) == 3
+    assert any("expected 'bce' or 'focal'; got 'xyz'. (if kind: tag)" in text for text in told)
+    assert "Did you mean 'huber'?" in problems(tmp_path, "task: {loss: hubber}")[0]
 
 
 def test_the_schema_is_json_and_names_every_kind() -> None:

@@ -151,7 +151,7 @@ class Recipe(Config):
             recipe = cls.model_validate(_without_kindless(draft.value))
         except ValidationError as error:
             problems += describe(error, draft, cls).problems
-        problems += _unknown_to_all(draft)
+        problems += _wrong_for_all(draft, cls)
         metric = draft.get("evaluate", "metric")
         if isinstance(metric, str) and metric not in registries.metrics:
             try:
@@ -225,16 +225,56 @@ KINDED: dict[tuple[str, ...], Registry] = {
 }  # fmt: skip
 
 
-def _unknown_to_all(draft: Draft) -> Iterator[str]:
-    """Keys of parts without a kind that no kind has: `model: {widht: 256}`."""
+def _open_parts(draft: Draft) -> Iterator[tuple[tuple[str, ...], Registry, Mapping[str, Any]]]:
+    """Parts whose kind is still to be inferred: where, the kinds there are, what is said of it."""
     columns = draft.get("features")
     parts = dict(KINDED)
     parts |= {("features", name): registries.features for name in (columns if isinstance(columns, dict) else ())}
     for path, registry in parts.items():
         part = draft.get(*path)
         if isinstance(part, dict) and "kind" not in part:
-            known = sorted({key for kind in registry for key in kind.model_fields})
-            yield from (unknown_key((*path, key), draft, known) for key in part if key not in known)
+            yield path, registry, part
+
+
+def _wrong_for_all(draft: Draft, root: type[Recipe]) -> Iterator[str]:
+    """Keys of parts without a kind that no kind has (`model: {widht: 256}`), and values that all of them refuse."""
+    for path, registry, part in _open_parts(draft):
+        known = sorted({key for kind in registry for key in kind.model_fields})
+        for key, value in part.items():
+            if key not in known:
+                yield unknown_key((*path, key), draft, known)
+                continue
+            kinds = [kind.model_fields["kind"].default for kind in registry if key in kind.model_fields]
+            told = [_refused(path, {"kind": kind, key: value}, draft, root) for kind in kinds]
+            if all(told):
+                shortest = min(map(len, told))  # a kind may also miss what it cannot do without
+                yield from _agreed(
+                    {kind: texts for kind, texts in zip(kinds, told, strict=True) if len(texts) == shortest}
+                )
+
+
+def _agreed(told: Mapping[str, list[str]]) -> Iterator[str]:
+    """What several kinds say of one value: once where they agree or one knows the nearest word, otherwise each."""
+    texts = list(told.values())
+    nearest = [one for one in texts if "Did you mean" in one[0]]
+    if nearest or all(one == texts[0] for one in texts):
+        yield from (nearest or texts)[0]
+    else:
+        yield from (f"{text} (if kind: {kind})" for kind, one in told.items() for text in one)
+
+
+def _refused(path: tuple[str, ...], part: Mapping[str, Any], draft: Draft, root: type[Recipe]) -> list[str]:
+    """What is wrong with a part alone, if its last value is."""
+    value: Any = part
+    for name in reversed(path):
+        value = {name: value}
+    try:
+        root.model_validate(value)
+    except ValidationError as error:
+        place = (*path, list(part)[-1])
+        if any(tuple(one["loc"])[: len(place)] == place for one in error.errors()):
+            return describe(error, Draft(value, draft.places), root).problems
+    return []
 
 
 def _without_kindless(value: Mapping[str, Any]) -> dict[str, Any]:
