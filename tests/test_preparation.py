@@ -56,6 +56,15 @@ def same(one: Prepared, other: Prepared) -> None:
                 assert (mine is None and its is None) or (mine.dtype == its.dtype and torch.equal(mine, its))
 
 
+def test_a_column_of_a_long_table_is_left_out_by_the_name_it_has_in_the_file() -> None:
+    ids = [str(row % 60) for row in range(ROWS)]
+    long = pl.DataFrame({"id": ids, "x": X, "z": X, "same": ids, "y": [float(name) for name in ids]})
+    made = prepared(long, "data.id=id", "data.ignore=[z, same]")
+    assert "x mean" in made.features
+    assert not any(name.startswith(("z", "same")) for name in made.features)
+    assert set(made.recipe.data.ignore) >= {"z", "same"}
+
+
 def test_a_column_that_divides_the_rows_by_itself_is_told() -> None:
     parts = np.array(["train", "validation", "test", "train"])[np.arange(ROWS) % 4]
     texts = [finding.text for finding in prepared(table(X * 2, split=parts)).findings]

@@ -77,7 +77,7 @@ def open_data(
     second = None if test is None else with_sign(open_source(test)[1], table.decisions.get("decimal", "."))
     if recipe.data.id is not None:
         with decimal_sign(table.decisions.get("decimal")):
-            examples = examples or plan_examples(table, recipe.data.id, recipe.target)
+            examples = examples or plan_examples(table, recipe.data.id, recipe.target, recipe.data.ignore)
         decided, table = table, examples.apply(table)
         second = None if second is None else examples.apply(second)
         settings = settings.model_copy(update=dict(decided.decisions))
@@ -119,7 +119,7 @@ def _prepared(draft: Draft, recipe: Recipe, data: Data, stored: Any, tell: Calla
     table, findings = data.table, list(data.table.findings)
     check_room(table)
     targets = recipe.target
-    _check_columns(recipe, table)
+    _check_columns(recipe, table, () if data.examples is None else data.examples.ignored)
     frame = table.select(targets)
     usable = _usable(frame) if targets else np.arange(table.height)
     if not len(usable):
@@ -172,7 +172,8 @@ def _name_target(draft: Draft, recipe: Recipe, source: Any) -> None:
     )
 
 
-def _check_columns(recipe: Recipe, table: Table) -> None:
+def _check_columns(recipe: Recipe, table: Table, ignored: Sequence[str]) -> None:
+    """Every column that is named is there; `ignored`: those that were left out when rows became examples."""
     twice = sorted({name for name in recipe.target if recipe.target.count(name) > 1})
     if twice:
         raise RecipeError(f"The target {_quoted(twice)} is named twice; once is enough.")
@@ -182,7 +183,7 @@ def _check_columns(recipe: Recipe, table: Table) -> None:
             "Leave one out, or add a column with train, validation and test, and use --set data.split.kind=given"
         )
     require_columns(table, recipe.target, "the target")
-    require_columns(table, recipe.data.ignore, "--ignore")
+    require_columns(table, [name for name in recipe.data.ignore if name not in ignored], "--ignore")
     require_columns(table, list(recipe.features), "named under 'features'")
     for name, role in ((recipe.data.group, "--group"), (recipe.data.time, "--time")):
         if name is not None:

@@ -98,6 +98,15 @@ def test_lists_that_differ_within_an_id_are_a_sentence() -> None:
         plan_examples(table(id=[1, 1], x=[[1], [2]]), "id", [])
 
 
+def test_columns_that_differ_within_an_id_can_be_left_out() -> None:
+    lists = table(id=[1, 1, 2], x=[[1], [2], [3]], y=[1, 2, 3], same=["a", "a", "b"])
+    plan = plan_examples(lists, "id", [], ["x", "same"])
+    assert plan.ignored == ("x",)
+    assert plan.constant == ("same",)  # whoever ignores it finds it by its own name
+    assert not any(name.startswith("x ") for name in plan.apply(lists).columns)
+    assert Examples.model_validate(plan.model_dump()) == plan
+
+
 def test_a_table_may_already_have_a_column_called_like_a_summary() -> None:
     plan = plan_examples(table(id=[1, 1, 2], x=[1, 2, 3], rows=[7, 7, 8], **{"x mean": [0, 0, 1]}), "id", [])
     frame = plan.apply(table(id=[1, 1, 2], x=[1, 2, 3], rows=[7, 7, 8], **{"x mean": [0, 0, 1]})).frame

@@ -29,12 +29,14 @@ class Examples(Config):
 
     Args:
         id: the key column. constant: columns taken as they are. numbers, words: columns that are summarised.
+        ignored: columns that would be summarised, but are left out.
     """
 
     id: str
     constant: tuple[str, ...]
     numbers: dict[str, Written]
     words: tuple[str, ...]
+    ignored: tuple[str, ...] = ()
 
     def apply(self, table: Table) -> FrameTable:
         """One row an id, in order of first appearance; the key column comes first.
@@ -94,14 +96,17 @@ def _word_summaries(name: str) -> dict[str, pl.Expr]:
     return {"first": known.first(), "usual": known.mode().sort().first(), "different": known.n_unique()}
 
 
-def plan_examples(table: Table, key: str, targets: Sequence[str]) -> Examples:
+def plan_examples(table: Table, key: str, targets: Sequence[str], ignored: Sequence[str] = ()) -> Examples:
     """Which columns stay and which are summarised.
+
+    Args:
+        ignored: columns that are not to be summarised, where they differ within an id.
 
     Raises:
         DataError: the key is not there, or a target differs within one id.
     """
     require_columns(table, [key], "the id of an example, --id")
-    constant, numbers, words = [], {}, []
+    constant, numbers, words, left = [], {}, [], []
     for name in table.columns:
         if name == key:
             continue
@@ -116,6 +121,9 @@ def plan_examples(table: Table, key: str, targets: Sequence[str]) -> Examples:
                 f"The target '{name}' has several values for one example: see '{key}' = {first}. "
                 "With --id every example has one target; leave --id out if each row is an example."
             )
+        if name in ignored:
+            left.append(name)
+            continue
         column = frame[name]
         if column.dtype.is_nested():
             raise DataError(
@@ -126,4 +134,4 @@ def plan_examples(table: Table, key: str, targets: Sequence[str]) -> Examples:
             numbers[name] = Written(decimal=parsed.decimal, thousands=parsed.thousands, affix=parsed.affix)
         else:
             words.append(name)
-    return Examples(id=key, constant=tuple(constant), numbers=numbers, words=tuple(words))
+    return Examples(id=key, constant=tuple(constant), numbers=numbers, words=tuple(words), ignored=tuple(left))
