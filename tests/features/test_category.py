@@ -45,7 +45,7 @@ def test_the_usual_spelling_is_shown_and_the_others_are_told_of() -> None:
     assert feature.decode(feature.encode(cells)).to_list() == ["red"] * 4 + ["blue"] * 2
     (finding,) = feature.findings(cells)
     assert finding.code == "spellings"
-    assert "'RED' = 'Red' = 'red'" in finding.text
+    assert "'c' spells 1 category in several ways, taken as one: 'RED' = 'Red' = 'red'." in finding.text
 
 
 def test_unseen_spellings_of_known_labels_are_known() -> None:

@@ -13,6 +13,7 @@ from pydantic import Field as Setting
 
 from deepwright.contracts import Finding, Suits
 from deepwright.core.config import Config
+from deepwright.core.wording import plural
 from deepwright.features.plain import FittedPlain, as_words, missing_finding
 from deepwright.fields import Field
 from deepwright.registries import features
@@ -169,7 +170,8 @@ class FittedCategory(FittedPlain):
         if merged:
             shown = "; ".join(" = ".join(f"'{label}'" for label in group[:4]) for group in merged[:5])
             text = (
-                f"'{self.name}' spells {len(merged)} categories in several ways, taken as one each: {shown}. "
+                f"'{self.name}' spells {plural(len(merged), 'category', 'categories')} in several ways, "
+                f"taken as one{' each' if len(merged) > 1 else ''}: {shown}. "
                 f"To keep them apart: --set 'features.\"{self.name}\".merge_spellings=false'"
             )
             found.append(Finding("note", "spellings", text, self.name, len(merged)))

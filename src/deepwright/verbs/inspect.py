@@ -1,5 +1,6 @@
 """Inspect: what the data is and what is wrong with it, before anything is trained."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import polars as pl
@@ -9,6 +10,7 @@ from deepwright.core.size import told
 from deepwright.core.wording import number
 from deepwright.doctor import examine, looks_personal, stricter
 from deepwright.draft import Draft
+from deepwright.page.cells import shorten
 from deepwright.preparation import Prepared, prepare
 from deepwright.verbs.overfit import overfit as self_test
 from deepwright.verbs.train import check_fit
@@ -79,5 +81,19 @@ def _columns(prepared: Prepared) -> Grid:
         if looks_personal(name, column.head(1000)):
             shown = [MASK]
         distinct = None if column.dtype.is_nested() or column.dtype == pl.Binary else column.n_unique()
-        rows.append((name, feature.kind, distinct, empty, ", ".join(shown)[:60]))
+        rows.append((name, feature.kind, distinct, empty, _fitting(shown)))
     return Grid("Inputs", ("column", "taken as", "different", "empty", "for example"), tuple(rows), raw=True)
+
+
+def _fitting(cells: Sequence[str], longest: int = 60) -> str:
+    """As many whole cells as there is room for; the first is cut where it has none.
+
+    >>> _fitting(["2021-01-01 10:00:00", "2021-02-02 11:00:00"], 30), _fitting(["abcdef"], 4)
+    ('2021-01-01 10:00:00', 'abc…')
+    """
+    text = shorten(cells[0], longest) if cells else ""
+    for cell in cells[1:]:
+        if len(text) + 2 + len(cell) > longest:
+            break
+        text += f", {cell}"
+    return text
