@@ -18,13 +18,13 @@ __version__ = "0.1.0"
 _PLACES = {
     "Recipe": "deepwright.recipe", "Report": "deepwright.core.report", "Run": "deepwright.run",
     "attack": "deepwright.api", "branch": "deepwright.api", "evaluate": "deepwright.api", "explain": "deepwright.api", "generate": "deepwright.api",
-    "inspect": "deepwright.api", "load": "deepwright.api", "predict": "deepwright.api", "report": "deepwright.api",
-    "reproduce": "deepwright.api", "restyle": "deepwright.api", "resume": "deepwright.api", "train": "deepwright.api", "tune": "deepwright.api",
+    "inspect": "deepwright.api", "kinds": "deepwright.api", "load": "deepwright.api", "predict": "deepwright.api", "report": "deepwright.api",
+    "reproduce": "deepwright.api", "restyle": "deepwright.api", "resume": "deepwright.api", "runs": "deepwright.api", "train": "deepwright.api", "tune": "deepwright.api",
 }  # fmt: skip
 
 __all__ = [
-    "Recipe", "Report", "Run", "__version__", "attack", "branch", "evaluate", "explain", "generate", "inspect", "load", "predict",
-    "report", "reproduce", "restyle", "resume", "train", "tune",
+    "Recipe", "Report", "Run", "__version__", "attack", "branch", "evaluate", "explain", "generate", "inspect", "kinds", "load",
+    "predict", "report", "reproduce", "restyle", "resume", "runs", "train", "tune",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
@@ -35,12 +35,14 @@ if TYPE_CHECKING:
         explain,
         generate,
         inspect,
+        kinds,
         load,
         predict,
         report,
         reproduce,
         restyle,
         resume,
+        runs,
         train,
         tune,
     )

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, Literal
 from deepwright.cli.options import given_size
 from deepwright.cli.progress import Progress
 from deepwright.core.clock import process_seconds
-from deepwright.core.errors import InputError, Interrupted
+from deepwright.core.errors import InputError, Interrupted, RecipeError, did_you_mean
+from deepwright.core.files import refuse_existing
 from deepwright.core.report import Report
 from deepwright.doctor import personal_cells
 from deepwright.draft import Draft, split_path
-from deepwright.recipe import Recipe, plain
+from deepwright.recipe import Data, Recipe, plain
 from deepwright.run import Run
 from deepwright.verbs import train as training
 from deepwright.verbs.complete import complete
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
     from deepwright.verbs.tune.tune import Tuned
 
 __all__ = [
-    "attack", "branch", "evaluate", "explain", "generate", "inspect", "load", "predict", "report", "reproduce", "restyle", "resume", "train",
-    "tune",
+    "attack", "branch", "evaluate", "explain", "generate", "inspect", "kinds", "load", "predict", "report", "reproduce", "restyle",
+    "resume", "runs", "train", "tune",
 ]  # fmt: skip
 
 
@@ -322,9 +323,32 @@ def restyle(
         return work(wish, progress.part)
 
 
-def report(run: Run | str | Path) -> Path:
-    """Write report.html and say where it is."""
-    return _run(run).report()
+def report(run: Run | str | Path, out: str | Path | None = None, rows: bool = True, force: bool = False) -> Path:
+    """Write report.html and say where it is.
+
+    Args:
+        out: another place for it. rows: show raw rows and pictures. force: replace what is at `out`.
+    """
+    if out is not None:
+        refuse_existing(Path(out), force)
+    return _run(run).report(out, rows)
+
+
+def runs(folder: str | Path = "runs") -> Report:
+    """The runs in a folder: what they learnt, how far they are, how good they are."""
+    from deepwright.verbs.runs import runs as work
+
+    return work(Path(folder))
+
+
+def kinds() -> Report:
+    """Everything a recipe can name; the schema of recipes is `Recipe.model_json_schema()`."""
+    from deepwright.verbs.kinds import kinds as work
+
+    return work()
+
+
+_ARGUMENTS = ("budget", "memory", "model", "out", "quiet", "recipe", "seed", "settings", "target", "task", "threads")
 
 
 def _run(run: Run | str | Path) -> Run:
@@ -336,19 +360,13 @@ def _is_path(data: Any) -> bool:
 
 
 def _draft(
-    data: Any,
-    target: Any,
-    budget: Any,
-    task: Any,
-    model: Any,
-    recipe: Any,
-    test: Any,
-    seed: Any,
-    settings: Any,
-    flags: Any,
-) -> Draft:
+    data: Any, target: Any, budget: Any, task: Any, model: Any, recipe: Any, test: Any, seed: Any, settings: Any, flags: Any
+) -> Draft:  # fmt: skip
     """What was given, as a draft of a recipe."""
     place = "the call"
+    known = {*Data.model_fields, "metric", "track", "style"}
+    for name in flags.keys() - known:
+        raise RecipeError(f"There is no argument '{name}'. {did_you_mean(name, sorted({*known, *_ARGUMENTS}))}")
     if isinstance(recipe, str | Path):
         draft = Draft.read(Path(recipe))
     else:

@@ -379,11 +379,11 @@ class Run:
 
         return reproduce(self, data, **settings)
 
-    def report(self) -> Path:
-        """Write report.html and say where it is."""
+    def report(self, out: str | Path | None = None, rows: bool = True) -> Path:
+        """Write report.html (or `out`) and say where it is; `rows`: with raw rows and pictures."""
         from deepwright.verbs.report import write_report
 
-        return write_report(self)
+        return write_report(self, None if out is None else Path(out), rows)
 
     def _repr_html_(self) -> str:
         """How good it is, for a notebook; else what was asked of it last."""

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 import deepwright as dw
-from deepwright.core.errors import DataError, RecipeError, RunError
+from deepwright.core.errors import DataError, OutputExists, RecipeError, RunError
 from tests.cli.conftest import flats
 
 
@@ -79,6 +79,17 @@ def test_settings_recipes_and_flags(tmp_path: Path, table: Path) -> None:
     assert dw.report(again).name == "report.html"
 
 
+def test_the_listings_and_the_page_are_there_as_well(run: dw.Run, tmp_path: Path) -> None:
+    assert [one["run"] for one in dw.runs(run.folder.parent).data["runs"]] == ["flats-1"]
+    assert "mlp" in dw.kinds().data["models"]
+    page, bare = dw.report(run, tmp_path / "page.html"), dw.report(run, tmp_path / "bare.html", rows=False)
+    assert "Worst errors" in page.read_text(encoding="utf-8")
+    assert "Worst errors" not in bare.read_text(encoding="utf-8")
+    with pytest.raises(OutputExists, match="exists already"):
+        dw.report(run, page)
+    assert dw.report(run, page, force=True) == page
+
+
 def test_mistakes_are_sentences(run: dw.Run, table: Path) -> None:
     with pytest.raises(RecipeError, match="the call: there is no key 'bach' under 'train'"):
         dw.train(table, target="y", settings={"train.bach": 3}, quiet=True)
@@ -88,8 +99,10 @@ def test_mistakes_are_sentences(run: dw.Run, table: Path) -> None:
         dw.load("nowhere")
     with pytest.raises(DataError, match="Expected a path, a frame"):
         run.predict(3.5)
-    with pytest.raises(RecipeError, match="there is no key 'groups' under 'data'"):
+    with pytest.raises(RecipeError, match=r"There is no argument 'groups'\. Did you mean 'group'"):
         dw.train(table, target="y", groups="lage", quiet=True)
+    with pytest.raises(RecipeError, match=r"There is no argument 'bugdet'\. Did you mean 'budget'"):
+        dw.train(table, target="y", bugdet="5s", quiet=True)
     with pytest.raises(AttributeError, match="no attribute 'trian'"):
         dw.trian  # noqa: B018  # pyright: ignore[reportAttributeAccessIssue]
 
