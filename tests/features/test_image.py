@@ -375,3 +375,12 @@ def test_transparent_places_are_told():
     assert [f.text for f in found if f.code == "transparent"] == [
         "3 pictures of 'photo' have transparent places; these become white (--set features.photo.alpha=keep learns them)."
     ]
+
+
+def test_an_opaque_picture_with_alpha_is_not_transparent_and_one_colour_that_is_none_is():
+    opaque, palette = BytesIO(), BytesIO()
+    Pillow.fromarray(np.full((6, 6, 4), 255, np.uint8)).save(opaque, "PNG")
+    Pillow.fromarray(np.arange(36, dtype=np.uint8).reshape(6, 6)).convert("P").save(palette, "PNG", transparency=7)
+    column = pl.Series("photo", [opaque.getvalue(), palette.getvalue()])
+    (finding,) = [f for f in fitted(column).findings(column) if f.code == "transparent"]
+    assert (finding.count, finding.row) == (1, 1)

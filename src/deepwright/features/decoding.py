@@ -93,11 +93,13 @@ class Raster:
     Args:
         pixels: (H, W, C) uint8; float32 raw values where the file has more than 8 bits and none were scaled.
         size: (H, W) of the original, upright. mode: Pillow's name of how the file holds it.
+        clear: whether anything in it is transparent, which a mode with alpha does not tell.
     """
 
     pixels: np.ndarray
     size: tuple[int, int]
     mode: str
+    clear: bool = False
 
 
 def is_pixels(dtype: pl.DataType) -> bool:
@@ -239,7 +241,9 @@ def read_picture(cell: Cell, frame: Frame) -> Raster | Fault | None:
             turn = image.getexif().get(_ORIENTATION, 1)
             upright = image.transpose(_TURNS[turn]) if turn in _TURNS else image
             width, height = upright.size if not shrunk else full[::-1] if turn in (5, 6, 7, 8) else full
-            return Raster(_framed(_plain(upright), frame), (height, width), mode)
+            plain = _plain(upright)
+            clear = plain.mode == "RGBA" and plain.getchannel("A").getextrema()[0] < 255
+            return Raster(_framed(plain, frame), (height, width), mode, clear)
     except Exception as error:  # decoders of broken bytes raise anything at all; what went wrong is told, and counted
         return Fault(_reason(cell, error))
 

@@ -16,7 +16,6 @@ __all__ = ["picture_findings"]
 _EXAMPLES = 5
 _LISTED = 8  # of them, in the sentence
 _UNLIKE = 4.0  # times as large: worth telling
-_ALPHA = ("LA", "La", "PA", "RGBA", "RGBa")  # modes with transparency
 _CUT = 1 / 3  # of a picture lost by cropping: worth telling
 
 
@@ -45,7 +44,7 @@ def _facts(column: pl.Series) -> _Facts:
             rows.append(group.rows)
             sizes.append(group.sizes)
             facts.blank += group.rows[blank_pictures(group)].tolist()
-            facts.clear += [int(row) for row, mode in zip(group.rows, group.modes, strict=True) if mode in _ALPHA]
+            facts.clear += group.rows[group.clear].tolist()
             facts.deep += group.rows.tolist() if group.pixels.dtype != np.uint8 else []
     facts.rows = np.concatenate(rows)
     order = np.argsort(facts.rows)

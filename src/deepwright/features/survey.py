@@ -41,12 +41,14 @@ class Group:
     Args:
         rows: (n,) places in the column. pixels: (n, h, w, 1 or 3) uint8, or float32 raw values of deep pictures.
         sizes: (n, 2) original heights and widths. modes: Pillow's names of how they are stored.
+        clear: (n,) bool, those with transparent places.
     """
 
     rows: np.ndarray
     pixels: np.ndarray
     sizes: np.ndarray
     modes: tuple[str, ...]
+    clear: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,9 @@ def _pixel_survey(column: pl.Series, start: int) -> Survey:
     rows = np.flatnonzero(there)
     sizes = np.broadcast_to(pixels.shape[1:3], (len(rows), 2))
     mode = "L" if pixels.shape[3] == 1 else "RGB"
-    groups = [Group(rows + start, pixels[rows], sizes, (mode,) * len(rows))] if len(rows) else []
+    groups = (
+        [Group(rows + start, pixels[rows], sizes, (mode,) * len(rows), np.zeros(len(rows), bool))] if len(rows) else []
+    )
     return Survey(start, len(column), groups, [int(row) + start for row in np.flatnonzero(~there)])
 
 
@@ -104,6 +108,7 @@ def _file_survey(part: list[Cell], start: int) -> Survey:
                 np.stack([raster.pixels for raster in rasters]),
                 np.array([raster.size for raster in rasters]),
                 tuple(raster.mode for raster in rasters),
+                np.array([raster.clear for raster in rasters]),
             )
         )
     return survey
