@@ -86,6 +86,17 @@ def test_a_plain_locale_without_posix_modules(here: Path, table: Path) -> None:
     assert b"Did you mean" in errors
 
 
+@pytest.mark.skipif(os.name == "nt", reason="no pipes that break")
+def test_a_reader_that_leaves_early_is_no_fault(here: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-m", "deepwright", "kinds"], stdout=writer, stderr=subprocess.PIPE, cwd=here, check=False
+    )
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
 def test_hiding_works(here: Path) -> None:
     (here / "sitecustomize.py").write_text(BLOCK, encoding="utf-8")
     done = run("-c", "import fcntl", cwd=here, PYTHONPATH=str(here))

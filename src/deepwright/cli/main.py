@@ -77,7 +77,9 @@ def _guarded(call: Callable[[], Any], debug: bool) -> int:
         return result if isinstance(result, int) else 0
     except click.exceptions.Exit as stop:
         return stop.exit_code
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit) as stop:
+        if not isinstance(stop, BrokenPipeError) and not _broken_pipe(stop.__context__):
+            raise
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  the reader has gone; nothing more is said
         return 0
     except Interrupted as stop:
@@ -96,6 +98,11 @@ def _guarded(call: Callable[[], Any], debug: bool) -> int:
         code, text = _told(error)
         click.echo(text, err=True)
         return code
+
+
+def _broken_pipe(error: BaseException | None) -> bool:
+    """Whether the libraries that print have ended the process since nobody reads any more."""
+    return isinstance(error, OSError) and error.errno == errno.EPIPE
 
 
 def _told(error: Exception) -> tuple[int, str]:

@@ -29,7 +29,7 @@ _SHORT = 20  # characters of captions that share a line
 _SENTENCE = 1200  # characters of a cell of our own
 _SIGNS = str.maketrans({
     "–": "-", "—": "-", "−": "-", "‘": "'", "’": "'", "“": '"', "”": '"', "…": "...", "×": "x", "·": ".", "≤": "<=",
-    "≥": ">=", "→": "->", "←": "<-", "²": "2", "³": "3", "±": "+/-", "∞": "inf", "•": "*", "\u00a0": " ", "\u202f": " ",
+    "≥": ">=", "→": "->", "←": "<-", "↑": "^", "↓": "v", "²": "2", "³": "3", "±": "+/-", "∞": "inf", "•": "*", "\u00a0": " ", "\u202f": " ",
     "ε": "epsilon", "σ": "sigma", "µ": "u", "Δ": "delta", "≈": "~", "✓": "+", "✗": "x", "\ufffd": "?",
 })  # fmt: skip
 
@@ -52,8 +52,8 @@ def render(report: Report, console: Console) -> None:
 def plain(text: str, encoding: str) -> str:
     """The text in characters that the encoding has; the nearest sign stands for what it lacks.
 
-    >>> plain("95 % – 3×10", "ascii"), plain("Škoda", "ascii")
-    ('95 % - 3x10', '?koda')
+    >>> plain("95 % – 3×10", "ascii"), plain("Škoda", "ascii"), plain("RMSE ↓, accuracy ↑", "ascii")
+    ('95 % - 3x10', '?koda', 'RMSE v, accuracy ^')
     """
     if encoding.lower().replace("-", "").startswith("utf"):
         return text
