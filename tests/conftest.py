@@ -8,10 +8,14 @@ import polars as pl
 import pytest
 import torch
 from gallery.fetch import cached
+from hypothesis import settings
 from sklearn.datasets import load_diabetes
 
 torch.set_num_threads(1)  # the test processes share the cores already
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # also those that tests start
+
+settings.register_profile("unhurried", settings.default, deadline=None)  # a slow computer is no failure
+settings.load_profile("unhurried")
 
 # folders and files whose tests start processes or train all the time
 SLOW = ("cli", "crash", "matrix", "page/test_browser.py", "verbs/reproduce", "verbs/restyle", "verbs/tune",
