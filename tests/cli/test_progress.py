@@ -36,10 +36,10 @@ def test_how_far_a_tune_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "EVERY", 0.01)
     stream = io.StringIO()
     with Progress(stream=stream) as progress:
-        progress.standing(Standing("trials", 7, 4, 1, 2, 50, 0.25, "rmse", (0.4125, 3), 380.0))
+        progress.standing(Standing("trials", 7, 4, 1, 2, 3, 50, 0.25, "rmse", (0.4125, 3), 380.0))
         lines = lines_of(stream, "tri")
     assert (
-        " 25% of 50 trials: 7 done, 4 given up, 1 failed, 2 running; best rmse 0.4125 (trial 3); at most 6:20 min left"
+        " 25% of 50 trials: 7 done, 4 given up, 1 failed, 2 running, 3 paused; best rmse 0.4125 (trial 3); at most 6:20 min left"
         in lines
     )
 

@@ -241,7 +241,8 @@ class Progress:
     def standing(self, now: "Standing") -> None:
         """How far a tune is."""
         ended = ", ".join(f"{count} {word}" for count, word in (
-            (now.done, "done"), (now.pruned, "given up"), (now.failed, "failed"), (now.running, "running")
+            (now.done, "done"), (now.pruned, "given up"), (now.failed, "failed"), (now.running, "running"),
+            (now.paused, "paused"),
         ) if count)  # fmt: skip
         best = "" if now.best is None else f"; best {now.primary} {now.best[0]:.4g} (trial {now.best[1]})"
         words = f"of {now.total} trials: {ended or 'none yet'}{best}; at most {duration(now.seconds_left)} left"

@@ -17,7 +17,7 @@ from deepwright.training.budget import Budget
 from deepwright.verbs.tune.folder import TuneFolder
 from deepwright.verbs.tune.plan import Plan
 from deepwright.verbs.tune.points import Point
-from deepwright.verbs.tune.prunings import Halving, NoPruning
+from deepwright.verbs.tune.prunings import Halving, Median, NoPruning
 from deepwright.verbs.tune.search import Search
 from deepwright.verbs.tune.searches import Grid, Random
 from deepwright.verbs.tune.settings import Standing, Tune, TuneWatch
@@ -53,6 +53,8 @@ class Jobs:
     words: deque[tuple[int, dict[str, Any]]] = field(default_factory=deque)
     trials: dict[int, int] = field(default_factory=dict)
     at: dict[int, int] = field(default_factory=dict)
+    kept: dict[int, int] = field(default_factory=dict)
+    order: list[int] = field(default_factory=list)
     waits: bool = False
     killed: list[int] = field(default_factory=list)
     deaf: bool = False
@@ -62,8 +64,15 @@ class Jobs:
 
     def send(self, place: int, **order: Any) -> None:
         if order.get("do") == "trial":
-            self.trials[place], self.at[place], self.waits = int(Path(order["folder"]).name), 0, order["waits"]
+            number = int(Path(order["folder"]).name)
+            self.trials[place], self.waits = number, order["waits"]
+            self.at[place] = self.kept.pop(number, 0)
+            self.order.append(number)
             self._go_on(place)
+        elif order.get("answer") == "pause":
+            self.kept[self.trials[place]] = self.at[place]
+            facts = {"seconds": 0.1 * self.at[place]}
+            self.words.append((place, {"told": "ended", "state": "paused", "value": 9.0, "reason": "", "facts": facts}))
         elif order.get("answer") == "give up":
             last = {"told": "ended", "state": "pruned", "value": 9.0, "reason": "", "facts": {"seconds": 0.2}}
             self.words.append((place, last))
@@ -161,8 +170,84 @@ def test_the_same_settings_are_not_trained_twice(made: Any, monkeypatch: pytest.
     assert max(jobs.trials.values()) == 3
 
 
+def test_trials_pause_and_only_the_best_go_on(made: Any) -> None:
+    jobs = Jobs(1, [0.0], looks=9)
+    search = made(jobs, prune=Halving(), trials=9)
+    for number in range(9):
+        checkpoints = search.folder.trial(number) / "checkpoints"
+        checkpoints.mkdir(parents=True)
+    search.run()
+    records = search.study.records()
+    assert jobs.order == [0, 1, 2, 3, 4, 5, 6, 7, 8, 0, 1, 2, 0]
+    assert [one.state for one in records] == ["done"] + ["pruned"] * 8
+    assert [records[number].reason for number in (1, 5)] == [
+        "given up after 33 % of its steps: others were better by then",
+        "given up after 11 % of its steps: others were better by then",
+    ]
+    assert records[1].facts == {"seconds": pytest.approx(0.3)}
+    assert not list(search.folder.path.glob("trials/*/checkpoints"))
+
+
+def test_jobs_side_by_side_pause_and_go_on(made: Any) -> None:
+    jobs = Jobs(2, [0.0], looks=9)
+    search = made(jobs, prune=Halving(), trials=9)
+    search.run()
+    assert [one.state for one in search.study.records()] == ["done"] + ["pruned"] * 8
+    assert sorted(set(jobs.order)) == list(range(9))
+    assert len(jobs.order) <= 14
+
+
+def test_checkpoints_of_those_that_cannot_go_on_are_not_kept_till_the_end(made: Any) -> None:
+    def ends(number: int) -> dict[str, Any]:
+        left.append({int(path.parent.name) for path in search.folder.path.glob("trials/*/checkpoints")})
+        return well(number)
+
+    left: list[set[int]] = []
+    search = made(Jobs(1, [0.0], ends, looks=9), prune=Halving(), trials=9)
+    for number in range(9):
+        (search.folder.trial(number) / "checkpoints").mkdir(parents=True)
+    search.run()
+    assert left == [{0, 1, 3}], "of each rung those that go on, and one in case of a failure"
+
+
+def test_where_the_time_is_short_the_best_that_waits_goes_on_at_once(made: Any) -> None:
+    jobs = Jobs(1, [0.0], looks=9)
+    search = made(jobs, prune=Halving(), trials=1000, budget=Budget(60.0, "seconds"))
+    search.plan = Plan(Budget(90, "steps"), 90, 9, 100, 15.0, 15.0)
+    search.run()
+    assert [one.number for one in search.study.records() if one.state == "done"] == [0]
+    assert {one.state for one in search.study.records()} <= {"done", "pruned", "failed"}
+
+
+def test_a_killed_search_goes_on_with_those_that_wait(made: Any) -> None:
+    def ends(number: int) -> dict[str, Any]:
+        raise KeyboardInterrupt
+
+    jobs = Jobs(1, [0.0], ends, looks=9)
+    search = made(jobs, prune=Halving(), trials=9)
+    with pytest.raises(KeyboardInterrupt):
+        search.run()
+    assert [one.state for one in search.study.records()] == [
+        "running", "paused", "pruned", "paused", *["pruned"] * 5
+    ]  # fmt: skip
+    again = made(Jobs(1, [0.0], looks=9, kept={0: 3}), prune=Halving(), trials=9)
+    assert again.run().number == 0
+    assert again.jobs.order == [0]
+    assert [one.state for one in again.study.records()] == ["done"] + ["pruned"] * 8
+
+
+def test_one_that_fails_on_its_way_up_makes_room(made: Any) -> None:
+    def ends(number: int) -> dict[str, Any]:
+        bad = {"told": "ended", "state": "failed", "value": None, "reason": "The loss is nan.", "facts": {}}
+        return bad if number == 0 else well(number)
+
+    search = made(Jobs(1, [0.0], ends, looks=9), prune=Halving(), trials=6)
+    assert search.run().number == 1
+    assert [one.state for one in search.study.records()] == ["failed", "done"] + ["pruned"] * 4
+
+
 def test_bad_trials_are_given_up_with_a_reason(made: Any) -> None:
-    search = made(Jobs(1, [0.0], looks=9), prune=Halving())
+    search = made(Jobs(1, [0.0], looks=9), prune=Median(startup=1))
     search.run()
     records = search.study.records()
     assert [one.state for one in records] == ["done"] + ["pruned"] * 5

@@ -100,7 +100,7 @@ def test_how_trials_ended_is_kept(opened: Any) -> None:
     assert best.number == 0
 
 
-@pytest.mark.parametrize("pruning", [Halving(), Hyperband(), Median(startup=1)], ids=lambda one: one.kind)
+@pytest.mark.parametrize("pruning", [Hyperband(), Median(startup=1)], ids=lambda one: one.kind)
 @pytest.mark.parametrize("better", ["lower", "higher"])
 def test_bad_trials_are_given_up_and_good_ones_are_not(opened: Any, pruning: Any, better: str) -> None:
     study = opened(pruning=pruning, better=better, search=Random())
@@ -111,7 +111,7 @@ def test_bad_trials_are_given_up_and_good_ones_are_not(opened: Any, pruning: Any
         given_up = False
         for look in range(1, 10):
             value = sign * (1.0 if number in (0, 13) else 5.0 + number) / look - (number == 13) * sign
-            given_up = study.look(asked, look, value)
+            given_up = study.look(asked, look, value) == "give up"
             if given_up:
                 break
         looks[number] = look
@@ -122,15 +122,101 @@ def test_bad_trials_are_given_up_and_good_ones_are_not(opened: Any, pruning: Any
 
 
 def test_a_trial_comes_past_known_looks_again(opened: Any) -> None:
-    study = opened(pruning=Halving())
+    study = opened(pruning=Median(startup=1))
     asked = study.ask()
     study.look(asked, 1, 3.0)
-    again = opened(pruning=Halving())
+    again = opened(pruning=Median(startup=1))
     (left,) = again.left_over()
     assert left.known == {1}
-    assert again.look(left, 1, 99.0) is False
-    assert again.look(left, 2, 2.0) is False
+    assert again.look(left, 1, 99.0) == "go on"
+    assert again.look(left, 2, 2.0) == "go on"
     assert again.records()[0].looks == {1: 3.0, 2: 2.0}
+
+
+def to_the_rung(study: Study, look: int, value: float) -> None:
+    asked = study.ask()
+    assert study.look(asked, look, value) == "pause"
+    study.pause(asked, look, {"seconds": 0.5})
+
+
+@pytest.mark.parametrize("better", ["lower", "higher"])
+def test_a_trial_pauses_at_a_rung_and_goes_on_once_others_are_worse(opened: Any, better: str) -> None:
+    sign = 1.0 if better == "lower" else -1.0
+    study = opened(pruning=Halving(), better=better)
+    for value in (2.0, 1.0):
+        to_the_rung(study, 1, sign * value)
+        assert study.rise() is None
+    to_the_rung(study, 1, sign * 3.0)
+    assert [(one.state, one.value, one.rung) for one in study.records()] == [
+        ("paused", sign * value, 1) for value in (2.0, 1.0, 3.0)
+    ]
+    risen = study.rise()
+    assert (risen.number, risen.known, risen.risen) == (1, {1}, 1)
+    assert study.rise() is None, "it has gone"
+    assert study.look(risen, 1, sign * 1.0) == "go on", "its last look is told again"
+    assert study.look(risen, 2, sign * 0.9) == "go on"
+    assert study.look(risen, 3, sign * 0.8) == "pause"
+    assert study.best() is None
+
+
+def test_a_kill_forgets_neither_who_waits_nor_who_went_on(opened: Any) -> None:
+    study = opened(pruning=Halving())
+    for value in (2.0, 1.0, 3.0):
+        to_the_rung(study, 1, value)
+    risen = study.rise()
+    study.look(risen, 2, 0.9)
+    again = opened(pruning=Halving())
+    (left,) = again.left_over()
+    assert (left.number, left.known, left.risen) == (1, {1, 2}, 1)
+    assert [again.look(left, look, 0.9) for look in (1, 2, 3)] == ["go on", "go on", "pause"], (
+        "also from its first step"
+    )
+    once_more = opened(pruning=Halving())
+    (left,) = once_more.left_over()
+    assert once_more.look(left, 3, 0.9) == "pause", "killed before it was kept that it waits"
+    assert [asked.number for asked in once_more.paused()] == [0, 2]
+
+
+def test_a_trial_that_waits_on_another_machine_does_not_go_on_here(opened: Any, tmp_path: Path) -> None:
+    shared = {"url": local_storage(tmp_path), "shared": True, "pruning": Halving()}
+    one, other = opened(owner="one", **shared), opened(owner="other", **shared)
+    for study, value in ((other, 1.0), (one, 2.0), (one, 3.0)):
+        to_the_rung(study, 1, value)
+    assert one.rise() is None
+    assert [asked.number for asked in one.paused()] == [1, 2]
+    assert one.left_over() == []
+    assert other.rise().number == 0
+    assert one.rise(last=True).number == 1, "each machine brings one to its end, for the other may not come back"
+
+
+@pytest.mark.parametrize("search", [TPE(startup=3), CMAES(population=4)], ids=lambda one: one.kind)
+def test_a_search_learns_from_trials_that_wait(opened: Any, search: Any) -> None:
+    """Points near the good ones of the first rung, though none is at its end; and the same ones after a kill."""
+
+    def to_all(study: Study, count: int) -> None:
+        for _ in range(count):
+            asked = study.ask()
+            study.look(asked, 1, 100 * cost(asked.point))
+            study.pause(asked, 1, {})
+
+    study = opened("whole", search, Halving(factor=100))
+    to_all(study, 40)
+    costs = [cost(one.point) for one in study.records()]
+    assert sorted(costs[30:])[5] < 0.5 * sorted(costs[:8])[4]
+    for count in (17, 23):
+        to_all(opened("parts", search, Halving(factor=100)), count)
+    assert [one.point for one in opened("parts", search, Halving()).records()] == [one.point for one in study.records()]
+
+
+def test_what_a_search_was_told_does_not_change_when_a_trial_goes_on(opened: Any) -> None:
+    study = opened(search=CMAES(), pruning=Halving())
+    for value in (2.0, 1.0, 3.0):
+        to_the_rung(study, 1, value)
+    told = [study._tried(one) for one in study._study.get_trials()]
+    risen = study.rise()
+    study.look(risen, 2, 0.5)
+    study.finish(risen, "done", 0.25)
+    assert [study._tried(one) for one in study._study.get_trials()] == told
 
 
 def test_machines_share_a_storage_and_leave_each_others_trials_alone(opened: Any, tmp_path: Path) -> None:

@@ -39,3 +39,50 @@ def test_the_steps_that_were_done_are_told_however_it_ended(
     told = run_trial(base, base.run.recipe, tmp_path, lambda *look: next(waiting), lambda: asked)
     assert (told["state"], told["facts"]["steps"]) == (state, steps)
     assert (told["value"] is None) == (asked or not answers)
+
+
+@pytest.mark.parametrize("pauses", [{2}, {1, 3}, {1, 2, 3, 4}], ids=str)
+def test_a_trial_that_paused_goes_on_as_if_it_had_not(base: bases.Base, tmp_path: Path, pauses: set[int]) -> None:
+    whole = run_trial(base, base.run.recipe, tmp_path / "whole", lambda *look: "go on", lambda: False)
+    looks, left = [], set(pauses)
+
+    def tell(look: int, best: float, event: Any) -> Any:
+        looks.append((look, event.step))
+        answer = "pause" if look in left else "go on"
+        left.discard(look)
+        return answer
+
+    for _ in pauses:
+        told = run_trial(base, base.run.recipe, tmp_path / "parts", tell, lambda: False)
+        assert (told["state"], told["facts"]["reason"]) == ("paused", "")
+        assert (told["facts"]["steps"], told["value"] is None) == (looks[-1][1], False)
+        assert list((tmp_path / "parts" / "checkpoints").glob("step-*"))
+    told = run_trial(base, base.run.recipe, tmp_path / "parts", tell, lambda: False)
+    assert looks == sorted([(look, 4 * look) for look in range(1, 6)] + [(look, 4 * look) for look in pauses])
+    for one in (told, whole):
+        assert one["facts"].pop("seconds") > 0
+    assert told == whole
+    assert not (tmp_path / "parts" / "checkpoints").exists()
+    weights = [(tmp_path / name / "weights.safetensors").read_bytes() for name in ("whole", "parts")]
+    assert weights[0] == weights[1]
+
+
+def test_a_trial_whose_checkpoint_is_broken_comes_the_whole_way_again(base: bases.Base, tmp_path: Path) -> None:
+    def tell(look: int, best: float, event: Any) -> Any:
+        looks.append(look)
+        return "pause" if len(looks) == 3 else "go on"
+
+    looks: list[int] = []
+    assert run_trial(base, base.run.recipe, tmp_path, tell, lambda: False)["state"] == "paused"
+    (path,) = (tmp_path / "checkpoints").glob("step-*")
+    path.write_bytes(path.read_bytes()[:-9])
+    told = run_trial(base, base.run.recipe, tmp_path, tell, lambda: False)
+    assert (told["state"], told["facts"]["steps"], looks) == ("done", 20, [1, 2, 3, 1, 2, 3, 4, 5])
+
+
+def test_seconds_of_all_lives_count(base: bases.Base, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers: Any = iter(["pause", "go on", "give up"])
+    first = run_trial(base, base.run.recipe, tmp_path, lambda *look: next(answers), lambda: False)
+    last = run_trial(base, base.run.recipe, tmp_path, lambda *look: next(answers), lambda: False)
+    assert last["state"] == "pruned"
+    assert last["facts"]["seconds"] > 0.5 * first["facts"]["seconds"]

@@ -219,7 +219,7 @@ class Finale:
         records = search.study.records()
         whole = plain(self._ground.recipe(None).model_dump())
         default = next((one for one in records if one.number == 0 and record["starts"] and one.state == "done"), None)
-        ended = sum(one.state != "running" for one in records)
+        ended = sum(one.ended for one in records)
         if ended < search.total:
             self._notes.append(f"{ended} of {search.total} trials fitted into the time; give more with --budget.")
         about = {

@@ -3,12 +3,15 @@
 tune.json spaces.yaml trials.db bases/*/ trials/*/ default/ reports/tune.json report.html jobs.log
 """
 
+import shutil
 from pathlib import Path
 from typing import ClassVar
 
 from deepwright.verbs.jobs.record import RecordFolder
 
-__all__ = ["TuneFolder"]
+__all__ = ["CHECKPOINTS", "TuneFolder"]
+
+CHECKPOINTS = "checkpoints"  # in the folder of a trial that is running or paused
 
 
 class TuneFolder(RecordFolder):
@@ -24,6 +27,11 @@ class TuneFolder(RecordFolder):
 
     def trial(self, number: int) -> Path:
         return self.path / "trials" / str(number)
+
+    def drop_checkpoints(self, number: int | None = None) -> None:
+        """Of a trial that will not go on; None for all."""
+        for path in self.path.glob(f"trials/{'*' if number is None else number}/{CHECKPOINTS}"):
+            shutil.rmtree(path, ignore_errors=True)
 
     @property
     def default(self) -> Path:

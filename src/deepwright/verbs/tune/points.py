@@ -19,7 +19,7 @@ __all__ = [
 
 Param = str | int | float
 Point = dict[str, Param]
-State = Literal["done", "pruned", "failed", "running"]
+State = Literal["done", "pruned", "failed", "running", "paused"]
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Prunings: when a trial is given up. They look at a trial's best validation figure after equal shares of its steps."""
+"""Prunings: when a trial is given up or has to wait. They look at its best validation figure after equal shares of its steps."""
 
 from typing import Any, ClassVar, Literal
 
@@ -6,6 +6,7 @@ from pydantic import Field as Setting
 
 from deepwright.core.config import Config
 from deepwright.registries import prunings
+from deepwright.verbs.tune.rungs import Rungs
 
 __all__ = ["Halving", "Hyperband", "Median", "NoPruning", "Pruning"]
 
@@ -19,8 +20,14 @@ class Pruning(Config):
     share: ClassVar[float] = 1.0
 
     def pruner(self, looks: int) -> Any:
-        """Optuna's pruner for trials that are looked at so often."""
-        raise NotImplementedError
+        """Optuna's pruner for trials that are looked at so often: it gives a trial up for ever, or lets it go on at once."""
+        import optuna
+
+        return optuna.pruners.NopPruner()
+
+    def rungs(self, looks: int) -> Rungs:
+        """Where trials pause instead, until they are known to be among the best; none where they never do."""
+        return Rungs()
 
 
 @prunings.register
@@ -29,33 +36,28 @@ class NoPruning(Pruning):
 
     kind: Literal["none"] = "none"
 
-    def pruner(self, looks: int) -> Any:
-        import optuna
-
-        return optuna.pruners.NopPruner()
-
 
 @prunings.register
 class Halving(Pruning):
-    """Successive halving without waiting: at each rung only the best go on (Li et al. 2020, arXiv 1810.05934, algorithm 2).
+    """Successive halving: trials pause at each rung, and the best of all that came there go on (arXiv 1502.07943).
 
     Args:
         factor: one in so many goes on; each rung lies so many times as far as the one before.
         first: the first rung, as a share of a trial's steps.
     """
 
-    share: ClassVar[float] = 0.45
+    share: ClassVar[float] = 0.4
 
     kind: Literal["halving"] = "halving"
     factor: int = Setting(3, ge=2)
     first: float = Setting(1 / 9, gt=0.0, le=1.0)
 
-    def pruner(self, looks: int) -> Any:
-        import optuna
-
-        return optuna.pruners.SuccessiveHalvingPruner(
-            min_resource=max(1, round(looks * self.first)), reduction_factor=self.factor
-        )
+    def rungs(self, looks: int) -> Rungs:
+        found, rung = [], max(1, round(looks * self.first))
+        while rung < looks:
+            found.append(rung)
+            rung *= self.factor
+        return Rungs(tuple(found), self.factor)
 
 
 @prunings.register

@@ -22,7 +22,14 @@ __all__ = ["Story", "default_values", "tune_report"]
 
 QUARTER = 0.25
 WIDE = 30.0  # times as large: figures that far apart are shown by their ratio
-_STATES = {"done": "done", "pruned": "given up", "failed": "failed", "running": "running", "stopped": "stopped"}
+_STATES = {
+    "done": "done",
+    "pruned": "given up",
+    "failed": "failed",
+    "running": "running",
+    "paused": "paused",
+    "stopped": "stopped",
+}
 
 
 @dataclass(frozen=True)

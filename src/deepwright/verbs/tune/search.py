@@ -1,4 +1,4 @@
-"""The search: asks the study for trials, hands them to the jobs, gives trials up, and ends in time."""
+"""The search: asks the study for trials, hands them to the jobs, lets them pause or gives them up, and ends in time."""
 
 import shutil
 import time
@@ -27,6 +27,7 @@ from deepwright.verbs.tune.study import OVER, Asked, Record, Study
 __all__ = ["Ground", "Search", "costs", "room"]
 
 GRACE = 2.0  # seconds for a trial to stop when the time is over
+PRESSING = 1.5  # times the longest trial: with less left and no trial at its end, the best paused one goes on at once
 HASTE = 0.12  # of a trial's time: with less left, none is begun
 SHOWN = 0.3  # seconds between two words about how far it is
 KEPT = 8  # trials whose weights are kept for the soup
@@ -165,9 +166,11 @@ class Search:
         most = settings.search.most(ground.space.ranges)
         self.total = settings.trials if most is None else min(settings.trials, most)
         self.waits = settings.prune.kind != "none"
+        self.rungs = settings.prune.rungs(plan.looks)
         self.study_best = study.best()
         self._stopping: float | None = None
-        self._told: dict[int, float] = {}
+        self._told: dict[int, float] = {}  # share of its steps
+        self._looked: dict[int, int] = {}  # newest look
         self._shown = 0.0
 
     def run(self) -> Record:
@@ -192,6 +195,9 @@ class Search:
                 if word is not None:
                     self._heard(*word)
                 self._show()
+        for one in self.study.paused():
+            self._give_up(one)
+        self.folder.drop_checkpoints()
         best = self.study.best()
         if best is None:
             raise TrainingError(self._nothing())
@@ -210,16 +216,29 @@ class Search:
         """Give every idle job a trial, as long as there are trials and time."""
         for place in range(len(self.jobs)):
             while place not in self.running:
-                if not waiting and (self._begun() >= self.total or self._hasty()):
+                asked = waiting.pop(0) if waiting else self._chosen()
+                if asked is None:
                     return
-                asked = waiting.pop(0) if waiting else self.study.ask()
                 self._begin(place, asked)
 
-    def _begun(self) -> int:
-        return len(self.study.records())
+    def _chosen(self) -> Asked | None:
+        """The trial that a job with nothing to do should take: all come to the first rung before the best of them go on.
 
-    def _hasty(self) -> bool:
-        return self.until() - self.clock() < HASTE * self.plan.seconds
+        Where there is not time for that, those that are there go on when what they still take is what is left.
+        """
+        left, begun = self.until() - self.clock(), len(self.study.records())
+        if left < HASTE * self.plan.seconds:
+            return None
+        if self.study_best is None and left < PRESSING * self.plan.longest and (asked := self.study.rise(last=True)):
+            return asked
+        climb = self.rungs.climb(begun + 1, self.plan.looks) * self.plan.seconds / len(self.jobs)
+        if begun < self.total and left >= SAFETY * climb:
+            return self.study.ask()
+        if (asked := self.study.rise()) is not None:
+            return asked
+        if begun < self.total:
+            return self.study.ask()
+        return None if self.running else self.study.rise(last=True)
 
     def _begin(self, place: int, asked: Asked) -> None:
         same = self.study.same(asked)
@@ -244,17 +263,21 @@ class Search:
         if asked is None:
             return
         if told["told"] == "look":
-            given_up = self.study.look(asked, told["look"], told["best"])
+            answer = self.study.look(asked, told["look"], told["best"])
+            self._looked[asked.number] = told["look"]
             self._told[asked.number] = told["step"] / max(1, told["total"])
             if self.waits:
-                answer = "stop" if self._stopping is not None else "give up" if given_up else "go on"
-                self.jobs.send(place, answer=answer)
+                self.jobs.send(place, answer="stop" if self._stopping is not None else answer)
             return
         if told["told"] == "disk":
             raise DiskError(told["reason"], room(self.folder.path))
         del self.running[place]
-        if told["told"] == "ended" and told["state"] != "stopped":
-            reason = self._why_pruned(asked) if told["state"] == "pruned" else told["reason"]
+        if told["told"] == "ended" and told["state"] == "paused":
+            self.study.pause(asked, self._looked[asked.number], told["facts"])
+            for one in self.study.hopeless(self.total):
+                self._give_up(one)
+        elif told["told"] == "ended" and told["state"] != "stopped":
+            reason = _why_pruned(self._share(asked)) if told["state"] == "pruned" else told["reason"]
             self.study.finish(asked, told["state"], told["value"], reason, told["facts"])
         elif told["told"] == "ended":
             self.study.finish(asked, "failed", reason=self._over(asked), facts=told["facts"])
@@ -262,14 +285,17 @@ class Search:
             self.study.finish(asked, "failed", reason=told["reason"])
         self._ended()
 
-    def _why_pruned(self, asked: Asked) -> str:
-        return f"given up after {self._share(asked)} of its steps: others were better by then"
+    def _give_up(self, paused: Asked) -> None:
+        """End a trial that waits."""
+        share = max(paused.known, default=0) / self.plan.looks
+        self.study.finish(paused, "pruned", reason=_why_pruned(share))
+        self.folder.drop_checkpoints(paused.number)
 
     def _over(self, asked: Asked) -> str:
-        return f"{OVER} after {self._share(asked)} of its steps."
+        return f"{OVER} after {100 * self._share(asked):.0f} % of its steps."
 
-    def _share(self, asked: Asked) -> str:
-        return f"{100 * self._told.get(asked.number, 0.0):.0f} %"
+    def _share(self, asked: Asked) -> float:
+        return self._told.get(asked.number, 0.0)
 
     def _ended(self) -> None:
         """After each trial: remember the time, keep the weights of the best only."""
@@ -308,12 +334,12 @@ class Search:
         records = self.study.records()
         count = Counter(one.state for one in records)
         best = self.study_best
-        ended = len(records) - count["running"]
-        partly = sum(self._told.get(asked.number, 0.0) for asked in self.running.values())
+        ended = sum(one.ended for one in records)
+        partly = sum(max(one.looks, default=0) / self.plan.looks for one in records if not one.ended)
         by_trials = (ended + partly) / max(1, self.total)
         used = self.clock() / max(self.until(), 1e-9)
         return Standing(
-            "trials", count["done"], count["pruned"], count["failed"], count["running"], self.total,
+            "trials", count["done"], count["pruned"], count["failed"], count["running"], count["paused"], self.total,
             min(1.0, max(by_trials, used)), str(self.folder.record["primary"]),
             None if best is None or best.value is None else (best.value, best.number),
             self._left(ended + partly),
@@ -334,7 +360,7 @@ class Search:
 
     def _interrupted(self) -> str:
         records = self.study.records()
-        ended = sum(one.state != "running" for one in records)
+        ended = sum(one.ended for one in records)
         best = self.study.best()
         so_far = (
             "" if best is None or best.value is None else f" The best so far is trial {best.number} ({best.value:.4g})."
@@ -356,3 +382,7 @@ class Search:
             f"No trial came to its end in the time of {self.settings.budget}. Give more with --budget, or ask for fewer "
             "with --trials, so that each gets less of it."
         )
+
+
+def _why_pruned(share: float) -> str:
+    return f"given up after {100 * share:.0f} % of its steps: others were better by then"

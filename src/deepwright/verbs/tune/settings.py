@@ -88,6 +88,7 @@ class Standing:
     pruned: int
     failed: int
     running: int
+    paused: int
     total: int
     share: float
     primary: str

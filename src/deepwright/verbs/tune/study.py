@@ -1,7 +1,10 @@
 """The study: trials in Optuna's storage, asked for one by one and told how they ended.
 
-Trial `number` is drawn from (seed, number, finished trials); a trial that was running when its process was killed keeps its
-number and its settings and is run again. So nothing that is finished is lost or repeated.
+Trial `number` is drawn from (seed, number, trials before it); a trial that was running when its process was killed keeps its
+number and its settings and goes on, or is run again. So nothing that is finished is lost or repeated.
+
+A trial that waits at a rung is "running" in the storage, with two numbers beside it: the rung at which it paused last, and the
+rung from which it went on last. Where the first is higher, it is paused.
 """
 
 import time
@@ -16,19 +19,23 @@ from deepwright.core.addresses import hidden
 from deepwright.core.errors import DiskError, Refused, RunError
 from deepwright.core.seeds import derive
 from deepwright.ranges import Range
+from deepwright.verbs.tune.drawn import drawn
 from deepwright.verbs.tune.points import Point, State, Tried, suggest
 from deepwright.verbs.tune.prunings import Pruning
+from deepwright.verbs.tune.rungs import Climber
 from deepwright.verbs.tune.searches import Proposal, Search
 
 __all__ = ["ENOUGH", "OVER", "Asked", "Record", "Study", "local_storage"]
 
 OVER = "The time was over"  # how the reason begins where a trial was stopped for that
 ENOUGH = 8  # finished trials that can tell what mattered
+PAUSED, RISEN = "paused", "risen"  # beside a trial: the rung at which it waits, the one from which it went on
 WAIT = 30.0  # seconds for the plan of whoever made a shared study
 _REFUSALS = {  # what SQLite says when the disk refuses
     "database or disk is full": "the disk is full", "readonly database": "the disk is read-only",
     "disk I/O error": "the disk reported a fault",
 }  # fmt: skip
+Verdict = Literal["go on", "pause", "give up"]
 STATES: Mapping[str, State] = {"COMPLETE": "done", "PRUNED": "pruned", "FAIL": "failed", "RUNNING": "running"}
 
 
@@ -39,6 +46,7 @@ class Record:
     Args:
         value: its best validation figure. looks: look → best figure so far. reason: why it failed or was given up.
         facts: figures, steps and seconds, as the trial told them. mine: it was run from this folder.
+        rung: at which it waits, where it is paused.
     """
 
     number: int
@@ -49,6 +57,11 @@ class Record:
     reason: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)
     mine: bool = True
+    rung: int = 0
+
+    @property
+    def ended(self) -> bool:
+        return self.state not in ("running", "paused")
 
     @property
     def over(self) -> bool:
@@ -58,12 +71,13 @@ class Record:
 
 @dataclass
 class Asked:
-    """A trial to be run. `known`: the looks it came past in an earlier life."""
+    """A trial to be run. `known`: the looks it came past in an earlier life. `risen`: the rung from which it goes on."""
 
     number: int
     point: Point
     handle: Any
     known: frozenset[int] = frozenset()
+    risen: int = 0
 
 
 def local_storage(folder: Path) -> str:
@@ -128,6 +142,7 @@ class Study:
             self.plan: dict[str, Any] = self._study.user_attrs["plan"]
             self._looks = int(self.plan["looks"])
             self._study.pruner = pruning.pruner(self._looks)
+            self._rungs = pruning.rungs(self._looks)
 
     def _made(self, name: str, direction: str, plan: Mapping[str, Any], shared: bool) -> Any:
         """The study, by whoever comes first; the others wait for the plan that goes with it."""
@@ -152,53 +167,98 @@ class Study:
             return self._settled(trial)
 
     def left_over(self) -> list[Asked]:
-        """Trials that a process of this folder was running when it was killed, to be run again."""
+        """Trials that a process of this folder was running when it was killed, to go on or to be run again."""
+        return [self._taken_up(one.number) for one in self.records() if one.state == "running" and one.mine]
+
+    def _taken_up(self, number: int) -> Asked:
+        """A trial of an earlier life."""
         import optuna
 
         with _quiet(self._url):
-            found = [one for one in self._study.get_trials(deepcopy=False) if one.state.name == "RUNNING"]
-            mine = [one for one in found if one.user_attrs.get("owner", self._owner) == self._owner]
-            asked = [self._settled(optuna.trial.Trial(self._study, one._trial_id)) for one in mine]
-            for trial, one in zip(asked, mine, strict=True):
-                trial.known = frozenset(one.intermediate_values)
+            trial = self._study.get_trials(deepcopy=False)[number]
+            asked = self._settled(optuna.trial.Trial(self._study, trial._trial_id))
+            asked.known, asked.risen = frozenset(trial.intermediate_values), trial.user_attrs.get(RISEN, 0)
             return asked
 
     def _settled(self, trial: Any) -> Asked:
         """The trial with a value for each range; those it has already are kept."""
         if len(trial.params) < len(self._ranges):
             proposal = self._proposal(trial.number)
-            seed = derive(self._seed, "trial", trial.number)
-            self._study.sampler = self._search.sampler(seed) if proposal is None else _fixed(proposal.point)
             if proposal is not None and proposal.note is not None:
                 trial.set_user_attr("note", list(proposal.note))
+            self._study.sampler = _fixed(self._drawn(trial.number) if proposal is None else proposal.point)
             for name, one in self._ranges.items():
                 suggest(trial, name, one)
         return Asked(trial.number, {name: trial.params[name] for name in self._ranges}, trial)
 
+    def _drawn(self, number: int) -> Point:
+        before = [one for one in self._study.get_trials(deepcopy=False) if one.number < number]
+        paused = frozenset(one.number for one in before if one.user_attrs.get(PAUSED))
+        sampler = self._search.sampler(derive(self._seed, "trial", number))
+        return drawn(sampler, self._study.direction.name.lower(), before, paused, self._ranges)
+
     def _proposal(self, number: int) -> Proposal | None:
         if number == 0 and self.start is not None and self._search.starts_anywhere:
             return Proposal(self.start)
-        tried = [
-            Tried(one.number, one.state, None if one.value is None else self._sign * one.value, one.point, note)
-            for one, note in self._noted()
-            if one.number < number
-        ]
+        tried = [self._tried(one) for one in self._study.get_trials(deepcopy=False) if one.number < number]
         return self._search.propose(self._ranges, number, tried, self._seed, self.start)
 
-    def _noted(self) -> list[tuple[Record, tuple[int, ...] | None]]:
-        trials = self._study.get_trials(deepcopy=False)
-        notes = [one.user_attrs.get("note") for one in trials]
-        return [
-            (self._record(one), None if note is None else tuple(note)) for one, note in zip(trials, notes, strict=True)
-        ]
+    def _tried(self, trial: Any) -> Tried:
+        """What a search may know of a trial. Of those that pause that is their figure at the first rung, which never changes."""
+        one, note = self._record(trial), trial.user_attrs.get("note")
+        cost = None if one.value is None else self._sign * one.value
+        state = one.state
+        if self._rungs.looks:
+            first = self._climber(one).cost(self._rungs.looks[0])
+            state, cost = (state, cost) if first is None else ("pruned", first)
+        return Tried(one.number, state, cost, one.point, None if note is None else tuple(note))
 
-    def look(self, asked: Asked, look: int, value: float) -> bool:
-        """Take the best figure so far at a look (1, 2, …); whether the trial should be given up."""
-        if look in asked.known:
-            return False
+    def look(self, asked: Asked, look: int, value: float) -> Verdict:
+        """Take the best figure so far at a look (1, 2, …); what the trial should do."""
+        new = look not in asked.known
         with _quiet(self._url):
-            asked.handle.report(value, look)
-            return look < self._looks and bool(asked.handle.should_prune())
+            if new:
+                asked.handle.report(value, look)
+            if look >= self._looks:
+                return "go on"
+            if self._rungs.at(look) > asked.risen:
+                return "pause"
+            return "give up" if new and asked.handle.should_prune() else "go on"
+
+    def pause(self, asked: Asked, look: int, facts: Mapping[str, Any]) -> None:
+        """Keep that a trial waits, since its newest look, from where it can go on."""
+        with _quiet(self._url):
+            asked.handle.set_user_attr("facts", dict(facts))
+            asked.handle.set_user_attr(PAUSED, self._rungs.at(look))
+
+    def rise(self, last: bool = False) -> Asked | None:
+        """The paused trial that goes on from its rung, if there is one.
+
+        Args:
+            last: no trial will be asked for any more, and none is running here.
+        """
+        climbers = [self._climber(one) for one in self.records() if one.state != "failed"]
+        found = self._rungs.last_up(climbers) if last else self._rungs.next_up(climbers)
+        if found is None:
+            return None
+        asked = self._taken_up(found.number)
+        with _quiet(self._url):
+            asked.handle.set_user_attr(RISEN, found.paused)
+        asked.risen = found.paused
+        return asked
+
+    def hopeless(self, total: int) -> list[Asked]:
+        """Paused trials that will not go on, whatever others of so many come to."""
+        climbers = [self._climber(one) for one in self.records() if one.state != "failed"]
+        return [self._taken_up(one.number) for one in self._rungs.hopeless(climbers, total)]
+
+    def paused(self) -> list[Asked]:
+        """All of this folder that wait."""
+        return [self._taken_up(one.number) for one in self.records() if one.state == "paused" and one.mine]
+
+    def _climber(self, one: Record) -> Climber:
+        costs = {look: self._sign * value for look, value in one.looks.items()}
+        return Climber(one.number, costs, one.rung, one.mine)
 
     def finish(
         self, asked: Asked, state: Literal["done", "pruned", "failed"], value: float | None = None, reason: str = "",
@@ -221,12 +281,14 @@ class Study:
             return [self._record(one) for one in self._study.get_trials(deepcopy=False)]
 
     def _record(self, trial: Any) -> Record:
-        state = STATES.get(trial.state.name, "running")
-        value = trial.value if state in ("done", "pruned") else None
-        own = trial.user_attrs
+        own, looks = trial.user_attrs, dict(trial.intermediate_values)
+        state, rung = STATES.get(trial.state.name, "running"), 0
+        if state == "running" and own.get(PAUSED, 0) > own.get(RISEN, 0):
+            state, rung = "paused", own[PAUSED]
+        value = trial.value if state in ("done", "pruned") else looks[max(looks)] if state == "paused" else None
         return Record(
-            trial.number, state, value, dict(trial.params), dict(trial.intermediate_values), own.get("reason", ""),
-            own.get("facts", {}), own.get("owner", self._owner) == self._owner,
+            trial.number, state, value, dict(trial.params), looks, own.get("reason", ""), own.get("facts", {}),
+            own.get("owner", self._owner) == self._owner, rung,
         )  # fmt: skip
 
     def same(self, asked: Asked) -> Record | None:
