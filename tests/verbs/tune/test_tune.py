@@ -106,7 +106,7 @@ def test_the_same_seed_and_one_job_try_the_same_and_a_kill_changes_nothing(here:
     assert 3 <= len(before) < 7
     subprocess.run([*words[:3], "resume", str(folder), "--quiet"], check=True, env=environment)
     after, whole = points(folder), points(Path("whole/flats-tune-1"))
-    assert after[: len(before)] == before
+    assert [one for one in after if one in before] == before
     assert after == whole
     one, other = (
         json.loads((place / "reports/tune.json").read_text())["data"] for place in (folder, Path("whole/flats-tune-1"))

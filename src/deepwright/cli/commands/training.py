@@ -101,7 +101,7 @@ def _branch(folder: Path, step: int, data: str | None, shared: Shared, flags: di
 def resume(run: str, data: str | None, threads: Any, memory: str | None, shared: Shared) -> None:
     """Go on with an interrupted training, bit for bit (unless --threads changes the number of threads).
 
-    Or with an interrupted tune: finished trials are kept, running ones are run again. Or with an interrupted arena.
+    Or with an interrupted tune: finished trials are kept, the others go on. Or with an interrupted arena.
     """
     if shared.seed is not None:
         raise click.UsageError("--seed cannot be given here: a run goes on with its own seed")

@@ -126,7 +126,7 @@ def _held(folder: Path, settings: Tune, command: str) -> Iterator[Jobs]:
 def resume_tune(
     path: Path, source: Any = None, watch: TuneWatch | None = None, command: str = "", threads: Any = None
 ) -> Tuned:
-    """Go on with a tune that was stopped or killed: finished trials are kept, running ones are run again.
+    """Go on with a tune that was stopped or killed: finished trials are kept, the others go on.
 
     Args:
         source: the data, where they moved or were handed over in memory. threads: cannot be changed; None.
