@@ -1,6 +1,7 @@
 """Preparation: awkward tables become examples or a sentence, and a written recipe prepares the same bits again."""
 
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
+from PIL import Image
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris, load_wine
 
 from deepwright.core.errors import DataError, InputError, RecipeError
@@ -295,6 +297,32 @@ def test_columns_nobody_can_use_are_left_out_and_said() -> None:
     made = prepared(table(X, **odd))
     assert set(made.features) == {"x"}
     assert {"unknown", "all-missing"} <= codes(made)
+
+
+def test_broken_pictures_are_not_learnt_as_blanks_by_what_creates(tmp_path: Path) -> None:
+    for number in range(40):
+        (tmp_path / f"{number:02d}.png").write_bytes(_png())
+    for number in range(0, 40, 10):
+        (tmp_path / f"{number:02d}.png").write_bytes(b"broken")
+    made = prepared(tmp_path, "task=generate", target="")
+    assert sorted(np.flatnonzero(made.parts < 0)) == [0, 10, 20, 30]
+    assert "4 rows without a picture that can be read are left out." in [finding.text for finding in made.findings]
+    field = made.packed.take(made.rows("train")).inputs["image"]
+    assert field.present is None or bool(field.present.all())
+
+
+def test_without_a_readable_picture_in_a_part_nothing_is_created(tmp_path: Path) -> None:
+    frame = pl.DataFrame({
+        "image": [b"broken", *[_png() for _ in range(9)]], "part": ["validation", *["train"] * 8, "test"]
+    })  # fmt: skip
+    with pytest.raises(DataError, match=r"No row with a picture is left for validation"):
+        prepared(frame, "task=generate", "data.split={kind: given, by: part}", target="")
+
+
+def _png() -> bytes:
+    out = BytesIO()
+    Image.fromarray(CHANCE.integers(0, 255, (8, 8, 3), np.uint8)).save(out, "PNG")
+    return out.getvalue()
 
 
 def test_errors_before_training_are_input_errors() -> None:

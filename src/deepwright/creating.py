@@ -3,14 +3,20 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from deepwright.contracts import Creatable, Finding, FittedFeature, Particular
-from deepwright.core.errors import RecipeError
+from deepwright.core.errors import DataError, RecipeError
+from deepwright.core.wording import plural
+from deepwright.data.pack import Packed
 from deepwright.data.sources.pictures import as_text
+from deepwright.data.split import PARTS
 from deepwright.draft import Draft
 from deepwright.models import infer_model
 from deepwright.recipe import Recipe, plain
+from deepwright.spaces import Box
 
-__all__ = ["LABEL", "choose_model", "divide", "settle", "viewed", "wished"]
+__all__ = ["LABEL", "choose_model", "divide", "settle", "viewed", "wished", "with_pictures"]
 
 LABEL = "label"  # the column that sub-folders and files of labelled pictures bring along
 
@@ -112,6 +118,31 @@ def choose_model(draft: Draft, fitted: Mapping[str, FittedFeature], heads: Mappi
     if given is None or (isinstance(given, dict) and "kind" not in given):
         suits = infer_model(fitted, heads, rows)
         draft.put(("model",), {**plain(suits.settings.model_dump()), **(given or {})}, draft.place(("model",)))
+
+
+def with_pictures(
+    fitted: Mapping[str, FittedFeature], packed: Packed, parts: np.ndarray, findings: list[Finding]
+) -> np.ndarray:
+    """The parts without rows whose picture is missing or broken: the mean colour in its place would be learnt as a picture.
+
+    Raises:
+        DataError: no row with a picture is left for training or validation.
+    """
+    there = np.ones(len(parts), bool)
+    for name, feature in fitted.items():
+        present = packed.flags.get((("input", name), "present"))
+        if present is not None and isinstance(feature.space, Box) and len(feature.space.shape) == 3:
+            there &= present.numpy()
+    lost = int(((parts >= 0) & ~there).sum())
+    if not lost:
+        return parts
+    text = f"{plural(lost, 'row')} without a picture that can be read {'is' if lost == 1 else 'are'} left out."
+    findings.append(Finding("note", "no-picture", text))
+    kept = np.where(there, parts, -1).astype(np.int8)
+    for part, code in PARTS.items():
+        if part != "test" and not (kept == code).any():
+            raise DataError(f"No row with a picture is left for {part}. Expected at least one; give more pictures.")
+    return kept
 
 
 def _quoted(names: Sequence[str]) -> str:

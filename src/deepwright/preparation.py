@@ -15,7 +15,7 @@ from deepwright import registries
 from deepwright.contracts import Finding, FittedFeature, FittedTask
 from deepwright.core.errors import DataError, RecipeError
 from deepwright.core.wording import number
-from deepwright.creating import LABEL, choose_model, divide, settle, viewed, wished
+from deepwright.creating import LABEL, choose_model, divide, settle, viewed, wished, with_pictures
 from deepwright.data.cells import blank_to_null, decimal_sign
 from deepwright.data.chain import Chain
 from deepwright.data.decimals import with_sign
@@ -144,6 +144,8 @@ def _prepared(draft: Draft, recipe: Recipe, data: Data, stored: Any, tell: Calla
     tell("encoding")
     columns = [*chosen, *targets]
     packed = pack(table.chunks(columns, at_once(len(columns))), table.height, fitted, task, targets)
+    if task is None:
+        parts = with_pictures(fitted, packed, parts, findings)
     final = _complete(draft, recipe, fitted, task, chosen, split, stored, int((parts == 0).sum()), table)
     return Prepared(final, data, parts, fitted, task, packed, findings)
 
