@@ -155,7 +155,9 @@ def _said(found: Likeness) -> list[Block]:
         text = f"{text[:-1]}: {way}."
     blocks: list[Block] = [Text(text, "good" if value < bad else "warning")]
     closer = made.get("closer")
-    if closer is not None and closer > 0.5 + float(made.get("closer_reach") or 0.5):
+    among = (made.get("precision") or 0.0) / max(real.get("precision") or 1.0, 1e-9)
+    # Copies lie among real examples. Where far fewer creations do, those that lie apart have one nearest example by geometry.
+    if closer is not None and closer > 0.5 + float(made.get("closer_reach") or 0.5) and among > closer - 0.5:
         blocks.append(Text(f"{100 * closer:.0f} % of the creations lie closer to training examples than to held-out ones (half "
                            "is natural): some may be copies.", "warning"))  # fmt: skip
     covered = (made.get("coverage") or 0.0) / max(real.get("coverage") or 1.0, 1e-9)
