@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from deepwright.core.errors import DeepwrightError, Interrupted, RecipeError, TrainingError
+from deepwright.core.errors import DeepwrightError, InputError, Interrupted, RecipeError, TrainingError
 from deepwright.ranges import Range, Real
 from deepwright.recipe import Recipe
 from deepwright.training.budget import Budget
@@ -289,7 +289,7 @@ def test_when_the_time_is_over_running_trials_are_stopped_and_said_to_be(made: A
 def test_those_that_do_not_listen_are_ended(made: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("deepwright.verbs.tune.search.GRACE", -1.0)
     search = made(Jobs(2, [0.0], deaf=True), budget=Budget(10.0, "seconds"))
-    with pytest.raises(TrainingError, match=r"No trial came to its end in the time of 10s\. Give more with --budget"):
+    with pytest.raises(InputError, match=r"No trial came to its end in the time of 10s\. Give more with --budget"):
         search.run()
     assert sorted(search.jobs.killed) == [0, 1]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from deepwright.core.errors import DeepwrightError, DiskError, Interrupted, TrainingError
+from deepwright.core.errors import DeepwrightError, DiskError, InputError, Interrupted, TrainingError
 from deepwright.core.seeds import derive
 from deepwright.preparation import Prepared
 from deepwright.ranges import Choice, name_of
@@ -200,7 +200,7 @@ class Search:
         self.folder.drop_checkpoints()
         best = self.study.best()
         if best is None:
-            raise TrainingError(self._nothing())
+            raise self._nothing()
         return best
 
     def until(self) -> float:
@@ -371,14 +371,14 @@ class Search:
             f"Go on with: deepwright resume {self.folder.path}"
         )
 
-    def _nothing(self) -> str:
+    def _nothing(self) -> DeepwrightError:
         records = self.study.records()
         failed = [one.reason for one in records if one.state == "failed" and not one.over]
         shutil.rmtree(self.folder.path / "scratch", ignore_errors=True)
         if failed and len(failed) == len(records):
             reason, times = Counter(failed).most_common(1)[0]
-            return f"All {len(failed)} trials failed; {times} of them so: {reason}"
-        return (
+            return TrainingError(f"All {len(failed)} trials failed; {times} of them so: {reason}")
+        return InputError(
             f"No trial came to its end in the time of {self.settings.budget}. Give more with --budget, or ask for fewer "
             "with --trials, so that each gets less of it."
         )

@@ -57,7 +57,7 @@ def tune(
 
     Raises:
         RecipeError, DataError, Refused: before any work, in sentences. Interrupted: stopped by the person; resumable.
-        TrainingError: no trial came to its end.
+        InputError: no trial came to its end in time. TrainingError: all failed.
     """
     watch = watch or TuneWatch()
     began = process_seconds() if began is None else began
