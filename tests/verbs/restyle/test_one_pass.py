@@ -13,6 +13,7 @@ from deepwright.core.errors import DataError, OutputExists
 from deepwright.data.sources.pictures import TEXT
 from deepwright.draft import Draft
 from deepwright.run import Run
+from deepwright.verbs.creation.recall import recalled
 from deepwright.verbs.creation.records import read_record
 from deepwright.verbs.learning import learning_report
 from deepwright.verbs.reproduce.reproduce import reproduce
@@ -120,6 +121,10 @@ def test_pictures_of_any_size_are_restyled_in_one_pass(run: Run, tmp_path: Path)
     record = read_record(tmp_path / "a.png")
     assert (record["verb"], record["seed"], record["knobs"]) == ("restyle", 0, {"size": 1024})
     assert "photo" not in str(record)
+    with pytest.raises(
+        DataError, match="restyle' by a run from a picture of yours; with the same run and picture, seed"
+    ):
+        recalled(tmp_path / "a.png")
 
 
 def test_a_transparent_picture_keeps_its_transparency(run: Run, tmp_path: Path) -> None:

@@ -147,9 +147,10 @@ def recalled(path: Path) -> Record:
     """
     stored = read_record(path)
     if stored.get("verb") == "restyle":
+        how, what = ("by a run from a picture of yours", "run and picture") if "run" in stored else (
+            "from two pictures, not by a run", "pictures")  # fmt: skip
         raise DataError(
-            f"{path} was made by 'deepwright restyle' from two pictures, not by a run; with the same pictures, seed and knobs "
-            "it is made again by that command."
+            f"{path} was made by 'deepwright restyle' {how}; with the same {what}, seed and knobs it is made again by that command."
         )
     version = stored.get("format")
     if isinstance(version, int) and not isinstance(version, bool) and version > FORMAT:
