@@ -125,7 +125,7 @@ def test_scaled_pictures_are_the_same_ones_larger(run: Run, tmp_path: Path) -> N
 def test_what_is_given_wins_over_what_a_file_says(run: Run, tmp_path: Path) -> None:
     run.generate(out=tmp_path / "a", n=3, seed=4, knobs={"truncation": 0.5}, measure=0)
     report = Generate(reopen=tmp_path / "a" / "seed4-0001.png", knobs={"truncation": 1.5}, n=2, out=tmp_path / "b")(run)
-    assert report.data["record"]["state"] == {"seed": 4, "knobs": {"truncation": 1.5}}
+    assert report.data["record"]["state"] == {"seed": 4, "knobs": {"truncation": 1.5, "temperature": 1.0}}
     assert sorted(path.name for path in (tmp_path / "b").iterdir()) == ["seed4-0000.png", "seed4-0001.png", "sheet.png"]
     assert report.data["reopened"]["unchanged"] is False
 

@@ -62,9 +62,7 @@ class Direction(Config):
         if (
             model.build(run.features, {}, 1, run.recipe.conditions).latent is None
         ):  # trained or not, of however many rows
-            raise Refused(
-                f"The run {run.name} makes its creations step by step, not from latents: it has no directions."
-            )
+            raise Refused(f"The run {run.name} does not make its creations from latents: it has no directions.")
         ways = [flag for flag in ("label", "examples", "pca", "sefa") if getattr(self, flag) is not None]
         if len(ways) > 1:
             names = " and ".join(f"--{'from' if flag == 'label' else flag}" for flag in ways)

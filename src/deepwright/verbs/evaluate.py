@@ -81,7 +81,10 @@ class Evaluate(Config):
     def check(self, run: "Run") -> None:
         """Raises Refused: the run has no target."""
         if run.task is None:
-            raise Refused(f"The run {run.name} has no target, so there is nothing to compare answers with.")
+            raise Refused(
+                f"The run {run.name} has no target, so there is nothing to compare answers with. What it "
+                f"creates is compared with real examples by: deepwright generate {run.folder} --measure 2000"
+            )
 
     def __call__(self, run: "Run") -> Report:
         """Raises RunError, DataError: the data is gone, changed, or lacks columns."""

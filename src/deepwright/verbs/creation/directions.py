@@ -62,7 +62,7 @@ def sampled(run: "Run", seed: int, count: int, score: Score | None = None) -> Sa
     """
     network = run.network
     if network.latent is None:
-        raise Refused(f"The run {run.name} makes its creations step by step, not from latents: it has no directions.")
+        raise Refused(f"The run {run.name} does not make its creations from latents: it has no directions.")
     with frozen_statistics(network), torch.inference_mode():
         draw = Draw(seed).of("directions").keyed(torch.arange(count))
         latents, flat, scores = network.latents(count, draw), [], []
@@ -112,7 +112,7 @@ def first_layer(run: "Run", count: int) -> list[Found]:
     """
     network = run.network
     if network.latent is None:
-        raise Refused(f"The run {run.name} makes its creations step by step, not from latents: it has no directions.")
+        raise Refused(f"The run {run.name} does not make its creations from latents: it has no directions.")
     draw = Draw(0).of("directions").keyed(torch.arange(2))
     latents = network.latents(2, draw).detach()
     met: list[Tensor] = []

@@ -79,7 +79,7 @@ def check_latents(run: "Run") -> None:
     """Raises Refused: the network has no latents."""
     if run.network.latent is None:
         raise Refused(
-            f"The run {run.name} makes its creations step by step, not from latents: nothing can be inverted. --like finds its "
+            f"The run {run.name} does not make its creations from latents: nothing can be inverted. --like finds its "
             "creations nearest to yours."
         )
 

@@ -163,7 +163,7 @@ def wishes_of(network: Network, n: int, draw: Draw, wish: Fields | None = None) 
 def _need_latents(network: Network, name: str) -> None:
     if network.latent is None:
         raise Refused(
-            f"The run {name} makes its creations step by step, not from latents: there is nothing to walk between or to move. "
+            f"The run {name} does not make its creations from latents: there is nothing to walk between or to move. "
             "Use --seed and --set."
         )
 

@@ -22,6 +22,7 @@ from deepwright.core.files import file_hash, read_json
 from deepwright.run_folder import whole
 from deepwright.training.recorded import canonical_hash
 from deepwright.training.tensor_files import read_tensors, write_tensors
+from deepwright.verbs.creation.making import knobs_of
 from deepwright.verbs.creation.records import read_record
 from deepwright.verbs.creation.state import Anchor, State
 
@@ -94,7 +95,9 @@ def record_of(run: "Run", state: State, chunk: int, fps: float | None = None) ->
         step=step, run=run_hash(run.folder), weights=weights, state=state, fps=fps,
     )  # fmt: skip
     stored = record.model_dump(mode="json", exclude_defaults=True)
-    return {"format": FORMAT, **stored}
+    # spelled out, also where a person gave none: another version may have other defaults
+    decided = {"seed": state.seed, "knobs": knobs_of(run, state.knobs).model_dump(mode="json")}
+    return {"format": FORMAT, **stored, "state": {**stored.get("state", {}), **decided}}
 
 
 def _kept(run: "Run", events: Sequence[Mapping[str, Any]]) -> str:
