@@ -131,10 +131,8 @@ def run_trial(
         except DeepwrightError as error:
             state, reason = "failed", str(error)
         except (RuntimeError, ValueError, MemoryError, ArithmeticError, LookupError, TypeError) as error:
-            state, reason = (
-                "failed",
-                f"{type(error).__name__}: {(str(error).splitlines() or ['no reason is given'])[0]}",
-            )
+            said = (str(error).splitlines() or ["no reason is given"])[0]
+            state, reason = "failed", f"{type(error).__name__}: {said}"
     if state != "paused":
         shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
     if state == "done" and (follow.best is None or follow.best != follow.best):
