@@ -67,6 +67,18 @@ def test_a_column_of_a_long_table_is_left_out_by_the_name_it_has_in_the_file() -
     assert set(made.recipe.data.ignore) >= {"z", "same"}
 
 
+def test_examples_of_several_rows_are_ordered_by_their_first_time() -> None:
+    ids = [f"{row // 2:03d}" for row in range(200)]
+    days = [f"2024-{1 + (row // 2) % 12:02d}-{1 + row % 2:02d}" for row in range(200)]
+    long = pl.DataFrame(
+        {"id": ids, "when": days, "x": [float(row) for row in range(200)], "y": [float(name) for name in ids]}
+    )
+    made = prepared(long, "data.id=id", "data.time=when")
+    assert (made.recipe.data.time, made.recipe.data.split.kind) == ("when first", "time")
+    months = made.data.table.select(["when first"])["when first"].cast(pl.String).str.slice(5, 2).to_numpy()
+    assert max(months[made.parts == 0]) <= min(months[made.parts == 2])
+
+
 def test_a_column_that_divides_the_rows_by_itself_is_told() -> None:
     parts = np.array(["train", "validation", "test", "train"])[np.arange(ROWS) % 4]
     texts = [finding.text for finding in prepared(table(X * 2, split=parts)).findings]

@@ -109,9 +109,19 @@ def prepare(
         _name_target(draft, recipe, source)
         recipe = Recipe.from_draft(draft)
     data, settings = open_data(recipe, source, test)
+    recipe = _timed(draft, recipe, data)
     stored = settings.model_dump() if recipe.data.source is not None or source is None else None
     with decimal_sign(data.table.decisions.get("decimal")):
         return _prepared(draft, recipe, data, stored, tell)
+
+
+def _timed(draft: Draft, recipe: Recipe, data: Data) -> Recipe:
+    """Examples of several rows are ordered by the time of their first row, where --time names a column of rows."""
+    first = f"{recipe.data.time} first"
+    if data.examples is None or recipe.data.time in (None, *data.table.columns) or first not in data.table.columns:
+        return recipe
+    draft.put(("data", "time"), first, draft.place(("data", "time")))
+    return Recipe.from_draft(draft)
 
 
 def _prepared(draft: Draft, recipe: Recipe, data: Data, stored: Any, tell: Callable[[str], None]) -> Prepared:
@@ -379,14 +389,9 @@ def choose(draft: Draft, fitted: Mapping[str, FittedFeature], heads: Mapping[str
         own = draft.get("train", key)
         if isinstance(own, str) and isinstance(value, dict):
             own = {"kind": own}
-        if (
-            isinstance(own, dict)
-            and isinstance(value, dict)
-            and own.get("kind", value.get("kind")) == value.get("kind")
-        ):
+        both = isinstance(own, dict) and isinstance(value, dict)
+        if both and own.get("kind", value.get("kind")) == value.get("kind"):
             draft.put(("train", key), {**value, **own}, draft.place(("train", key)))
-        elif isinstance(own, dict) and "kind" not in own and isinstance(value, dict):
-            draft.put(("train", key), {"kind": value["kind"], **own}, draft.place(("train", key)))
         elif not draft.has("train", key):
             draft.put(("train", key), value, f"what '{model.kind}' recommends")
     return Recipe.from_draft(draft)

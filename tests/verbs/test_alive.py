@@ -55,7 +55,7 @@ def test_a_texture_of_any_size_is_made_the_same_each_time_and_alone(run: Run, tm
 
 
 def test_it_has_no_latents_to_walk_between(run: Run) -> None:
-    with pytest.raises(Refused, match="makes its creations step by step"):
+    with pytest.raises(Refused, match="does not make its creations from latents"):
         Generate(interpolate=(1, 2))(run)
 
 
