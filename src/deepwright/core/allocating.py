@@ -3,7 +3,7 @@
 Two allocators are at work. polars brings its own (jemalloc), which keeps what was freed for a while and lets go of it only
 when it is asked for more: what reading has freed would stay all through training. torch and NumPy use the C library's;
 glibc learns from what is freed to keep ever larger pieces (up to 32 MB) in heaps, where they leave holes that nothing later
-fits into. Steps of training ask for the same pieces again and again, and are faster when they are kept: 1.5 times on tables.
+fits into. Steps of training ask for the same pieces again and again, and are up to twice as fast when they are kept.
 """
 
 import contextlib
