@@ -60,3 +60,39 @@ def test_there_is_a_gradient_where_values_jump_too():
     scores.back(normal).sum().backward()
     density = torch.exp(-normal.detach().square() / 2) / (2 * torch.pi) ** 0.5
     torch.testing.assert_close(normal.grad, density, rtol=1e-2, atol=1e-3)
+
+
+def test_hardly_anything_is_made_between_two_clumps():
+    draws = torch.Generator().manual_seed(3)
+    chosen = torch.rand(20_000, generator=draws) < 0.3
+    values = torch.where(chosen, -5.0, 5.0) + torch.randn(20_000, generator=draws)
+    scores = fitted(values)
+    made = scores.back(torch.randn(200_000, 1, generator=draws))[:, 0]
+    low, high = values[values < 0].max(), values[values > 0].min()
+    between = ((made > low) & (made < high)).float().mean()
+    assert float(between) < 2 / 20_000, "evenly spread quantiles put 1 in 1,000 there"
+    assert abs(float((made < 0).float().mean()) - float(chosen.float().mean())) < 0.005
+    there = scores(values[:, None], torch.full((20_000, 1), 0.5))
+    inner = values.argsort()[20:-20]  # the outermost 1 in 10,000 is cut
+    torch.testing.assert_close(scores.back(there)[inner, 0], values[inner], rtol=1e-2, atol=1e-2)
+
+
+def test_tails_are_as_long_as_they_were():
+    values = torch.randn(50_000, generator=torch.Generator().manual_seed(4)).double()
+    scores = fitted(values.float(), (3 * values).exp().float())
+    level = torch.linspace(1e-3, 1 - 1e-3, 999)[:, None].expand(-1, 2).double()
+    made = scores.back(torch.special.ndtri(level).float())
+    torch.testing.assert_close(made[:, 0].double(), torch.quantile(values, level[:, 0]), rtol=0, atol=0.02)
+    torch.testing.assert_close(
+        made[:, 1].double(), torch.quantile((3 * values).exp(), level[:, 1]), rtol=0.05, atol=0.05
+    )
+
+
+def test_many_values_that_rows_share():
+    draws = torch.Generator().manual_seed(5)
+    prices = 100 * torch.randint(1, 900, (40_000,), generator=draws).float()
+    scores = fitted(prices)
+    assert bool((scores.levels.diff() >= 0).all())
+    assert bool((scores.values.diff() >= 0).all())
+    made = scores.back(torch.randn(20_000, 1, generator=draws))[:, 0]
+    assert abs(float(made.median()) - float(prices.median())) < 1000
