@@ -22,6 +22,7 @@ from deepwright.core.errors import RunError
 from deepwright.core.files import read_json, write_json, write_text
 from deepwright.core.registry import Registry
 from deepwright.core.report import Report
+from deepwright.core.sealed import write_sealed
 from deepwright.data.decimals import with_sign
 from deepwright.data.examples import Examples
 from deepwright.data.pack import Packed, pack
@@ -34,7 +35,7 @@ from deepwright.draft import Draft
 from deepwright.fields import Batch
 from deepwright.preparation import Data, Prepared, open_data
 from deepwright.recipe import Recipe
-from deepwright.run_folder import FORMAT, known_format, new_folder, no_run, whole
+from deepwright.run_folder import FORMAT, known_format, new_folder, no_run, read_stored, whole
 from deepwright.training.checkpoint import best_so_far
 from deepwright.training.journal import parse
 from deepwright.training.tensor_files import read_tensors, write_tensors
@@ -75,11 +76,11 @@ class Run:
                   tuple(prepared.findings), prepared.data)  # fmt: skip
         stored = {name: {"kind": feature.kind, "state": feature.to_state()} for name, feature in run.features.items()}
         examples = None if run.examples is None else run.examples.model_dump()
-        write_json(folder / "features.json", {"format": FORMAT, "features": stored, "examples": examples})
+        write_sealed(folder / "features.json", {"format": FORMAT, "features": stored, "examples": examples})
         run.save_task()
         write_tensors(folder / "split.safetensors", {"parts": torch.from_numpy(prepared.parts)})
         write_json(folder / "findings.json", [vars(finding) for finding in run.findings])
-        write_json(folder / "environment.json", {"format": FORMAT, **environment})
+        write_sealed(folder / "environment.json", {"format": FORMAT, **environment})
         if start is not None:
             write_tensors(folder / START, start)
         run.save_recipe()
@@ -103,12 +104,12 @@ class Run:
                 raise ValueError(f"it is cut short, '{lost[0]}' is not in it")
             recipe = Recipe.from_draft(draft)
         with whole(folder / "features.json"):
-            stored = known_format(folder, read_json(folder / "features.json"))
+            stored = read_stored(folder / "features.json")
             features = {name: _fitted(registries.features, one) for name, one in stored["features"].items()}
             examples = None if stored["examples"] is None else Examples.model_validate(stored["examples"])
         with whole(folder / "task.json"):
-            task = read_json(folder / "task.json")
-            fitted = None if task is None else _fitted(registries.tasks, known_format(folder, task))
+            task = read_stored(folder / "task.json")
+            fitted = None if task is None else _fitted(registries.tasks, task)
         with whole(folder / "findings.json"):
             told = read_json(folder / "findings.json")
             findings = tuple(Finding(**{**one, "values": tuple(one["values"])}) for one in told)
@@ -128,7 +129,7 @@ class Run:
     def environment(self) -> dict[str, Any]:
         """Versions, machine and the data's hashes at the time of training."""
         with whole(self.folder / "environment.json"):
-            stored = known_format(self.folder, read_json(self.folder / "environment.json"))
+            stored = read_stored(self.folder / "environment.json")
             return {**stored, "data": {**stored["data"], "files": dict(stored["data"]["files"])}}
 
     @cached_property
@@ -198,7 +199,7 @@ class Run:
     def save_environment(self, **more: Any) -> None:
         """Add to what environment.json holds."""
         self.__dict__["environment"] = {**self.environment, **more}
-        write_json(self.folder / "environment.json", self.environment)
+        write_sealed(self.folder / "environment.json", self.environment)
 
     def save_weights(self, network: Network) -> None:
         write_tensors(self.folder / "weights.safetensors", network.state_dict())
@@ -218,12 +219,12 @@ class Run:
             stored = {"format": FORMAT, "kind": self.task.kind, "state": self.task.to_state()}
             if learnt is not None and learnt != self.task:
                 stored["learnt"] = learnt.to_state()
-        write_json(self.folder / "task.json", stored)
+        write_sealed(self.folder / "task.json", stored)
 
     def training_task(self) -> FittedTask | None:
         """The task as it is while the network learns: a training that goes on must not see what came after it."""
         with whole(self.folder / "task.json"):
-            stored = read_json(self.folder / "task.json")
+            stored = read_stored(self.folder / "task.json")
             if stored is None:
                 return None
             return _fitted(registries.tasks, {"kind": stored["kind"], "state": stored.get("learnt", stored["state"])})

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from deepwright.core.errors import InputError, RunError, did_you_mean
-from deepwright.core.files import make_folder, place_errors, sync_folder
+from deepwright.core.files import make_folder, place_errors, read_json, sync_folder
+from deepwright.core.sealed import unsealed
 
-__all__ = ["FORMAT", "fitting", "known_format", "new_folder", "no_run", "whole"]
+__all__ = ["FORMAT", "fitting", "known_format", "new_folder", "no_run", "read_stored", "whole"]
 
 FORMAT = 1
 
@@ -66,6 +67,16 @@ def whole(path: Path, help: str = "") -> Iterator[None]:
             why = "it holds something else than it should"
         kind = "" if isinstance(error, InputError) else f"{path.name} cannot be read: "
         raise RunError(f"The run {run} is damaged: {kind}{why}. {help or _AGAIN.format(run=run)}") from error
+
+
+def read_stored(path: Path) -> Any:
+    """What a sealed file of a run holds.
+
+    Raises:
+        RunError: a newer version wrote it. ValueError, OSError: it is damaged or missing.
+    """
+    stored = read_json(path)
+    return stored if stored is None else unsealed(known_format(path.parent, stored))
 
 
 def known_format(folder: Path, stored: Mapping[str, Any]) -> Mapping[str, Any]:

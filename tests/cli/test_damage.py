@@ -65,6 +65,17 @@ def test_a_missing_file_is_named_in_a_sentence(cli: Cli, number_run: Path, table
     cli(*verb).refused("is damaged", f"{name} is missing", "deepwright train")
 
 
+@pytest.mark.parametrize("name", ["features.json", "task.json", "environment.json"])
+def test_one_flipped_bit_of_a_record_is_noticed(cli: Cli, number_run: Path, table: Path, name: str) -> None:
+    """A digit that became another one is still JSON."""
+    path = number_run / name
+    text = path.read_text(encoding="utf-8")
+    place = text.rindex("4", 0, text.index('"seal"'))
+    path.write_text(text[:place] + "5" + text[place + 1 :], encoding="utf-8")
+    verb = ("report", number_run) if name == "environment.json" else ("predict", number_run, table)
+    cli(*verb).refused("is damaged", f"{name} cannot be read: its content is not what was written")
+
+
 @pytest.mark.parametrize("name", ["recipe.yaml", "features.json", "task.json", "environment.json"])
 def test_a_newer_format_is_told_so(cli: Cli, number_run: Path, table: Path, name: str) -> None:
     path = number_run / name

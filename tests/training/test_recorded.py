@@ -2,8 +2,9 @@
 
 import pytest
 
+from deepwright.core.sealed import canonical_hash
 from deepwright.training.pace import Segment
-from deepwright.training.recorded import Recorded, canonical_hash, told
+from deepwright.training.recorded import Recorded, told
 
 CHOICES = {"threads": 1, "precision": "float32", "epochs": 3.0, "validations": 4, "reserve": 0.3}
 PLANNED = {"event": "planned", "step": 0, "total": 30, "seconds": 1.0, "step_seconds": 0.1, "choices": CHOICES}

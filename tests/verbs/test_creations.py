@@ -161,6 +161,7 @@ def test_the_run_is_found_by_its_hash_and_missed_in_a_sentence(run: Run, tmp_pat
     (home / "another" / "features.json").write_text("{}")
     assert find_run(record, path, None, (home,)) == home / "renamed"
     assert find_run(record, path, home, ()) == home / "renamed"
+    assert find_run(record, path, home.parent, ()) == home / "renamed", "also one folder deeper"
     assert find_run(record, path, home / "renamed") == home / "renamed"
     with pytest.raises(RunError, match=r"was not made by the run .*another"):
         find_run(record, path, home / "another")

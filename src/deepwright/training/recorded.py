@@ -1,7 +1,5 @@
-"""Recorded: what the journal of a run says about how it went, so that it can go the same way again; and its hash."""
+"""Recorded: what the journal of a run says about how it went, so that it can go the same way again."""
 
-import hashlib
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -9,7 +7,7 @@ from typing import Any, Literal
 from deepwright.training.events import LIFE
 from deepwright.training.pace import End, Segment
 
-__all__ = ["Recorded", "canonical_hash", "told"]
+__all__ = ["Recorded", "told"]
 
 CLOCK = ("seconds", "eta_seconds", "step_seconds", "took", "began")  # fields that tell of the clock
 AFTER = ("kept", "completed")  # events that tell of files, not of what was learnt
@@ -88,9 +86,3 @@ def _settled(events: Events) -> Iterator[Mapping[str, Any]]:
 
 
 _MEASURED = ("validation_seconds", "reserve", "threads_given")  # choices that only the clock asks for
-
-
-def canonical_hash(value: Any) -> str:
-    """SHA-256 of a value that JSON can hold, however its keys are ordered."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()

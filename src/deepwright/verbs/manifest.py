@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 from deepwright.core.files import file_hash
 from deepwright.core.report import Report
+from deepwright.core.sealed import canonical_hash
 from deepwright.training.determinism import Determinism
-from deepwright.training.recorded import canonical_hash, told
+from deepwright.training.recorded import told
 
 if TYPE_CHECKING:
     from deepwright.run import Run

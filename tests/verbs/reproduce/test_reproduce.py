@@ -15,6 +15,7 @@ from PIL import Image
 
 from deepwright.core.errors import Interrupted, Refused, RunError, TrainingError
 from deepwright.core.files import read_json, write_json
+from deepwright.core.sealed import unsealed, write_sealed
 from deepwright.run import Run
 from deepwright.training import determinism
 from deepwright.training.events import Event, Stepped
@@ -124,7 +125,7 @@ def test_mapped_rows_give_the_bytes_of_rows_in_memory(
 
 def changed(run: Run, **more: Any) -> Run:
     """The run with another record of its circumstances."""
-    write_json(run.folder / "environment.json", {**read_json(run.folder / "environment.json"), **more})
+    write_sealed(run.folder / "environment.json", {**unsealed(read_json(run.folder / "environment.json")), **more})
     return Run.load(run.folder)
 
 
@@ -171,9 +172,9 @@ def test_changed_weights_and_a_changed_preparation_are_named(run: Run) -> None:
     report = reproduce(run)
     assert first(report)["text"] == f"the weights '{name}': 1 of {tensors[name].numel()} numbers differ, by 0.5 at most"
     assert [one["about"] for one in report.data["differences"]] == ["weights", "record"]
-    stored = read_json(run.folder / "features.json")
+    stored = unsealed(read_json(run.folder / "features.json"))
     stored["features"].pop("hue")
-    write_json(run.folder / "features.json", stored)
+    write_sealed(run.folder / "features.json", stored)
     assert first(reproduce(Run.load(run.folder)))["text"] == "what was learnt about the column 'hue' (features.json)"
 
 
@@ -200,12 +201,12 @@ def test_a_recipe_may_say_where_its_data_moved(run: Run, wine: Path, tmp_path: P
 
 @pytest.mark.parametrize("place", [("python",), ("data", "rows"), ("data", "hashes", "blocks")])
 def test_a_manifest_that_lacks_something_is_damaged(run: Run, place: tuple[str, ...]) -> None:
-    stored = read_json(run.folder / "environment.json")
+    stored = unsealed(read_json(run.folder / "environment.json"))
     inner = stored
     for name in place[:-1]:
         inner = inner[name]
     del inner[place[-1]]
-    write_json(run.folder / "environment.json", stored)
+    write_sealed(run.folder / "environment.json", stored)
     with pytest.raises(RunError, match=r"damaged: environment\.json cannot be read"):
         reproduce(Run.load(run.folder))
 

@@ -18,9 +18,9 @@ from pydantic import ValidationError
 from deepwright import __version__
 from deepwright.core.config import Config
 from deepwright.core.errors import DataError, RunError
-from deepwright.core.files import file_hash, read_json
-from deepwright.run_folder import whole
-from deepwright.training.recorded import canonical_hash
+from deepwright.core.files import file_hash
+from deepwright.core.sealed import canonical_hash
+from deepwright.run_folder import read_stored, whole
 from deepwright.training.tensor_files import read_tensors, write_tensors
 from deepwright.verbs.creation.making import knobs_of
 from deepwright.verbs.creation.records import read_record
@@ -134,8 +134,8 @@ def with_its_weights(run: "Run", record: Record) -> "Run":
 
 def run_hash(folder: Path) -> str:
     """What identifies a run whatever is done with it later: 32 digits of a SHA-256 of what was known when it began."""
-    known = {name: value for name, value in read_json(folder / "environment.json").items() if name not in _ADDED}
-    return canonical_hash([known, read_json(folder / "features.json")])[:32]
+    known = {name: value for name, value in read_stored(folder / "environment.json").items() if name not in _ADDED}
+    return canonical_hash([known, read_stored(folder / "features.json")])[:32]
 
 
 def _cpu() -> str:
@@ -172,7 +172,8 @@ def recalled(path: Path) -> Record:
 
 
 def find_run(record: Record, path: Path, given: Path | None, places: tuple[Path, ...] = (Path("runs"),)) -> Path:
-    """The folder of the run that a file came from: the given one, the run around the file, or one in `places`.
+    """The folder of the run that a file came from: the given one, the run around the file, or one in
+    `places` or one folder deeper.
 
     Raises:
         RunError: no such run, or its weights are others by now.
@@ -196,15 +197,16 @@ def find_run(record: Record, path: Path, given: Path | None, places: tuple[Path,
 
 
 def _runs_in(places: tuple[Path, ...]) -> Iterator[Path]:
+    """Runs in folders, and one folder deeper: those of a tune, or of another folder of runs."""
     for place in places:
-        if place.is_dir():
-            yield from sorted(folder for folder in place.iterdir() if (folder / "recipe.yaml").exists())
+        for pattern in ("*/recipe.yaml", "*/*/recipe.yaml"):
+            yield from sorted(path.parent for path in place.glob(pattern))
 
 
 def _is(folder: Path, record: Record) -> bool:
     try:
         return run_hash(folder) == record.run
-    except (OSError, ValueError, AttributeError):
+    except (OSError, ValueError, AttributeError, RunError):
         return False
 
 

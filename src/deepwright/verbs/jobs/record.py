@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from deepwright.core.errors import RunError
-from deepwright.core.files import read_json, write_json
+from deepwright.core.files import read_json
+from deepwright.core.sealed import unsealed, write_sealed
 
 __all__ = ["RecordFolder"]
 
@@ -33,11 +34,12 @@ class RecordFolder:
         if not cls.at(path):
             raise RunError(f"{path} is no {cls.what}: it has no {cls.file}.")
         try:
-            record = read_json(path / cls.file)
-            if record["format"] > FORMAT:
+            stored = read_json(path / cls.file)
+            if stored["format"] > FORMAT:
                 raise RunError(
                     f"The {what} was written by a newer version. Update with: pip install --upgrade deepwright"
                 )
+            record = unsealed(stored)
         except (OSError, ValueError, LookupError, TypeError) as error:
             raise RunError(f"The {what} is damaged: {cls.file} cannot be read. Start a new one.") from error
         return cls(path, record)
@@ -45,4 +47,4 @@ class RecordFolder:
     def keep(self, **changes: Any) -> None:
         """Change entries, on the disk too."""
         self.record.update(changes)
-        write_json(self.path / self.file, {"format": FORMAT, **self.record})
+        write_sealed(self.path / self.file, {"format": FORMAT, **self.record})

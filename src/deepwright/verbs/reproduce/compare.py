@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 
 from deepwright.core.files import file_hash, read_json
+from deepwright.core.sealed import canonical_hash
 from deepwright.core.wording import plural
 from deepwright.run import Run
 from deepwright.run_folder import whole
-from deepwright.training.recorded import canonical_hash, told
+from deepwright.training.recorded import told
 from deepwright.training.tensor_files import read_tensors
 from deepwright.verbs.manifest import recipe_as_left, recipe_hash
 from deepwright.verbs.reproduce.differences import (
