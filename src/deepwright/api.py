@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from deepwright.cli.options import given_size
 from deepwright.cli.progress import Progress
 from deepwright.core.clock import process_seconds
-from deepwright.core.errors import InputError, Interrupted, RecipeError, did_you_mean
+from deepwright.core.errors import InputError, Interrupted, RecipeError, Refused, did_you_mean
 from deepwright.core.files import refuse_existing
 from deepwright.core.report import Report
 from deepwright.doctor import personal_cells
@@ -169,11 +169,12 @@ def resume(
     *,
     threads: int | Literal["auto"] | None = None,
     memory: str | None = None,
+    storage: str | None = None,
     quiet: bool = False,
 ) -> "Run | Tuned | Arena":
     """Go on with an interrupted training, bit for bit, or with a tune or an arena; `data` where the source moved or was in memory.
 
-    Another number of `threads` gives other last bits from here on.
+    Another number of `threads` gives other last bits from here on. `storage`: of a tune, where its address has a password.
 
     After another interrupt of a training: the best network so far.
 
@@ -183,13 +184,15 @@ def resume(
     from deepwright.verbs.arena.folder import ArenaFolder
     from deepwright.verbs.tune.folder import TuneFolder
 
+    if storage is not None and not TuneFolder.at(Path(folder)):
+        raise Refused("Only a tune has a storage; leave it out.")
     with Progress(quiet) as progress:
         if TuneFolder.at(Path(folder)):
             from deepwright.verbs.tune.settings import TuneWatch
             from deepwright.verbs.tune.tune import resume_tune
 
             looking = TuneWatch(progress.tell, progress.line, progress.findings, progress.standing)
-            return resume_tune(Path(folder), data, looking, "deepwright.resume", threads)
+            return resume_tune(Path(folder), data, looking, "deepwright.resume", threads, storage)
         if ArenaFolder.at(Path(folder)):
             from deepwright.verbs.arena.arena import resume_arena
             from deepwright.verbs.arena.watching import ArenaWatch

@@ -2,7 +2,9 @@
 
 import re
 
-__all__ = ["hidden"]
+__all__ = ["hidden", "lacks_password"]
+
+LEFT_OUT = "…"
 
 
 def hidden(text: str) -> str:
@@ -11,4 +13,9 @@ def hidden(text: str) -> str:
     >>> hidden("postgresql://me:secret@machine/trials")
     'postgresql://me:…@machine/trials'
     """
-    return re.sub(r"(//[^:/@\s]*):[^@/\s]*@", r"\1:…@", text)
+    return re.sub(r"(//[^:/@\s]*):[^@/\s]*@", rf"\1:{LEFT_OUT}@", text)
+
+
+def lacks_password(address: str) -> bool:
+    """Whether a password was left out of it."""
+    return f":{LEFT_OUT}@" in address

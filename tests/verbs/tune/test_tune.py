@@ -18,6 +18,7 @@ import pytest
 
 import deepwright as dw
 from deepwright.core.errors import RecipeError, Refused, RunError
+from deepwright.verbs.tune.settings import settled
 from tests.cli.conftest import Cli, Said, flats, invoke
 
 pytestmark = pytest.mark.slow
@@ -236,3 +237,15 @@ def test_everything_fixed_leaves_nothing_to_tune(here: Path) -> None:
         dw.tune("flats.csv", target="y", settings=fixed, quiet=True)
     with pytest.raises(RecipeError, match="is a space; use deepwright tune"):
         dw.train("flats.csv", target="y", settings={"train.batch": [32, 64]}, quiet=True)
+
+
+def test_no_record_keeps_the_password_of_a_storage(tmp_path: Path) -> None:
+    settings = settled(settled({"storage": "mysql://me:secret@machine/trials"}).record())
+    assert "secret" not in str(settings)
+    with pytest.raises(Refused, match=r"No record keeps the password of mysql://me:…@machine/trials\. Give the whole"):
+        settings.reaching(None, tmp_path)
+    assert settings.reaching("mysql://me:secret@there/trials", tmp_path).storage == "mysql://me:secret@there/trials"
+    own, open_ = settled({}), settled({"storage": "mysql://machine/trials"})
+    assert (own.reaching(None, tmp_path), open_.reaching(None, tmp_path)) == (own, open_)
+    with pytest.raises(Refused, match="are in its own folder; leave --storage out"):
+        own.reaching("mysql://machine/trials", tmp_path)

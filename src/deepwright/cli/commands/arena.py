@@ -1,5 +1,6 @@
 """arena."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -42,11 +43,10 @@ def arena(source: str, shared: Shared, models: str | None, budget: str, jobs: in
     _work(shared, lambda watch: work(draft, whole, names, jobs, out, watch, 0.0, command_line()))
 
 
-def go_on(folder: Path, data: str | None, threads: Any, memory: str | None, shared: Shared) -> None:
+def go_on(folder: Path, flags: Mapping[str, Any], shared: Shared) -> None:
     """Resume an arena."""
-    given = {"--data": data, "--threads": threads, "--memory": memory}
-    if (flag := next((name for name, value in given.items() if value is not None), None)) is not None:
-        raise Refused(f"An arena goes on as it began; leave {flag} out.")
+    if (flag := next((name for name, value in flags.items() if value is not None), None)) is not None:
+        raise Refused(f"An arena goes on as it began; leave --{flag} out.")
     from deepwright.verbs.arena.arena import resume_arena
 
     _work(shared, lambda watch: resume_arena(folder, watch, command_line()))

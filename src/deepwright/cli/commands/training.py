@@ -27,7 +27,7 @@ from deepwright.cli.options import (
 )  # fmt: skip
 from deepwright.cli.stopping import will_say
 from deepwright.core.addresses import hidden
-from deepwright.core.errors import Interrupted
+from deepwright.core.errors import Interrupted, Refused
 
 __all__ = ["COMMANDS", "command_line", "short"]
 
@@ -97,8 +97,9 @@ def _branch(folder: Path, step: int, data: str | None, shared: Shared, flags: di
 @moved_option
 @threads_option
 @memory_option
+@click.option("--storage", metavar="URL", help="Of a tune, where its address has a password: no record keeps that.")
 @shared
-def resume(run: str, data: str | None, threads: Any, memory: str | None, shared: Shared) -> None:
+def resume(run: str, shared: Shared, **flags: Any) -> None:
     """Go on with an interrupted training, bit for bit (unless --threads changes the number of threads).
 
     Or with an interrupted tune: finished trials are kept, the others go on. Or with an interrupted arena.
@@ -112,11 +113,13 @@ def resume(run: str, data: str | None, threads: Any, memory: str | None, shared:
 
     for kind, command in ((TuneFolder, "tuning"), (ArenaFolder, "arena")):
         if kind.at(Path(run)):
-            import_module(f"deepwright.cli.commands.{command}").go_on(Path(run), data, threads, memory, shared)
+            import_module(f"deepwright.cli.commands.{command}").go_on(Path(run), flags, shared)
             return
     from deepwright.verbs.train import resume as work
 
-    limit = given_size(memory)
+    if flags["storage"] is not None:
+        raise Refused("Only a tune has a storage; leave --storage out.")
+    data, threads, limit = flags["data"], flags["threads"], given_size(flags["memory"])
     _work(
         shared,
         lambda watch, then: work(

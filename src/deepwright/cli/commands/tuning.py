@@ -1,5 +1,6 @@
 """tune."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -72,13 +73,14 @@ def _take_space(draft: Any, given: str) -> None:
     assign_file(draft, path, Recipe)
 
 
-def go_on(folder: Path, data: str | None, threads: Any, memory: str | None, shared: Shared) -> None:
+def go_on(folder: Path, flags: Mapping[str, Any], shared: Shared) -> None:
     """Resume a tune."""
-    if memory is not None:
+    if flags["memory"] is not None:
         raise Refused("A tune keeps the memory it began with; leave --memory out.")
     from deepwright.verbs.tune.tune import resume_tune
 
-    _work(shared, lambda watch: resume_tune(folder, data, watch, command_line(), threads))
+    data, threads, storage = flags["data"], flags["threads"], flags["storage"]
+    _work(shared, lambda watch: resume_tune(folder, data, watch, command_line(), threads, storage))
 
 
 def _work(shared: Shared, work: Any) -> None:

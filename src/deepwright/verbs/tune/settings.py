@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import Field as Setting
 from pydantic import ValidationError
 
+from deepwright.core.addresses import hidden, lacks_password
 from deepwright.core.config import Config
-from deepwright.core.errors import RecipeError
+from deepwright.core.errors import RecipeError, Refused
 from deepwright.draft import Draft, describe
+from deepwright.recipe import plain
 from deepwright.registries import prunings, searches
 from deepwright.training.budget import Budget
 from deepwright.verbs.tune.prunings import Halving
@@ -50,6 +52,25 @@ class Tune(Config):
             return min(self.jobs, self.trials)
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         return 1 if device != "cpu" else max(1, min(cores // self.threads, self.trials))
+
+    def record(self) -> dict[str, Any]:
+        """For a file that may be passed on: the storage's address is without its password."""
+        return {**plain(self.model_dump()), "storage": self.storage and hidden(self.storage)}
+
+    def reaching(self, storage: str | None, tune: Path) -> "Tune":
+        """With an address of the storage that can be reached: one that is given, else the recorded one.
+
+        Raises:
+            Refused: the trials lie in the tune's own folder, or the recorded address lacks its password.
+        """
+        if storage is None and lacks_password(self.storage or ""):
+            raise Refused(
+                f"No record keeps the password of {self.storage}. Give the whole address: "
+                f"deepwright resume {tune} --storage URL"
+            )
+        if storage is not None and self.storage is None:
+            raise Refused(f"The trials of the tune {tune} are in its own folder; leave --storage out.")
+        return self if storage is None else self.model_copy(update={"storage": storage})
 
 
 def settled(given: dict[str, Any], places: dict[str, str] | None = None) -> Tune:

@@ -91,7 +91,7 @@ def tune(
         prepared.recipe = space.recipe({}, full, prepared.features, heads, rows)
         bases.lay(folder.base("0"), prepared, surroundings)
         folder.keep(
-            settings=_stored(settings), draft=own.value, ranges=[[list(path), one.written()] for path, one in ranges.items()],
+            settings=settings.record(), draft=own.value, ranges=[[list(path), one.written()] for path, one in ranges.items()],
             primary=primary, better=better, fixed=[[list(path), value] for path, value in fixed.items()], name=name,
             out=str(out), owner=secrets.token_hex(8), seed=full.seed, in_memory=source is not None and full.data.source is None,
             study=_study_name(name, own, ranges, settings, surroundings), plan=None, stage="trials", seconds=0.0,
@@ -124,15 +124,21 @@ def _held(folder: Path, settings: Tune, command: str) -> Iterator[Jobs]:
 
 
 def resume_tune(
-    path: Path, source: Any = None, watch: TuneWatch | None = None, command: str = "", threads: Any = None
+    path: Path,
+    source: Any = None,
+    watch: TuneWatch | None = None,
+    command: str = "",
+    threads: Any = None,
+    storage: str | None = None,
 ) -> Tuned:
     """Go on with a tune that was stopped or killed: finished trials are kept, the others go on.
 
     Args:
         source: the data, where they moved or were handed over in memory. threads: cannot be changed; None.
+        storage: its address, which the record keeps without a password.
 
     Raises:
-        RunError: it is finished, another process has it, or its data are gone or changed.
+        RunError: it is finished, another process has it, or its data are gone or changed. Refused: a password is missing.
     """
     if threads is not None:
         raise Refused("All trials of a tune are trained with the same number of threads; leave --threads out.")
@@ -146,7 +152,7 @@ def resume_tune(
             f"Start a new one with: deepwright tune {path}/spaces.yaml"
         )
     watch.folder(path)
-    settings = settled(record["settings"])
+    settings = settled(record["settings"]).reaching(storage, path)
     ranges = {tuple(where): read(written, where) for where, written in record["ranges"]}
     space = Space(Draft(record["draft"]), ranges, {tuple(where): value for where, value in record["fixed"]})
     watch.tell("reading")
@@ -277,10 +283,6 @@ def _figure(prepared: Prepared, ranges: Mapping[tuple[str, ...], Range]) -> tupl
 
 def _copy(draft: Draft) -> Draft:
     return Draft(copy.deepcopy(draft.value), dict(draft.places))
-
-
-def _stored(settings: Tune) -> dict[str, Any]:
-    return plain(settings.model_dump())
 
 
 def _study_name(
