@@ -101,7 +101,8 @@ def measured(
     names, seed = list(run.created), run.recipe.seed
     known, real = table.take(train, names), table.take(held, names)
     scale = Scale(run.created, known)
-    making = Maker(run, state, wish).pieces(range(min(most, max(len(held), FEW))))
+    count = min(most, max(len(held), FEW))
+    making = Maker(run, state, wish).pieces(range(count), "making what is compared")
     pieces = [next(making)[1]]
     if any(pieces[0][name].values.shape[1:] != shape_of(run, name) for name in names):
         return Beside(notes=("Nothing was measured: the creations are of another size than the examples.",))

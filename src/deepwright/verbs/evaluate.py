@@ -16,6 +16,7 @@ from deepwright.core.config import Config
 from deepwright.core.errors import DataError, Refused, RunError
 from deepwright.core.memory import give_back
 from deepwright.core.report import Report
+from deepwright.core.telling import counted
 from deepwright.data.pack import pack
 from deepwright.data.sameness import is_same
 from deepwright.data.split import PARTS
@@ -150,7 +151,8 @@ def answer_rows(run: "Run", table: Table, rows: np.ndarray) -> Answered:
     assert run.task is not None
     task, parts, losses, kept = run.task, [], [], []
     fields: dict[str, list[Any]] = {}
-    for own, frame in pieces(table, rows, [*run.features, *task.targets]):
+    columns = [*run.features, *task.targets]
+    for own, frame in counted("answering", pieces(table, rows, columns), len(rows), lambda piece: len(piece[0])):
         packed = pack(iter([frame]), frame.height, run.features, task, task.targets)
         targets = packed.targets(torch.arange(len(own)))
         known = known_rows(targets, len(own)).nonzero()[:, 0]

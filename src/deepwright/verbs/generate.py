@@ -145,7 +145,7 @@ class Generate(Config):
         pictures = _has_pictures(run)
         if self.scale > 1 and not pictures:
             raise Refused(f"--scale enlarges pictures, and the run {run.name} creates rows.")
-        place = place_of(run.folder, self.out, self._moves(old), pictures, self.force)
+        place = place_of(run.folder, self.out, self._moves(old), pictures, self.force, run.network.latent is not None)
         inverted, told_inversion = self._inverted(run, wish)
         asked = self._asked(run, old, inverted, label)
         maker = Maker(run, asked.state, wish, None if old is None else old.chunk)

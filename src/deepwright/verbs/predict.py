@@ -7,6 +7,7 @@ import polars as pl
 
 from deepwright.answering import answer_batch
 from deepwright.core.errors import DataError, Refused
+from deepwright.core.telling import counted
 from deepwright.data.table import Table
 from deepwright.doctor import looks_personal, masked
 
@@ -38,7 +39,8 @@ def predict(
     network, parts = run.network, []
     if run.remark is not None:
         tell(run.remark)
-    for raw, batch in run.batches(table):
+    batches = counted("answering", run.batches(table), table.height, lambda piece: piece[0].height)
+    for raw, batch in batches:
         if not parts:
             for text in new_data_notes(run, table, raw):
                 tell(text)

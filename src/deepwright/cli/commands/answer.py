@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from deepwright.cli.looking import looking_on
 from deepwright.cli.options import Shared, as_json, emit, moved_option, personal_option, same_threads_option, shared
 
 __all__ = ["COMMANDS"]
@@ -27,7 +28,8 @@ def evaluate(run: str, source: str | None, data: str | None, no_baselines: bool,
     from deepwright.verbs.evaluate import Evaluate
 
     loaded = Run.load(run).moved(data)
-    with personal_cells(show_personal), computing(as_trained(loaded.recipe.train.threads, threads)):
+    count = as_trained(loaded.recipe.train.threads, threads)
+    with personal_cells(show_personal), computing(count), looking_on(shared.quiet):
         report = Evaluate(on=source, baselines=not no_baselines)(loaded)
     store(loaded, report, own=source is None, out=shared.path, force=shared.force)
     shared.show(report)
@@ -56,7 +58,7 @@ def predict(run: str, source: str, with_inputs: bool, form: str, threads: Any, s
     from deepwright.verbs.predict import predict as work
 
     loaded = Run.load(run)
-    with computing(as_trained(loaded.recipe.train.threads, threads)):
+    with computing(as_trained(loaded.recipe.train.threads, threads)), looking_on(shared.quiet):
         frame = work(loaded, source, with_inputs, lambda text: shared.say(f"Warning: {text}"))
     if shared.path is not None:
         write_frame(frame, shared.path, form)

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from deepwright.cli.commands.training import short
+from deepwright.cli.looking import looking_on
 from deepwright.cli.options import Shared, Whole, emit, moved_option, personal_option, shared
 
 __all__ = ["COMMANDS"]
@@ -36,7 +37,8 @@ def _ask(kind: str, run: str, shared: Shared, source: str | None = None, data: s
     loaded = Run.load(run).moved(data)
     verb: Any = _verb(registries.verbs.get(kind), given)
     verb.check(loaded)
-    with personal_cells(show_personal), computing(as_trained(loaded.recipe.train.threads, None)):
+    threads = as_trained(loaded.recipe.train.threads, None)
+    with personal_cells(show_personal), computing(threads), looking_on(shared.quiet):
         report = verb(loaded)
     kept = source is None and (kind != "generate" or _worth_keeping(loaded, report))
     store(loaded, report, own=kept, out=None if kind == "generate" else shared.path, force=shared.force)

@@ -22,6 +22,7 @@ from deepwright.core.config import Config
 from deepwright.core.errors import Refused
 from deepwright.core.report import Report
 from deepwright.core.seeds import derive
+from deepwright.core.telling import tell
 from deepwright.fields import Batch
 from deepwright.training.frozen import frozen_statistics
 from deepwright.verbs.attack.outcome import Outcome, attack_blocks, verdict
@@ -176,7 +177,7 @@ class PGD(Config):
         generator = torch.Generator().manual_seed(derive(self.seed, "attack"))
         size = rows_at_once(target.z)
         best: list[Points] = []
-        for epsilon in self.sizes:
+        for place, epsilon in enumerate(self.sizes):
             room = rooms(run.features, target.z, epsilon)
             random = noise(target, room, generator)
             starts = [{name: target.z[name].values for name in room}, *best, random]
@@ -186,6 +187,8 @@ class PGD(Config):
                 own = [{name: values[rows] for name, values in points.items()} for points in starts]
                 cut = {name: one[rows] for name, one in room.items()}
                 parts.append(descend(target[rows], cut, self.steps, self.restarts, own, generator))
+                done = place * len(target) + min(start + size, len(target))
+                tell("attacking", done, len(self.sizes) * len(target))
             points = {name: torch.cat([part[name] for part in parts]) for name in room}
             best = [points]
             yield epsilon, random, points

@@ -4,7 +4,6 @@ They are chosen among many and not searched for in latents, so every family has 
 recorded are numbers of creations: nothing of the example. Shapes: n creations, D values of a column.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,10 +17,10 @@ from deepwright.contracts import FittedFeature
 from deepwright.core.errors import DataError, RecipeError, Refused, did_you_mean
 from deepwright.core.report import Block, Grid, Pictures, Text
 from deepwright.core.wording import number
-from deepwright.data.sources import open_source
 from deepwright.data.sources.paths import PICTURES, reading
 from deepwright.fields import Field, Fields
 from deepwright.spaces import Box, Tokens
+from deepwright.verbs.creation.given import row_of_file, row_of_mapping
 from deepwright.verbs.creation.making import Maker
 from deepwright.verbs.extractors import encoded, picture_columns, scaled
 from deepwright.verbs.wishes import known_labels
@@ -70,7 +69,7 @@ def read_liked(run: "Run", given: Path | Mapping[str, Any]) -> Example:
         DataError: it cannot be read, or a cell is not what its column holds. RecipeError: nothing in it is created.
     """
     name = given.name if isinstance(given, Path) else "the row"
-    frame = _of_file(run, given) if isinstance(given, Path) else _of_mapping(given, name)
+    frame = _of_file(run, given) if isinstance(given, Path) else row_of_mapping(given, name)
     conditions = [one for one in run.recipe.conditions if one in frame.columns and frame[one][0] is not None]
     known = [one for one in frame.columns if one in run.created and frame[one][0] is not None]
     if not known:
@@ -87,33 +86,16 @@ def read_liked(run: "Run", given: Path | Mapping[str, Any]) -> Example:
 
 
 def _of_file(run: "Run", path: Path) -> pl.DataFrame:
-    with reading(path):
-        data = path.read_bytes()
-    end = path.suffix.lower()
-    if end == ".json":
-        try:
-            found = json.loads(data)
-        except ValueError as error:
-            raise DataError(f"{path} is no JSON: {error}.") from error
-        return _of_mapping(found[0] if isinstance(found, list) and found else found, path.name)
-    if end not in PICTURES:
-        table = open_source(str(path))[1]
-        return table.take([0], table.columns)
+    with reading(path), path.open("rb"):
+        pass
+    if path.suffix.lower() not in PICTURES:
+        return row_of_file(path)
     names = picture_columns(run.created)
     if len(names) != 1:
         raise Refused(
             f"The run {run.name} creates rows ({', '.join(list(run.created)[:6])} …), no pictures; give --like a row: row.json."
         )
     return pl.DataFrame({names[0]: [str(path.absolute())]})
-
-
-def _of_mapping(found: Any, name: str) -> pl.DataFrame:
-    plain = str | int | float | bool | None
-    if not isinstance(found, Mapping) or not all(isinstance(cell, plain) for cell in found.values()):
-        raise DataError(
-            f'{name}: expected one row as a JSON object of plain values, such as {{"age": 41, "plan": "gold"}}.'
-        )
-    return pl.DataFrame({str(key): [cell] for key, cell in found.items()})
 
 
 def _check(name: str, feature: FittedFeature, column: pl.Series) -> None:
@@ -134,7 +116,7 @@ def nearest(maker: Maker, example: Example, n: int) -> Nearest:
     """The `n` creations that lie nearest, of the first 1,024 of the seed (or of 16 times as many as are wanted)."""
     run, looked = maker.run, max(n, min(MOST, max(LEAST, EACH * n)))
     target = encoded(run, example.row)
-    apart = torch.cat([_apart(run, z, target) for _, z in maker.pieces(range(looked))])
+    apart = torch.cat([_apart(run, z, target) for _, z in maker.pieces(range(looked), "looking for the nearest")])
     order = apart.argsort(stable=True)[:n]
     return Nearest(tuple(order.tolist()), looked, apart[order], float(apart.median()))
 

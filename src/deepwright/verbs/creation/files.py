@@ -46,11 +46,11 @@ class Place:
     end: str = ""
 
 
-def place_of(run_folder: Path, out: Path | None, moves: bool, pictures: bool, force: bool) -> Place:
+def place_of(run_folder: Path, out: Path | None, moves: bool, pictures: bool, force: bool, walks: bool = True) -> Place:
     """Where to write.
 
     Args:
-        moves: it is a walk. pictures: there are pictures among the columns.
+        moves: it is a walk. pictures: there are pictures among the columns. walks: the network could walk.
 
     Raises:
         OutputExists: something is there. InputError: creations of this kind are not written as such a file.
@@ -69,7 +69,9 @@ def place_of(run_folder: Path, out: Path | None, moves: bool, pictures: bool, fo
     fitting = (*MOVING, ".png") if pictures and moves else _STILL if pictures else _ROWS
     if end not in fitting:
         what = "A walk is" if pictures and moves else "These pictures are" if pictures else "These rows are"
-        more = " (moving pictures are made by --interpolate)" if end in MOVING and pictures and not moves else ""
+        more = (
+            " (moving pictures are made by --interpolate)" if end in MOVING and pictures and not moves and walks else ""
+        )
         raise InputError(f"{out.name}: {what} written as {', '.join(fitting)}, or into a folder{more}.")
     if out.exists() and not force:
         raise OutputExists(

@@ -17,13 +17,13 @@ from torch import Tensor
 
 from deepwright.contracts import Network, Retraces
 from deepwright.core.errors import DataError, Refused
-from deepwright.data.sources import open_source
 from deepwright.data.sources.paths import PICTURES
-from deepwright.data.table import require_columns
+from deepwright.data.table import FrameTable, require_columns
 from deepwright.draw import Draw
 from deepwright.fields import Field, Fields
 from deepwright.spaces import Box
 from deepwright.training.frozen import frozen_statistics
+from deepwright.verbs.creation.given import row_of_file
 from deepwright.verbs.extractors import RandomConvolutions, encoded, picture_columns, scaled
 
 if TYPE_CHECKING:
@@ -63,9 +63,9 @@ def read_example(run: "Run", path: Path) -> pl.DataFrame:
         raise DataError(f"There is no file {path}.")
     names = list(run.created)
     if path.suffix.lower() not in PICTURES:
-        table = open_source(str(path))[1]
-        require_columns(table, names, "a column that this run creates")
-        return table.take([0], names)
+        row = FrameTable(row_of_file(path), path.name)
+        require_columns(row, names, "a column that this run creates")
+        return row.take([0], names)
     if len(names) != 1 or not picture_columns(run.created):
         raise Refused(f"The run {run.name} creates {', '.join(names)}; give a table with these columns, not a picture.")
     frame = pl.DataFrame({names[0]: [str(path.absolute())]})

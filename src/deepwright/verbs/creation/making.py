@@ -16,6 +16,7 @@ from torch import Tensor
 from deepwright.contracts import Network
 from deepwright.core.config import Config
 from deepwright.core.errors import RecipeError, Refused
+from deepwright.core.telling import counted
 from deepwright.draft import Draft, describe
 from deepwright.draw import Draw
 from deepwright.fields import Field, Fields, concat_fields
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from deepwright.run import Run
 
 __all__ = ["Maker", "create", "decode", "joined", "knobs_of", "wishes_of"]
+
+
+Piece = tuple[list[Anchor], dict[str, Field]]  # numbers and keys, and `z` of these creations
 
 
 def create(network: Network, seed: int, start: int, n: int, wish: Fields | None = None) -> dict[str, Field]:
@@ -78,12 +82,20 @@ class Maker:
             return self._shelf.keyed("latents", anchor).vector
         return self._chunks.latent(anchor)
 
-    def pieces(self, at: Sequence[Anchor]) -> Iterator[tuple[list[Anchor], dict[str, Field]]]:
+    def pieces(self, at: Sequence[Anchor], what: str = "making") -> Iterator[Piece]:
         """The creations of these numbers and stored latents, in their order; of a walk, its frames; of a mixture, one.
+
+        Args:
+            what: is being done, for who looks on.
 
         Yields:
             Consecutive ones and their `z`: memory holds one chunk.
         """
+        walk, mix = self.state.walk, self.state.mix
+        total = walk.frames if walk is not None else 1 if mix else len(at)
+        return counted(what, self._pieces(at), total, lambda piece: len(piece[0]))
+
+    def _pieces(self, at: Sequence[Anchor]) -> Iterator[Piece]:
         if self.state.walk is not None:
             yield from self._chunks.latents(walk(self.state.walk, self.latent))
         elif self.state.mix:
@@ -112,7 +124,7 @@ class _Chunks:
     size: int = 32
     shift: Tensor | None = None
 
-    def numbers(self, numbers: Sequence[int]) -> Iterator[tuple[list[Anchor], dict[str, Field]]]:
+    def numbers(self, numbers: Sequence[int]) -> Iterator[Piece]:
         place = 0
         while place < len(numbers):
             own = numbers[place] // self.size
@@ -122,7 +134,7 @@ class _Chunks:
             yield list(numbers[place:stop]), {name: field[wanted] for name, field in made.items()}
             place = stop
 
-    def latents(self, latents: Tensor) -> Iterator[tuple[list[Anchor], dict[str, Field]]]:
+    def latents(self, latents: Tensor) -> Iterator[Piece]:
         """Of latents (n, *latent), numbered from 0; the last chunk is filled up with its last row."""
         for start in range(0, len(latents), self.size):
             part = latents[start : start + self.size]

@@ -53,7 +53,7 @@ def attribute(question: Question, steps: int) -> Attribution:
     """Integrated gradients of the score, by `steps` gradients a row. Leaves no gradient on the network's parameters."""
     parts = []
     with frozen_statistics(question.network):
-        for piece in question.pieces():
+        for piece in question.pieces("following gradients"):
             parts.append(_piece(piece, steps))
     values = {name: torch.cat([part.values[name] for part in parts]) for name in question.z}
     return Attribution(values, torch.cat([p.score for p in parts]), torch.cat([p.base for p in parts]))

@@ -13,6 +13,7 @@ from torch import Tensor
 from deepwright.answering import outputs_of, rows_at_once
 from deepwright.contracts import FittedFeature, FittedTask, Network
 from deepwright.core.errors import Refused
+from deepwright.core.telling import counted
 from deepwright.fields import Batch, Field, Fields
 from deepwright.spaces import Tokens
 from deepwright.training.frozen import frozen_statistics
@@ -45,9 +46,15 @@ class Question:
         """(B,) score of the answers asked about, at another `z` of the same rows. Differentiable."""
         return self.task.score(outputs_of(self.network, self.task, z), self.own)
 
-    def pieces(self) -> Iterator["Question"]:
-        """Consecutive rows, so few at a time that memory stays bounded."""
-        size = rows_at_once(self.z)
+    def pieces(self, what: str) -> Iterator["Question"]:
+        """Consecutive rows, so few at a time that memory stays bounded.
+
+        Args:
+            what: is being done, for who looks on.
+        """
+        return counted(what, self._pieces(rows_at_once(self.z)), len(self), len)
+
+    def _pieces(self, size: int) -> Iterator["Question"]:
         for start in range(0, len(self), size):
             rows = slice(start, start + size)
             own = None if self.own is None else _rows(self.own, rows)
