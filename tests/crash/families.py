@@ -24,6 +24,10 @@ SETTINGS: dict[str, Any] = {
     "train.budget": "10steps", "train.batch": 16, "train.checkpoint_seconds": 1e-9, "train.early_stopping": {"patience": 4},
 }  # fmt: skip
 
+SMALLER: dict[str, dict[str, Any]] = {  # of objectives whose steps are long of their own accord
+    "automaton": {"objective.steps": 8, "objective.before": 16, "objective.filters": 8},
+}
+
 PICTURE = "picture"  # inputs of the matrix
 
 
@@ -74,7 +78,7 @@ class Family:
     def draft(self, variant: Variant) -> Draft:
         """The recipe without its data."""
         made = cells.draft(self._cell(variant))
-        for name, value in {**SETTINGS, **variant.situation.settings}.items():
+        for name, value in {**SETTINGS, **SMALLER.get(self.objective, {}), **variant.situation.settings}.items():
             made.put(tuple(name.split(".")), value, "the crash tests")
         return made
 

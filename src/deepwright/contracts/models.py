@@ -23,7 +23,7 @@ class Network(nn.Module):
     `factors`: parameter-name prefix → learning-rate factor.
 
     A network that creates may also offer `knobs`, the settings of sampling (a `Config`, without `kind`, whose defaults are
-    how it learnt), `together`, how many creations are made at once, whatever is asked for, and `latent`, the shape of the numbers one creation is made from; None: it has none. `conditions`: the
+    how it learnt), and `latent`, the shape of the numbers one creation is made from; None: it has none. `conditions`: the
     columns that say what is to be created.
     """
 
@@ -32,7 +32,6 @@ class Network(nn.Module):
     half: bool = False
     knobs: type[Config] = Config
     latent: tuple[int, ...] | None = None
-    together: int = 32
     conditions: tuple[str, ...] = ()
 
     def __init__(self) -> None:
@@ -57,6 +56,10 @@ class Network(nn.Module):
             knobs: settings of the class `knobs`; None for their defaults.
         """
         raise NotImplementedError
+
+    def together(self, knobs: Config | None = None) -> int:
+        """How many creations are made at once, however many are asked for."""
+        return 32
 
     def wishes(self, n: int, draw: Draw) -> dict[str, Field]:
         """(n, …) stored fields of `conditions`, drawn as often as they come in the training rows; keyed like `sample`."""

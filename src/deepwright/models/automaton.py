@@ -29,6 +29,7 @@ __all__ = ["Automaton", "AutomatonKnobs", "AutomatonNetwork"]
 _JUDGED = 32  # steps after which a row is compared with what has grown
 _FILTERS = 32
 _AT_ONCE = 128 * 128  # cells that grow together
+_MOST = 16  # grids
 
 
 @models.register
@@ -87,7 +88,6 @@ class AutomatonNetwork(Creator):
 
     knobs = AutomatonKnobs
     latent = None
-    together = 1  # each creation grows by itself
 
     def __init__(self, settings: Automaton, features: Mapping[str, FittedFeature], name: str):
         super().__init__(features, ())
@@ -129,21 +129,27 @@ class AutomatonNetwork(Creator):
     def sample(
         self, n: int, draw: Draw, condition: Fields | None = None, knobs: Config | None = None
     ) -> dict[str, Field]:
-        """`n` textures, each grown by itself from nothing.
+        """`n` textures, grown from nothing.
 
         Raises:
             Refused: a condition; there are none.
         """
         self.asked(condition)
         chosen = knobs if isinstance(knobs, AutomatonKnobs) else AutomatonKnobs()
-        height, width = chosen.height or self._height, chosen.width or self._width
+        height, width = self._size(chosen)
         rows = torch.arange(n) if draw.rows is None else draw.rows
-        pieces = max(1, _AT_ONCE // (height * width))
         parts = []
-        for own in rows.split(pieces):
+        for own in rows.split(self.together(chosen)):
             cells = self.grown(self.start(len(own), height, width), chosen.steps, draw.of("grow").keyed(own))
             parts.append(self.points.back(self.shown(cells)))
         return {name: concat_fields([part[name] for part in parts]) for name in parts[0]}
+
+    def together(self, knobs: Config | None = None) -> int:
+        height, width = self._size(knobs if isinstance(knobs, AutomatonKnobs) else AutomatonKnobs())
+        return max(1, min(_MOST, _AT_ONCE // (height * width)))
+
+    def _size(self, knobs: AutomatonKnobs) -> tuple[int, int]:
+        return knobs.height or self._height, knobs.width or self._width
 
     def rule(self) -> Rule:
         first, second = self.cells.first, self.cells.second

@@ -114,7 +114,6 @@ class StylistNetwork(Creator):
     """
 
     latent = None
-    together = _EXAMPLES
     style: Tensor
     examples: Tensor
 
@@ -126,6 +125,9 @@ class StylistNetwork(Creator):
         self.register_buffer("style", style if channels == 3 else brightness(style), persistent=False)
         self.register_buffer("examples", torch.zeros(_EXAMPLES, *self.points.latent, dtype=torch.uint8))
         self.change = Transformation(channels, settings.width, settings.blocks)
+
+    def together(self, knobs: Config | None = None) -> int:
+        return _EXAMPLES
 
     def warm(self, batches: Callable[[], Iterator[Batch]], bias: Mapping[str, Tensor]) -> None:
         """Keeps some pictures to be shown by."""

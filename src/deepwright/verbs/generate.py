@@ -191,7 +191,7 @@ class Generate(Config):
                 f"{flag}: a live page grows by itself and does not heed it; leave it out, or write a picture."
             )
         told = bring_to_life(
-            run, out, self.force, lambda: record_of(run, State(), run.network.together) if self.record else None
+            run, out, self.force, lambda: record_of(run, State(), run.network.together()) if self.record else None
         )
         data = {"version": 1, "run": run.name, "folder": str(out.parent), "files": [out.name], "page": told}
         text = f"Written: {out} ({told['bytes'] // 1000} kB). Open it in a browser: the texture grows there, by {told['numbers']:,} numbers."

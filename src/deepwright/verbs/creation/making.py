@@ -40,7 +40,7 @@ def create(network: Network, seed: int, start: int, n: int, wish: Fields | None 
     Args:
         wish: one row of conditions that all of them shall have; None: as often as they come in the training rows.
     """
-    chunks = _Chunks(network, seed, wish=wish, size=network.together)
+    chunks = _Chunks(network, seed, wish=wish, size=network.together())
     return joined([z for _, z in chunks.numbers(range(start, start + n))])
 
 
@@ -63,7 +63,6 @@ class Maker:
 
     def __post_init__(self) -> None:
         network = self.run.network
-        size = network.together if self.chunk is None else self.chunk
         if not self.state.plain:
             _need_latents(network, self.run.name)
         shelf, shift = Shelf(self.run), None
@@ -71,6 +70,7 @@ class Maker:
             step = edit.amount * shelf.keyed("directions", edit.direction).vector
             shift = step if shift is None else shift + step
         knobs = knobs_of(self.run, self.state.knobs)
+        size = network.together(knobs) if self.chunk is None else self.chunk
         self._shelf = shelf
         self._chunks = _Chunks(network, self.state.seed, knobs, self.wish, size, shift)
         self.together = size
