@@ -60,6 +60,13 @@ def test_textures_of_any_size_and_each_grows_by_itself():
     assert not torch.allclose(made[0], made[1])
 
 
+def test_small_textures_grow_side_by_side_and_large_ones_alone():
+    network = built()
+    assert network.together() == 16
+    assert network.together(AutomatonKnobs(height=64, width=64)) == 4
+    assert network.together(AutomatonKnobs(width=1000, height=100)) == 1
+
+
 def test_pictures_of_the_same_patches_are_alike_wherever_these_lie():
     wanted = torch.rand(1, 3, 24, 24, generator=torch.Generator().manual_seed(3))
     other = wanted * 0.5
