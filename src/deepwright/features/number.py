@@ -43,8 +43,8 @@ class NumberSummary:
 
     Args:
         whole: no value has a fraction (and all are exact).
-        sample: (priority, value) rows, the lowest priorities seen: a uniform sample, the same in whatever order chunks
-            are merged.
+        sample: (priority, value) rows, the lowest priorities seen, in any order: a uniform sample, the same in whatever
+            order chunks are merged.
         ways: how numbers in text are written (decimal sign, thousands sign, affix), and how many were read so.
     """
 
@@ -61,8 +61,9 @@ class NumberSummary:
         sample = np.concatenate([self.sample, other.sample])
         if len(sample) > SAMPLE:
             last = np.partition(sample[:, 0], SAMPLE - 1)[SAMPLE - 1]
-            sample = sample[sample[:, 0] <= last]  # only what may stay has to be sorted
-            sample = sample[np.lexsort((sample[:, 1], sample[:, 0]))[:SAMPLE]]
+            sample = sample[sample[:, 0] <= last]
+            if len(sample) > SAMPLE:  # equal priorities: the smaller values stay
+                sample = sample[np.lexsort((sample[:, 1], sample[:, 0]))[:SAMPLE]]
         return NumberSummary(
             self.rows + other.rows, self.missing + other.missing, min(self.low, other.low), max(self.high, other.high),
             self.bad.merge(other.bad, self.rows), self.whole and other.whole, sample,
