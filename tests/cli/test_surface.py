@@ -25,7 +25,7 @@ SURFACE = {
         "SOURCE",
         DATA | {"--branch", "--budget", "--data", "--memory", "--metric", "--style", "--threads", "--track*"},
     ),
-    "resume": ("RUN", {"--data", "--memory", "--threads"}),
+    "resume": ("RUN", {"--data", "--memory", "--storage", "--threads"}),
     "reproduce": ("RUN", {"--data", "--test"}),
     "tune": (
         "SOURCE",
