@@ -8,6 +8,7 @@ from torch import Tensor, nn
 __all__ = ["KNOTS", "NormalScores"]
 
 KNOTS = 1024
+_FEW, _SHARED = 64, 16  # values that are all there are; rows that share each, where there are more
 _EDGE = 1e-4  # probabilities nearer to 0 and 1 are cut: scores lie within ± 3.7
 
 
@@ -15,8 +16,10 @@ class NormalScores(nn.Module):
     """Φ⁻¹(F(x)) for each of C columns, F the distribution of the training rows (van der Waerden 1952).
 
     A value that many rows share is spread evenly over its jump of F, so that it has a share of the normal numbers and comes
-    back exactly; up to 512 different values all do, of more some are kept and those between them interpolated: half of them
-    evenly spread, half where F bends, so that nothing is made in gaps between clumps.
+    back exactly. Where there are few values (64, or one for 16 rows, at most 512), they are all there are. Otherwise some
+    are kept and those between them interpolated: half of them evenly spread, half where F bends, so that nothing is made in gaps
+    between clumps.
+
     Before `warm` every column is uniform between `low` and `high`.
 
     Args:
@@ -38,7 +41,7 @@ class NormalScores(nn.Module):
         if not len(values):
             return
         distinct, counts = values.double().unique(return_counts=True)
-        if 2 * len(distinct) <= KNOTS:
+        if len(distinct) <= max(_FEW, min(KNOTS // 2, len(values) // _SHARED)):
             after = counts.cumsum(0) / counts.sum()
             before = torch.cat([after.new_zeros(1), after[:-1]])
             levels, knots = torch.stack([before, after], 1).flatten(), distinct.repeat_interleave(2)
