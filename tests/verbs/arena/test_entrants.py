@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from deepwright.core.errors import RecipeError, Refused
 from deepwright.recipe import Recipe
@@ -35,6 +36,20 @@ def test_rounds_are_as_many_as_one_job_trains_one_after_the_other(rows: Path) ->
     alone = entered(draft(rows), MINUTES, ("flow",), 4, Watch())
     assert (alone.jobs, alone.rounds) == (1, 1)
     assert alone.threads == entrants._cores(), "nobody is to be compared with it"
+
+
+def test_families_of_pictures_too(tmp_path: Path) -> None:
+    """Their size goes by the time that each has, so they are prepared anew where that is another one."""
+    chance = np.random.default_rng(0)
+    for place in range(24):
+        pixels = chance.integers(0, 256, (40, 40, 3), dtype=np.uint8)
+        (tmp_path / "pictures").mkdir(exist_ok=True)
+        Image.fromarray(pixels).save(tmp_path / "pictures" / f"{place}.png")
+    long = entered(draft(tmp_path / "pictures"), Budget.parse("3h"), (), 2, Watch())
+    assert set(long.recipes) == {"autoregressive", "flow", "gan", "vae"}
+    short = entered(draft(tmp_path / "pictures"), MINUTES, ("gan", "flow"), 2, Watch())
+    sides = [ground.prepared.features["image"].space.shape[0] for ground in (long, short)]
+    assert sides == [40, 32]
 
 
 def test_a_setting_that_a_family_does_not_know_leaves_that_one_out(rows: Path) -> None:

@@ -140,7 +140,7 @@ def _spaces(prepared: Prepared) -> dict[str, Any]:
 
 def _sizes(recipe: Recipe, seconds: float) -> list[Any]:
     """Settings of created columns that go by the time there is."""
-    return [type(one)().creating(seconds) for one in recipe.features.values() if isinstance(one, Creatable)]
+    return [type(one)().creating(seconds, {}) for one in recipe.features.values() if isinstance(one, Creatable)]
 
 
 def _recipe(name: str, given: Draft, ground: Ground, share: float) -> Recipe:
