@@ -17,12 +17,14 @@ def looking_on(quiet: bool) -> Iterator[None]:
     from deepwright.cli.progress import Progress, duration
 
     began = time.monotonic()
-    first: dict[str, tuple[float, int]] = {}  # when a piece of work was heard of first, and how much was done then
+    first: dict[str, tuple[float, int]] = {}  # when a piece of work began, and how much was done then
     faces: list[Progress] = []
     with ExitStack() as stack:
 
         def show(what: str, done: int, total: int) -> None:
             now = time.monotonic()
+            if not done:  # also where the same is done once more
+                first[what] = (now, 0)
             since, before = first.setdefault(what, (now, done))
             if now - began < PATIENCE:
                 return
