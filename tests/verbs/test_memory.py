@@ -15,6 +15,7 @@ from deepwright.draft import Draft
 from deepwright.registries import models
 from deepwright.run import Run
 from deepwright.training.footprint import Growth
+from deepwright.training.loop import Trainer
 from deepwright.verbs import baselines, memory
 from deepwright.verbs.learning import remembered
 from deepwright.verbs.memory import Needs, afford, needs
@@ -214,6 +215,16 @@ def test_what_is_counted_stays_within_what_the_limit_leaves(table: Path, monkeyp
     tight = needs(run, prepared.packed, CPU, Size(10 * MB + 2 * free.step.at(32), ""))
     assert max(tight.step.rows) < max(free.step.rows), "less was tried"
     assert tight.step.at(384) == pytest.approx(free.step.at(384), rel=0.2), "and what more takes is still known"
+
+
+def test_where_the_weights_alone_are_too_much_no_step_is_tried(table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    prepared = ready(draft(table, **{"model.width": 256}))
+    run = memory.unwritten(prepared)
+    weights = sum(value.nbytes for value in run.fresh_network().state_dict().values())
+    monkeypatch.setattr(memory, "resident", lambda: 10 * MB)
+    monkeypatch.setattr(Trainer, "advance", lambda self: pytest.fail("a step was tried"))
+    found = needs(run, prepared.packed, CPU, Size(10 * MB + 4 * weights, ""))
+    assert found.network >= 5 * weights
 
 
 def test_a_total_that_reads_like_the_limit_is_told_to_the_megabyte() -> None:

@@ -38,6 +38,10 @@ __all__ = ["Needs", "afford", "expected", "kept", "needs", "reading", "unwritten
 PROGRAM = 60_000_000  # bytes: what reading and training load besides
 REST = 60_000_000  # bytes: buffers of kernels and allocators, figures, the report
 UNSEEN = 1.25  # of what tensors take: room that operations take for themselves
+LEAST, USUAL = (
+    5,
+    9,
+)  # times the weights: what comes on top of them at least, and all of it as a rule (Adam, an average, copies)
 FEWEST = 16  # rows a piece of a batch is not made smaller than, unless it must be
 WHAT = {
     "program": "Python and torch", "data": "the data", "network": "the network with its optimiser, averages and copies",
@@ -162,6 +166,13 @@ def needs(run: Run, packed: Packed, device: torch.device, limit: Size | None) ->
         trainer.advance()
 
     batch = trainer.feed.size
+    weights = _bytes(trainer.network.state_dict())
+    if (
+        limit is not None and resident() + LEAST * weights > limit.bytes
+    ):  # no step is tried: already that would be too much
+        return Needs(
+            USUAL * weights, Growth((1,), (0,)), Growth((1,), (0,)), batch, 1, not trainer.network.couples_rows
+        )
     step(first)  # optimisers make their memory in the first step
     most = None if limit is None else max(0, round((limit.bytes - resident()) / UNSEEN))
     grown = growth(step, batch, most)
