@@ -57,16 +57,19 @@ class FrameTable:
         return self.frame.height
 
     def chunks(self, columns: Sequence[str] | None = None, rows: int = CHUNK) -> Iterator[pl.DataFrame]:
-        frame = self.frame if columns is None else self.frame.select(columns)
+        frame = self._only(columns)
         for start in range(0, frame.height, rows):
             yield frame.slice(start, rows)
 
     def select(self, columns: Sequence[str]) -> pl.DataFrame:
-        return self.frame.select(columns)
+        return self._only(columns)
 
     def take(self, rows: Sequence[int] | np.ndarray, columns: Sequence[str] | None = None) -> pl.DataFrame:
-        frame = self.frame if columns is None else self.frame.select(columns)
-        return frame[np.asarray(rows, dtype=np.int64)]
+        return self._only(columns)[np.asarray(rows, dtype=np.int64)]
+
+    def _only(self, columns: Sequence[str] | None) -> pl.DataFrame:
+        """Without a query: planning one looks at every column there is, and columns are asked for one by one."""
+        return self.frame if columns is None else pl.DataFrame([self.frame.get_column(name) for name in columns])
 
 
 @dataclass
