@@ -38,10 +38,8 @@ __all__ = ["Needs", "afford", "expected", "kept", "needs", "reading", "unwritten
 PROGRAM = 60_000_000  # bytes: what reading and training load besides
 REST = 60_000_000  # bytes: buffers of kernels and allocators, figures, the report
 UNSEEN = 1.25  # of what tensors take: room that operations take for themselves
-LEAST, USUAL = (
-    5,
-    9,
-)  # times the weights: what comes on top of them at least, and all of it as a rule (Adam, an average, copies)
+LEAST = 5  # times the weights' bytes that come on top of them, whatever the optimiser
+USUAL = 9  # times the weights' bytes in all, as a rule: Adam, an average, copies
 FEWEST = 16  # rows a piece of a batch is not made smaller than, unless it must be
 WHAT = {
     "program": "Python and torch", "data": "the data", "network": "the network with its optimiser, averages and copies",
