@@ -38,7 +38,7 @@ __all__ = ["Needs", "afford", "expected", "kept", "needs", "reading", "unwritten
 PROGRAM = 60_000_000  # bytes: what reading and training load besides
 REST = 60_000_000  # bytes: buffers of kernels and allocators, figures, the report
 UNSEEN = 1.25  # of what tensors take: room that operations take for themselves
-LEAST = 5  # times the weights' bytes that come on top of them, whatever the optimiser
+LEAST = 4  # times the weights' bytes that come on top of them, whatever the optimiser
 USUAL = 9  # times the weights' bytes in all, as a rule: Adam, an average, copies
 FEWEST = 16  # rows a piece of a batch is not made smaller than, unless it must be
 WHAT = {
@@ -165,12 +165,10 @@ def needs(run: Run, packed: Packed, device: torch.device, limit: Size | None) ->
 
     batch = trainer.feed.size
     weights = _bytes(trainer.network.state_dict())
-    if (
-        limit is not None and resident() + LEAST * weights > limit.bytes
-    ):  # no step is tried: already that would be too much
-        return Needs(
-            USUAL * weights, Growth((1,), (0,)), Growth((1,), (0,)), batch, 1, not trainer.network.couples_rows
-        )
+    if limit is not None and resident() + LEAST * weights > limit.bytes:
+        # no step is tried: already that would be too much
+        none = Growth((1,), (0,))
+        return Needs(USUAL * weights, none, none, batch, 1, not trainer.network.couples_rows)
     step(first)  # optimisers make their memory in the first step
     most = None if limit is None else max(0, round((limit.bytes - resident()) / UNSEEN))
     grown = growth(step, batch, most)
