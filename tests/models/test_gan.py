@@ -144,7 +144,7 @@ def test_one_picture_is_created_by_a_gan_but_nobody_gets_one_unasked():
     assert infer_model({"p": picture(9, 9)}, {"logits": 2}, 1000).settings.kind != "gan"
 
 
-@pytest.mark.parametrize(("steps", "width"), [(300, 8), (2600, 12), (4100, 16), (8000, 24), (1e6, 32)])
+@pytest.mark.parametrize(("steps", "width"), [(300, 8), (2600, 12), (4100, 16), (8400, 16), (15_000, 24), (1e6, 32)])
 def test_the_budget_decides_the_width(steps, width):
     sized = GAN().sized_for(steps)
     assert sized.width == width

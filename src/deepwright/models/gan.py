@@ -34,7 +34,7 @@ _ROW_WIDTH, _ROW_BLOCKS = 128, 2
 _USUAL, _WIDTHS = 16, (8, 12, 16, 24, 32)
 _STEPS = 4000  # below which a wider network only learns slower
 _FEW = 256  # values of a row of plain columns, at most
-_COST = 1.6  # a step's cost grows with this power of the width
+_COST, _DEAR = 1.6, 3.2  # powers of the width that a step's cost grows with, up to the usual one and beyond it
 
 
 @models.register
@@ -75,7 +75,8 @@ class GAN(Family):
         """The widest network of which the budget affords enough steps, given that of the usual one it affords `steps`."""
         if self.width is not None:
             return self
-        fitting = [width for width in _WIDTHS if steps * (_USUAL / width) ** _COST >= _STEPS]
+        powers = {width: _COST if width <= _USUAL else _DEAR for width in _WIDTHS}
+        fitting = [width for width, power in powers.items() if steps * (_USUAL / width) ** power >= _STEPS]
         return self.model_copy(update={"width": max(fitting, default=_WIDTHS[0])})
 
     def space(self, rows: int) -> dict[str, Any]:
