@@ -179,7 +179,7 @@ def resume(
     After another interrupt of a training: the best network so far.
 
     Raises:
-        RunError: it is finished, or its data is gone or changed.
+        RunError: it is finished, or its data is gone or changed. Refused: `storage` where there is none, or where it is needed.
     """
     from deepwright.verbs.arena.folder import ArenaFolder
     from deepwright.verbs.tune.folder import TuneFolder

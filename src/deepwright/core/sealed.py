@@ -21,7 +21,13 @@ def canonical_hash(value: Any) -> str:
 
 def write_sealed(path: Path, value: Mapping[str, Any] | None) -> None:
     """Write a record with its seal, whole or not at all; None as it is."""
-    write_json(path, None if value is None else {**value, SEAL: canonical_hash(value)})
+    if value is None:
+        write_json(path, None)
+        return
+    content = json.loads(
+        json.dumps(value, allow_nan=False)
+    )  # as it will be read: keys are text there, in another order
+    write_json(path, {**content, SEAL: canonical_hash(content)})
 
 
 def unsealed(stored: Any) -> Any:
