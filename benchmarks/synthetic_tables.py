@@ -101,9 +101,6 @@ def measure(name: str, table: str, split: int, given: Any) -> dict[str, Any]:
             run_peer(None, PEER_SCRIPTS[name], arguments, given.threads, seconds=10 * given.seconds + 600)
         taken = time.perf_counter() - began
         made = pd.read_csv(out, na_values=[""], keep_default_na=False)
-    for column in set(known.columns) - set(made.columns):
-        if known[column].nunique(dropna=False) == 1:  # we leave out what never changes, and say so
-            made[column] = known[column].iloc[0]
     return {**asdict(judged(known, other, made, *TABLES[table])), "seconds": taken}
 
 

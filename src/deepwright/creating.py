@@ -1,9 +1,12 @@
 """Creating: what a recipe without a target needs: the task named, columns to create, columns that say what is wanted."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import polars as pl
 
 from deepwright.contracts import Creatable, Finding, FittedFeature, Particular
 from deepwright.core.errors import DataError, RecipeError
@@ -16,7 +19,7 @@ from deepwright.models import infer_model
 from deepwright.recipe import Recipe, plain
 from deepwright.spaces import Box
 
-__all__ = ["LABEL", "choose_model", "divide", "settle", "viewed", "wished", "with_pictures"]
+__all__ = ["LABEL", "choose_model", "divide", "keep_fixed", "settle", "viewed", "wished", "with_pictures"]
 
 LABEL = "label"  # the column that sub-folders and files of labelled pictures bring along
 
@@ -80,6 +83,33 @@ def wished(recipe: Recipe, columns: Sequence[str]) -> tuple[str, ...]:
         return ()
     ignored = set(recipe.data.ignore)
     return recipe.task.divided({name: None for name in columns if name not in ignored}, LABEL)
+
+
+def keep_fixed(draft: Draft, column: pl.Series, findings: Sequence[Finding]) -> list[Finding]:
+    """Put the cell of a column that never changes into the draft: rows that are made get it back. The findings then say so.
+
+    Args:
+        column: its training rows. findings: about this column.
+    """
+    if not any(finding.code == "constant" for finding in findings):
+        return list(findings)
+    cell, name = column.drop_nulls()[0], column.name
+    known = plain(draft.get("task", "fixed") or {})
+    draft.put(("task", "fixed"), {**known, name: _plain_cell(cell)}, "found out")
+    text = f"'{name}' is '{str(cell)[:40]}' in every row: it is not learnt, and rows that are made get it back."
+    return [replace(finding, text=text) if finding.code == "constant" else finding for finding in findings]
+
+
+def _plain_cell(cell: Any) -> bool | int | float | str:
+    """A cell as a recipe holds it: text that is exactly how a number is written becomes that number, "007" does not."""
+    if isinstance(cell, bool | int | float):
+        return cell
+    text = str(cell)
+    for kind in (int, float):
+        with suppress(ValueError):
+            if str(kind(text)) == text:
+                return kind(text)
+    return text
 
 
 def divide(draft: Draft, fitted: dict[str, FittedFeature], conditions: Sequence[str], rows: int,

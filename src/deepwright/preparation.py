@@ -15,7 +15,7 @@ from deepwright import registries
 from deepwright.contracts import Finding, FittedFeature, FittedTask
 from deepwright.core.errors import DataError, RecipeError
 from deepwright.core.wording import number
-from deepwright.creating import LABEL, choose_model, divide, settle, viewed, wished, with_pictures
+from deepwright.creating import LABEL, choose_model, divide, keep_fixed, settle, viewed, wished, with_pictures
 from deepwright.data.cells import blank_to_null, decimal_sign
 from deepwright.data.chain import Chain
 from deepwright.data.decimals import with_sign
@@ -330,10 +330,12 @@ def _features(
     words = {name: registries.features.get("category")() for name in wished(recipe, table.columns)}
     for name in names:
         column = table.select([name]).to_series()
-        inferred = infer_features({name: column.gather(train)}, {**words, **recipe.features})
+        rows = column.gather(train)
+        inferred = infer_features({name: rows}, {**words, **recipe.features})
         settings |= inferred.settings
         chosen_by_person = "choice" if name in half_named else ""
-        findings += [_worse(finding, column) for finding in inferred.findings if finding.code != chosen_by_person]
+        found = keep_fixed(draft, rows, inferred.findings) if recipe.creates else inferred.findings
+        findings += [_worse(finding, column) for finding in found if finding.code != chosen_by_person]
         if inferred.left_out:
             why += [finding.text for finding in inferred.findings]
             draft.put(("data", "ignore"), [*(plain(draft.get("data", "ignore") or []) or []), name], "found out")

@@ -25,6 +25,7 @@ class Generate(Config):
     Args:
         condition: columns that say what is to be made (`generate --label cat`). None: the column `label` that sub-folders
             and files of labelled pictures bring along, where it is not itself created. []: none, labels are left out.
+        fixed: cells of columns that are the same in every row, column → cell. They are not learnt; made rows get them back.
     """
 
     learns: ClassVar[Literal["target", "inputs"]] = "inputs"
@@ -32,6 +33,7 @@ class Generate(Config):
 
     kind: Literal["generate"] = "generate"
     condition: Annotated[tuple[str, ...] | None, BeforeValidator(_several)] = None
+    fixed: dict[str, bool | int | float | str] = {}
 
     @classmethod
     def suits(cls, targets: pl.DataFrame) -> Suits | None:

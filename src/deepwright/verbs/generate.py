@@ -25,7 +25,7 @@ from deepwright.verbs.creation.alive import PAGE, bring_to_life
 from deepwright.verbs.creation.files import Writer, place_of
 from deepwright.verbs.creation.inverting import inversion_of
 from deepwright.verbs.creation.labelled import label_direction
-from deepwright.verbs.creation.making import Maker, decode
+from deepwright.verbs.creation.making import Maker, decode, whole_rows
 from deepwright.verbs.creation.pictures import larger
 from deepwright.verbs.creation.recall import Record, find_run, recalled, record_of, with_its_weights
 from deepwright.verbs.creation.sameness import shows_the_same
@@ -321,7 +321,7 @@ def _written(
     """Make and write them all. Returns those to be shown, all of them where they are to be compared, and the files' names."""
     most, shown, whole = asked.count if asked.moves else SHOWN, [], []
     for at, z in maker.pieces(asked.at):
-        frame = decode(run, z)
+        frame = whole_rows(run, decode(run, z))
         large = larger(frame, asked.state.scale)
         writer.take(at, large)
         shown += [(anchor, frame[row]) for row, anchor in enumerate(at)][: max(0, most - len(shown))]

@@ -28,7 +28,7 @@ from deepwright.verbs.creation.state import Anchor, State
 if TYPE_CHECKING:
     from deepwright.run import Run
 
-__all__ = ["Maker", "create", "decode", "joined", "knobs_of", "wishes_of"]
+__all__ = ["Maker", "create", "decode", "joined", "knobs_of", "whole_rows", "wishes_of"]
 
 
 Piece = tuple[list[Anchor], dict[str, Field]]  # numbers and keys, and `z` of these creations
@@ -206,6 +206,13 @@ def joined(parts: Sequence[Mapping[str, Field]]) -> dict[str, Field]:
 def decode(run: "Run", z: Mapping[str, Field]) -> pl.DataFrame:
     """Creations as raw values, one column a feature: files as bytes (PNG), everything else as cells."""
     return pl.DataFrame({name: run.features[name].decode(field) for name, field in z.items()})
+
+
+def whole_rows(run: "Run", made: pl.DataFrame) -> pl.DataFrame:
+    """Created rows with the columns that are the same in every row; pictures as they are."""
+    if set(made.schema.values()) <= {pl.Binary}:
+        return made
+    return made.with_columns(pl.lit(cell).alias(name) for name, cell in run.recipe.task.fixed.items())
 
 
 def knobs_of(run: "Run", given: Mapping[str, Any]) -> Config:
