@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,8 @@ from deepwright import registries
 from deepwright.contracts import Finding, FittedFeature, FittedTask
 from deepwright.core.errors import DataError, RecipeError
 from deepwright.core.wording import number
-from deepwright.creating import LABEL, choose_model, divide, keep_fixed, settle, viewed, wished, with_pictures
-from deepwright.data.cells import blank_to_null, decimal_sign
+from deepwright.creating import LABEL, choose_model, divide, settle, wished, with_pictures
+from deepwright.data.cells import decimal_sign
 from deepwright.data.chain import Chain
 from deepwright.data.decimals import with_sign
 from deepwright.data.examples import Examples, plan_examples
@@ -28,14 +28,12 @@ from deepwright.data.sources import open_source
 from deepwright.data.split import PARTS
 from deepwright.data.table import Table, require_columns
 from deepwright.draft import Draft
-from deepwright.features import infer_features
+from deepwright.inputs import chosen_features
 from deepwright.recipe import Recipe, plain
 from deepwright.spaces import Box
 from deepwright.tasks import infer_task
 
 __all__ = ["Data", "Prepared", "choose", "open_data", "prepare"]
-
-INFER_ROWS = 100_000
 
 
 @dataclass
@@ -142,7 +140,7 @@ def _prepared(draft: Draft, recipe: Recipe, data: Data, stored: Any, tell: Calla
     if targets:
         task, parts = _fit_task(task_settings, frame, parts, targets, findings)
     tell("looking at columns")
-    chosen = _features(draft, recipe, data, parts, split, findings)
+    chosen = chosen_features(draft, recipe, data.table, parts, split, findings)
     if isinstance(table, Chain):
         require_columns(table.second, list(chosen), "an input, in the test file")
     tell("learning scales")
@@ -310,56 +308,6 @@ def _fit_task(
         if name != "test" and not (parts == part).any():
             raise DataError(f"No row with a known target is left for {name}. Expected at least one; give more rows.")
     return task, parts
-
-
-def _features(
-    draft: Draft, recipe: Recipe, data: Data, parts: np.ndarray, split: Any, findings: list[Finding]
-) -> dict[str, Any]:
-    """Settings of each input column; what is left out goes to `data.ignore`."""
-    table = data.table
-    left = {*recipe.target, *recipe.data.ignore, recipe.data.id, recipe.data.group, *split.needs()}
-    left -= {recipe.data.time} - set(recipe.data.ignore)
-    left -= set(recipe.features)
-    names = [name for name in table.columns if name not in left]
-    train = np.flatnonzero(parts == PARTS["train"])[:INFER_ROWS]
-    half_named = {n: s for n, s in (draft.get("features") or {}).items() if isinstance(s, dict) and "kind" not in s}
-    settings: dict[str, Any] = {}
-    why: list[str] = []  # columns are left out
-    budget = recipe.train.budget
-    seconds = budget.amount if budget.unit == "seconds" and draft.has("train", "budget") else None
-    words = {name: registries.features.get("category")() for name in wished(recipe, table.columns)}
-    for name in names:
-        column = table.select([name]).to_series()
-        rows = column.gather(train)
-        inferred = infer_features({name: rows}, {**words, **recipe.features})
-        settings |= inferred.settings
-        chosen_by_person = "choice" if name in half_named else ""
-        found = keep_fixed(draft, rows, inferred.findings) if recipe.creates else inferred.findings
-        findings += [_worse(finding, column) for finding in found if finding.code != chosen_by_person]
-        if inferred.left_out:
-            why += [finding.text for finding in inferred.findings]
-            draft.put(("data", "ignore"), [*(plain(draft.get("data", "ignore") or []) or []), name], "found out")
-    for name, own in half_named.items():
-        if name in settings:
-            merged = {**plain(settings[name].model_dump()), **own}
-            draft.put(("features", name), merged, draft.place(("features", name)))
-            settings[name] = Recipe.from_draft(draft).features[name]
-    settings = viewed(recipe, settings, seconds)
-    if not settings:
-        besides = f" besides the target {_quoted(recipe.target)}" if recipe.target else ""
-        raise DataError(" ".join((f"No input column is left in {table.origin}{besides}.", *why[:5])))
-    return settings
-
-
-def _worse(finding: Finding, column: pl.Series) -> Finding:
-    """A column that is empty in every row, not in training rows only, is an error: it was hardly meant so."""
-    if finding.code != "all-missing":
-        return finding
-    filled = blank_to_null(column) if column.dtype == pl.String else column
-    if filled.null_count() == len(column):
-        text = f"'{column.name}' is empty in every row. Fill it, or leave it out: --ignore '{column.name}'"
-        return replace(finding, severity="error", text=text)
-    return replace(finding, text=f"'{column.name}' is empty in every training row and is left out.")
 
 
 def _complete(
