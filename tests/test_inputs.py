@@ -21,7 +21,9 @@ def prepared(columns: dict[str, object]) -> Prepared:
     draft = Draft()
     draft.put(("target",), ["y"], "test")
     chance = np.random.default_rng(0)
-    return prepare(draft, source=pl.DataFrame({**columns, "x": chance.normal(size=ROWS), "y": chance.normal(size=ROWS)}))
+    return prepare(
+        draft, source=pl.DataFrame({**columns, "x": chance.normal(size=ROWS), "y": chance.normal(size=ROWS)})
+    )
 
 
 def test_a_column_that_seldom_changes_is_not_said_to_be_the_same_in_every_row() -> None:

@@ -36,3 +36,20 @@ def test_what_never_changes_is_given_back(tmp_path: Path) -> None:
     assert set(rows.columns) == set(frame.columns)
     fixed = rows.select("country", "year", "branch", "rate")
     assert fixed.unique().rows() == [("DE", 2024, "007", 0.5)]
+
+
+def test_rows_have_the_order_of_the_data_where_a_column_says_what_is_wanted(tmp_path: Path) -> None:
+    frame = pl.DataFrame(
+        {"plan": ["ab"[row % 2] for row in range(ROWS)], "age": [20 + row % 37 for row in range(ROWS)]}
+    )
+    frame.write_csv(tmp_path / "customers.csv")
+    draft = Draft()
+    for path, value in (
+        (("data", "source"), str(tmp_path / "customers.csv")), (("train", "budget"), "2steps"),
+        (("task",), {"kind": "generate", "condition": ["plan"]}),
+    ):  # fmt: skip
+        draft.put(path, value, "test")
+    Generate(n=3, measure=0, label=("b",), out=tmp_path / "new.csv")(train(draft, out=tmp_path))
+    rows = pl.read_csv(tmp_path / "new.csv")
+    assert rows.columns == ["plan", "age"]
+    assert rows["plan"].to_list() == ["b"] * 3

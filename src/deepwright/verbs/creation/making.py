@@ -209,10 +209,11 @@ def decode(run: "Run", z: Mapping[str, Field]) -> pl.DataFrame:
 
 
 def whole_rows(run: "Run", made: pl.DataFrame) -> pl.DataFrame:
-    """Created rows with the columns that are the same in every row; pictures as they are."""
+    """Created rows in the order of the data's columns, then those that are the same in every row; pictures as they are."""
     if set(made.schema.values()) <= {pl.Binary}:
         return made
-    return made.with_columns(pl.lit(cell).alias(name) for name, cell in run.recipe.task.fixed.items())
+    ordered = made.select(name for name in run.features if name in made.columns)
+    return ordered.with_columns(pl.lit(cell).alias(name) for name, cell in run.recipe.task.fixed.items())
 
 
 def knobs_of(run: "Run", given: Mapping[str, Any]) -> Config:
