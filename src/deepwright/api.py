@@ -299,7 +299,7 @@ def restyle(
         record: the file carries seed, knobs and the hashes of both pictures. force: replace what is there.
         features: a run that answers from pictures, or a file of weights (EfficientNet-Lite0): what such a network sees is matched
             too; with `style` only.
-        knobs: size, and with `style` steps, strength, patch, coarsest, filters, rate, as in `--set`.
+        knobs: size, and with `style` strength, method, patch, coarsest, steps, filters, rate, as in `--set`.
 
     Returns:
         A report with the pictures and figures: `.data["file"]`, `.data["distance"]`, `.data["layout"]`; with `run` of each

@@ -13,7 +13,8 @@ from deepwright.core.errors import DataError, InputError, OutputExists, RecipeEr
 from deepwright.models.layers.colours import recoloured
 from deepwright.verbs.creation.recall import recalled
 from deepwright.verbs.creation.records import read_record
-from deepwright.verbs.restyle.matching import scaled_to, sides
+from deepwright.verbs.restyle.laying import drawn, laid
+from deepwright.verbs.restyle.scales import scaled_to, sides
 from deepwright.verbs.restyle.settings import Knobs
 from tests.cli.conftest import invoke
 
@@ -47,21 +48,27 @@ def made(out: str = "out.png", **given: object) -> dw.Report:
     return dw.restyle(out=out, **given)  # type: ignore[arg-type]
 
 
-def test_the_style_moves_over_and_the_layout_stays(pictures: Path) -> None:
-    report = made(steps=30)
+@pytest.mark.parametrize(("method", "steps"), [("nearest", 3), ("sliced", 30)])
+def test_the_style_moves_over_and_the_layout_stays(pictures: Path, method: str, steps: int) -> None:
+    if method == "nearest":  # strokes take room, and are to be had dark and bright
+        Image.fromarray(scene()).resize((128, 96)).save("photo.png")
+        shade = np.linspace(0.2, 1, 128)[:, None]
+        Image.fromarray((stripes(128) * shade).astype(np.uint8)).save("painting.png")
+    report = made(method=method, steps=steps, size=128, coarsest=32 if method == "nearest" else 16)
     distance, layout = report.data["distance"], report.data["layout"]
     assert distance["after"] < 0.5 * distance["before"]
     assert distance["after"] < distance["recoloured"]
     assert layout["result"] > 0.6 > abs(layout["style"])
     with Image.open("out.png") as image:
-        assert (image.size, image.mode) == ((32, 24), "RGB")
+        assert (image.size, image.mode) == ((128, 96) if method == "nearest" else (32, 24), "RGB")
     shown = [block for block in report.blocks if block.block == "pictures"]
     assert [one.captions for one in shown] == [("content", "style", "result")]  # type: ignore[union-attr]
 
 
-def test_the_same_seed_gives_the_same_bytes_and_another_others(pictures: Path) -> None:
+@pytest.mark.parametrize("method", ["nearest", "sliced"])
+def test_the_same_seed_gives_the_same_bytes_and_another_others(pictures: Path, method: str) -> None:
     for name, seed in (("a.png", 3), ("b.png", 3), ("c.png", 4)):
-        made(name, seed=seed)
+        made(name, seed=seed, method=method)
     first, again, other = (Path(name).read_bytes() for name in ("a.png", "b.png", "c.png"))
     assert first == again != other
 
@@ -119,11 +126,35 @@ def test_colours_are_carried_over_in_closed_form() -> None:
 
 def test_scales_are_halves_that_hold_two_patches() -> None:
     knobs = Knobs(coarsest=64)
-    assert sides((384, 512), knobs) == [64, 128, 256, 512]
-    assert sides((20, 512), knobs) == [512]
+    assert sides(torch.zeros(1, 3, 384, 512), knobs) == [64, 128, 256, 512]
+    assert sides(torch.zeros(1, 3, 20, 512), knobs) == [512]
     assert scaled_to(torch.zeros(1, 3, 30, 40), 20).shape == (1, 3, 15, 20)
     assert scaled_to(torch.zeros(1, 3, 30, 400), 40, least=7).shape == (1, 3, 7, 93)
     assert scaled_to(torch.zeros(1, 3, 30, 40), 80).shape == (1, 3, 30, 40)
+
+
+def test_where_nothing_is_drawn_what_is_laid_is_the_style() -> None:
+    """A flat picture in the mean colour of red and blue stripes becomes red and blue, with hardly anything between."""
+    style = torch.from_numpy(stripes(64)).permute(2, 0, 1)[None] / 255
+    plain = style.mean((2, 3), keepdim=True).expand(1, 3, 32, 40).contiguous()
+    told: list[tuple[int, int]] = []
+    found = laid(plain, style, Knobs(size=40, patch=5, coarsest=40, strength=1.0), 0, lambda *done: told.append(done))
+    assert told == [(place + 1, 9) for place in range(9)]  # three sides of patches, three rounds each
+    red = style[0, :, :3].mean((1, 2))
+    blue = style[0, :, 3:6].mean((1, 2))
+    share = ((found[0] - blue[:, None, None]) * (red - blue)[:, None, None]).sum(0) / (red - blue).square().sum()
+    assert float(((share < 0.25) | (share > 0.75)).float().mean()) > 0.6
+    assert 0.4 < float(share.mean()) < 0.6
+
+
+def test_what_is_drawn_is_where_brightness_changes() -> None:
+    picture = torch.zeros(1, 3, 60, 80)
+    picture[..., 40:] = 1
+    found = drawn(picture)
+    assert found.shape == (1, 1, 60, 80)
+    assert float(found[..., 39].min()) == 1.0
+    assert float(found[..., :30].max()) == float(found[..., 50:].max()) == 0.0
+    assert float(drawn(torch.full((1, 3, 20, 20), 0.5)).max()) == 0.0
 
 
 def test_what_cannot_be_read_is_a_sentence(pictures: Path) -> None:

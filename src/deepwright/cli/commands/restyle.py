@@ -22,7 +22,7 @@ __all__ = ["COMMANDS"]
     metavar="RUN|FILE",
     help="Your run that answers from pictures, or a file of weights (EfficientNet-Lite0): what such a network sees is matched too.",
 )
-@click.option("--set", "sets", multiple=True, metavar="KNOB=VALUE", help="size (longer side in pixels); with --style also steps, strength (above 0, to 1), patch, coarsest, filters, rate.")  # fmt: skip
+@click.option("--set", "sets", multiple=True, metavar="KNOB=VALUE", help="size (longer side in pixels); with --style also strength (above 0, to 1), method (nearest or sliced), patch, coarsest, steps, filters, rate.")  # fmt: skip
 @click.option("--report", "page", metavar="FILE", help="Also a page with the pictures, the results and the figures.")
 @click.option("--no-record", is_flag=True, help="Write files without the record of how they were made.")
 @shared

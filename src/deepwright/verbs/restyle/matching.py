@@ -17,52 +17,45 @@ from torch.nn.functional import interpolate
 from deepwright.draw import Draw
 from deepwright.models.layers.colours import layout, recoloured
 from deepwright.models.layers.patches import filters, patch_distance, projected, stride_for
+from deepwright.verbs.restyle.scales import Tell, scaled_to, sides
 from deepwright.verbs.restyle.seeing import Seen
 from deepwright.verbs.restyle.settings import Knobs
 
-__all__ = ["scaled_to", "sides", "transferred"]
+__all__ = ["transferred"]
 
 SAMPLED = 4096  # patches of a picture that a step looks at, about
 _HOLD = 2.0  # the layout's weight against the patches' at a strength of one half
 _CALM = 0.4  # of the steps of a scale: from then on the rate falls
 
-Tell = Callable[[int], None]
-
-
-def sides(size: tuple[int, int], knobs: Knobs) -> list[int]:
-    """The longer side of every scale, the coarsest first: halves, as long as the shorter side holds two patches."""
-    longer, shorter = max(size), min(size)
-    found = [longer]
-    while found[0] / 2 >= knobs.coarsest and shorter * found[0] / (2 * longer) >= 2 * knobs.patch:
-        found.insert(0, round(found[0] / 2))
-    return found
-
-
-def scaled_to(picture: Tensor, side: int, least: int = 1) -> Tensor:
-    """The picture with this longer side, the shorter one of `least` pixels at least; never enlarged."""
-    height, width = picture.shape[-2:]
-    scale = max(side / max(height, width), least / min(height, width))
-    if scale >= 1:
-        return picture
-    size = (max(least, round(height * scale)), max(least, round(width * scale)))
-    return interpolate(picture, size=size, mode="bicubic", antialias=True, align_corners=False).clamp(0, 1)
-
 
 def transferred(
-    content: Tensor, style: Tensor, knobs: Knobs, seed: int, tell: Tell = lambda done: None, seen: Seen | None = None
+    content: Tensor,
+    style: Tensor,
+    knobs: Knobs,
+    seed: int,
+    tell: Tell = lambda done, total: None,
+    seen: Seen | None = None,
 ) -> Tensor:
     """The content with the style's patches, in the content's size.
 
     Args:
-        seen: what a network sees shall be the style's as well; at first both count alike. tell: is told after every step how many are done, over all scales.
+        seen: what a network sees shall be the style's as well; at first both count alike.
     """
-    start, done, before = recoloured(content, style), 0, None
-    for scale, side in enumerate(sides((content.shape[-2], content.shape[-1]), knobs)):
+    start, before = recoloured(content, style), None
+    scales = sides(content, knobs)
+    for scale, side in enumerate(scales):
         aim, model = scaled_to(start, side), scaled_to(style, side, knobs.patch)
         picture = aim if before is None else _finer(before, aim)
         draw = Draw(seed).of("restyle", scale)
-        before = _matched(picture, aim, model, knobs, draw, lambda step, base=done: tell(base + step), seen)
-        done += knobs.steps
+        before = _matched(
+            picture,
+            aim,
+            model,
+            knobs,
+            draw,
+            seen,
+            lambda step, base=scale: tell(base * knobs.rounds + step, knobs.rounds * len(scales)),
+        )
     assert before is not None
     return before
 
@@ -76,7 +69,13 @@ def _finer(coarse: Tensor, aim: Tensor) -> Tensor:
 
 
 def _matched(
-    picture: Tensor, aim: Tensor, style: Tensor, knobs: Knobs, draw: Draw, tell: Tell, seen: Seen | None
+    picture: Tensor,
+    aim: Tensor,
+    style: Tensor,
+    knobs: Knobs,
+    draw: Draw,
+    seen: Seen | None,
+    tell: Callable[[int], None],
 ) -> Tensor:
     """One scale: Adam on the pixels."""
     wanted, share = [] if seen is None else seen.wanted(style), None
@@ -84,7 +83,7 @@ def _matched(
     kept, hold = layout(aim, knobs.patch), _HOLD * (1 - knobs.strength) / knobs.strength
     ours, theirs = (stride_for(one, knobs.patch, SAMPLED) for one in (picture, style))
     optimizer = torch.optim.Adam([pixels], lr=knobs.rate, betas=(0.9, 0.99))
-    for step in range(knobs.steps):
+    for step in range(knobs.rounds):
         now = draw.of(step)
         directions = filters(now.at("filters"), knobs.filters, knobs.patch)
         places = now.at("offsets").uniform(4)
@@ -100,7 +99,7 @@ def _matched(
         if hold > 0:
             loss = loss + hold * (layout(pixels, knobs.patch) - kept).abs().mean()
         (pixels.grad,) = torch.autograd.grad(loss, [pixels])
-        optimizer.param_groups[0]["lr"] = knobs.rate * min(1.0, (1 - step / knobs.steps) / (1 - _CALM))
+        optimizer.param_groups[0]["lr"] = knobs.rate * min(1.0, (1 - step / knobs.rounds) / (1 - _CALM))
         optimizer.step()
         with torch.no_grad():
             pixels.clamp_(0, 1)

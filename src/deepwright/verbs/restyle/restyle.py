@@ -4,7 +4,7 @@ import base64
 import platform
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from deepwright import __version__
-from deepwright.core.errors import InputError
+from deepwright.core.errors import InputError, RecipeError
 from deepwright.core.files import refuse_existing, write_bytes, write_text
 from deepwright.core.report import Block, Grid, Headline, Pictures, Report, Text
 from deepwright.core.wording import number
@@ -25,8 +25,10 @@ from deepwright.models.layers.colours import layout, recoloured
 from deepwright.models.layers.patches import filters, floor, patch_distance, projected, stride_for
 from deepwright.verbs.creation.pictures import still
 from deepwright.verbs.restyle.eyes import eyes_of
-from deepwright.verbs.restyle.matching import scaled_to, sides, transferred
+from deepwright.verbs.restyle.laying import laid
+from deepwright.verbs.restyle.matching import transferred
 from deepwright.verbs.restyle.reading import Picture, as_bytes, read
+from deepwright.verbs.restyle.scales import scaled_to, sides
 from deepwright.verbs.restyle.seeing import Seen
 from deepwright.verbs.restyle.settings import Knobs
 
@@ -107,17 +109,23 @@ def restyle(wish: Wish, told: Told = lambda what, share, words: None) -> Report:
     Raises:
         DataError: a picture cannot be used. InputError: the result cannot be written as such a file. OutputExists.
     """
-    place, knobs = wish.place, wish.knobs
+    place, knobs = wish.place, _settled(wish)
+    wish = replace(wish, knobs=knobs)
     check_place(place, wish.force)
     seen = None if wish.features is None else Seen(eyes_of(wish.features))
     content, style = (read(path, knobs.size, knobs.patch) for path in (wish.content, wish.style))
-    began, total = time.perf_counter(), knobs.steps * len(sides(content.size, knobs))
+    began, total = time.perf_counter(), 0
 
-    def tell(done: int) -> None:
+    def tell(done: int, all_: int) -> None:
+        nonlocal total
+        total = all_
         left = (time.perf_counter() - began) * (total - done) / done
         told("restyling", done / total, f"step {done} of {total}, {left:.0f} s left")
 
-    made = transferred(content.values, style.values, knobs, wish.seed, tell, seen)
+    if knobs.method == "sliced":
+        made = transferred(content.values, style.values, knobs, wish.seed, tell, seen)
+    else:
+        made = laid(content.values, style.values, knobs, wish.seed, tell)
     seconds = time.perf_counter() - began
     pixels = as_bytes(made, content.alpha)
     record = _record(wish, content, style, seen) if wish.record else None
@@ -133,12 +141,28 @@ def restyle(wish: Wish, told: Told = lambda what, share, words: None) -> Report:
                   tuple(_blocks(data, figures, [content.values, style.values], pixels)))  # fmt: skip
 
 
+def _settled(wish: Wish) -> Knobs:
+    """The knobs with nothing left open.
+
+    Raises:
+        RecipeError: what a network sees shall be matched by a method that looks at pixels only.
+    """
+    knobs = wish.knobs
+    if wish.features is not None:
+        if knobs.method == "nearest" and "method" in knobs.model_fields_set:
+            raise RecipeError(
+                "method=nearest lays patches of pixels; what a network sees (features) needs method=sliced."
+            )
+        knobs = knobs.model_copy(update={"method": "sliced"})
+    return knobs.model_copy(update={"steps": knobs.rounds, "coarsest": knobs.smallest})
+
+
 def measured(content: Tensor, made: Tensor, style: Tensor, knobs: Knobs, seed: int) -> Figures:
     """The figures, by filters that the search has not seen, as the mean over its scales."""
     directions = filters(Draw(seed).of("restyle").at("measure"), _MEASURING, knobs.patch)
     with torch.no_grad():
         rows = [_distances((content, recoloured(content, style), made), style, side, directions)
-                for side in sides((content.shape[-2], content.shape[-1]), knobs)]  # fmt: skip
+                for side in sides(content, knobs)]  # fmt: skip
         before, colours, after, apart = np.asarray(rows).mean(0).tolist()
         shape = (content.shape[-2], content.shape[-1])
         other = interpolate(style, size=shape, mode="bicubic", antialias=True, align_corners=False)

@@ -1,0 +1,123 @@
+"""The search by nearest patches: the picture is laid, coarse to fine, from patches of the style, strokes and all.
+
+Elad & Milanfar 2017, "Style transfer via texture synthesis" (arXiv 1609.03057), algorithm 1: at each scale, with patches that get
+smaller, every patch of the picture is replaced by the nearest one of the style, what overlaps is averaged robustly (section
+3.2), the content is held where something is drawn in it (section 3.4), colours are carried over. A patch of the style that
+nothing is near to counts as nearer (Granot et al. 2022, arXiv 2103.15545, eq. 3): otherwise a calm sky is laid from one patch.
+Deviations: what is held follows from edges; colours are carried over in closed form, as in `matching`.
+
+Shapes: pictures are (1, 3, H, W), values 0 to 1; K patches of the style, N of the picture, D values each.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import fold, interpolate, pad, unfold
+
+from deepwright.draw import Draw, Stream
+from deepwright.models.layers.colours import blurred, brightness, layout, recoloured
+from deepwright.models.layers.patches import stride_for
+from deepwright.verbs.restyle.scales import Tell, scaled_to, sides
+from deepwright.verbs.restyle.settings import Knobs
+
+__all__ = ["laid"]
+
+KEYS = 16_384  # patches of the style that a round looks at, about
+_BASIS, _MANY = 40, 4096  # principal directions that patches are compared along, and patches that these are found from
+_AT_ONCE = 2**23  # distances in memory
+_WHOLE = 0.002  # alpha of Granot et al., a value of a patch
+_ROBUST = 0.8  # exponent of the norm that overlapping patches are averaged by
+_HOLD = 0.3  # the content's weight where most is drawn, at a strength of one half
+_BRIGHT = 0.5  # share of the content's blurred brightness that a round goes back to, at no strength: flat surfaces have no edges
+_ROUGH = 0.05  # deviation of the noise that each scale begins with: a calm surface has no nearest patch but a calm one
+_CELLS, _MOST = 40, 0.95  # windows of edges along the longer side; the quantile of edges that is held fully
+
+
+def laid(content: Tensor, style: Tensor, knobs: Knobs, seed: int, tell: Tell = lambda done, total: None) -> Tensor:
+    """The content laid from patches of the style, in the content's size."""
+    start, picture, done = recoloured(content, style), None, 0
+    bright = _BRIGHT * (1 - knobs.strength)
+    scales = [(scaled_to(start, side), scaled_to(style, side, knobs.patch)) for side in sides(content, knobs)]
+    total = sum(knobs.rounds * len(list(_sizes(knobs.patch, *pair))) for pair in scales)
+    for scale, (aim, model) in enumerate(scales):
+        size, draw = (aim.shape[-2], aim.shape[-1]), Draw(seed).of("lay", scale)
+        picture = aim if picture is None else interpolate(picture, size=size, mode="bicubic", align_corners=False)
+        picture = picture + _ROUGH * draw.at("rough").normal(*aim.shape[1:])
+        held = _HOLD * (1 - knobs.strength) / knobs.strength * drawn(aim)
+        for side in _sizes(knobs.patch, aim, model):
+            patches = _Patches(model, side)
+            for one in range(knobs.rounds):
+                made = patches.over(picture, draw.at("offset", side, one))
+                made = made + bright * (layout(aim, knobs.patch) - layout(made, knobs.patch))
+                picture = recoloured(((made + held * aim) / (1 + held)).clamp(0, 1), model)
+                done += 1
+                tell(done, total)
+    assert picture is not None
+    return picture
+
+
+def drawn(picture: Tensor) -> Tensor:
+    """(1, 1, H, W) from 0 to 1: how much is drawn about each pixel, as blurred differences of brightness."""
+    grey = brightness(picture)
+    right, down = (grey.diff(dim=axis).abs() for axis in (3, 2))
+    edges = blurred(pad(right, (0, 1, 0, 0)) + pad(down, (0, 0, 0, 1)), max(3, max(grey.shape[-2:]) // _CELLS))
+    return (edges / max(1e-6, float(np.quantile(edges.numpy(), _MOST)))).clamp(0, 1)
+
+
+def _sizes(patch: int, *pictures: Tensor) -> Iterator[int]:
+    """Sides of patches, large to small, of which each picture holds two; at least one."""
+    shorter = min(min(picture.shape[-2:]) for picture in pictures)
+    wanted = (2 * patch - 1, patch, max(2, (patch + 3) // 2))
+    fitting = dict.fromkeys(side for side in wanted if 2 * side <= shorter)
+    yield from fitting or [min(wanted[-1], shorter)]
+
+
+class _Patches:
+    """The patches of a style, and what a picture becomes when it is laid from them."""
+
+    def __init__(self, style: Tensor, side: int):
+        self._style, self._side = style, side
+        self._step = stride_for(style, side, KEYS)
+        known = _cut(style, side, stride_for(style, side, _MANY))
+        self._mean = known.mean(0)
+        centred = known - self._mean
+        self._basis = torch.linalg.eigh(centred.T @ centred).eigenvectors[:, -_BASIS:]
+
+    def over(self, picture: Tensor, offset: Stream) -> Tensor:
+        """The picture of nearest patches; `offset` decides which patches of the style are looked at."""
+        height, width, side = *picture.shape[-2:], self._side
+        gap = max(1, side // 3)
+        whole = pad(picture, (0, -(width - side) % gap, 0, -(height - side) % gap), mode="replicate")
+        room = [min(self._step, length - side + 1) for length in self._style.shape[-2:]]
+        top, left = (int(place * most) for place, most in zip(offset.uniform(2), room, strict=True))
+        keys, asked = _cut(self._style[..., top:, left:], side, self._step), _cut(whole, side, gap)
+        found = keys[self._nearest((asked - self._mean) @ self._basis, (keys - self._mean) @ self._basis)]
+        weight = ((asked - found).square().mean(1) + 1e-4) ** ((_ROBUST - 2) / 2)
+        weight = (weight / weight.mean())[:, None]
+        sums, weights = (
+            fold(rows.T[None], whole.shape[-2:], side, stride=gap)
+            for rows in (found * weight, weight.expand(-1, side * side))
+        )
+        return (sums / weights)[..., :height, :width]
+
+    def _nearest(self, asked: Tensor, keys: Tensor) -> Tensor:
+        """(N,) which of the keys (K, D) each of the asked (N, D) gets."""
+        lengths, rows = keys.square().sum(1), max(1, _AT_ONCE // len(keys))
+
+        def distances() -> Iterator[Tensor]:
+            for part in asked.split(rows):
+                apart = torch.addmm(lengths[None], part, keys.T, alpha=-2) + part.square().sum(1, keepdim=True)
+                yield apart.clamp_min_(0)
+
+        loneliness = torch.full_like(lengths, torch.inf)
+        for apart in distances():
+            loneliness = torch.minimum(loneliness, apart.amin(0))
+        loneliness += _WHOLE * 3 * self._side**2
+        return torch.cat([(apart / loneliness).argmin(1) for apart in distances()])
+
+
+def _cut(picture: Tensor, side: int, step: int) -> Tensor:
+    """(N, D) patches at every `step`-th place."""
+    return unfold(picture, side, stride=step)[0].T.contiguous()
