@@ -23,7 +23,7 @@ class Network(nn.Module):
     `factors`: parameter-name prefix → learning-rate factor.
 
     A network that creates may also offer `knobs`, the settings of sampling (a `Config`, without `kind`, whose defaults are
-    how it learnt), and `latent`, the shape of the numbers one creation is made from; None: it has none. `conditions`: the
+    how it learnt), `quick`, those that cost least and still show what was learnt, and `latent`, the shape of the numbers one creation is made from; None: it has none. `conditions`: the
     columns that say what is to be created.
     """
 
@@ -31,6 +31,7 @@ class Network(nn.Module):
     couples_rows: bool = False
     half: bool = False
     knobs: type[Config] = Config
+    quick: Config | None = None
     latent: tuple[int, ...] | None = None
     conditions: tuple[str, ...] = ()
 

@@ -122,6 +122,7 @@ class FlowNetwork(FromLatents):
     """See `Flow`. `body` gives {"mistake": (B, 1)}: how badly the way to a row is known; high for what is unusual."""
 
     knobs = FlowKnobs
+    quick = FlowKnobs(steps=6)
 
     def __init__(
         self,

@@ -16,7 +16,7 @@ from deepwright.training.averages import weights
 from deepwright.training.events import Event, Rendered
 from deepwright.training.loop import Trainer
 from deepwright.training.tensor_files import write_tensors
-from deepwright.verbs.creation.making import create
+from deepwright.verbs.creation.making import sketched
 from deepwright.verbs.creation.pictures import sheet
 
 __all__ = ["LAPSE", "Lapse", "snapshots"]
@@ -43,7 +43,7 @@ class Lapse:
         if step & (step - 1) and step < trainer.pace.total:
             return
         with weights(trainer.network, trainer.live):
-            made = create(trainer.network, self._seed, 0, DRAWN)
+            made = sketched(trainer.network, self._seed, DRAWN)
             if self._folder is not None:
                 write_tensors(self._folder / f"{_stem(step)}.safetensors", trainer.network.state_dict(), {"step": step})
                 _make_room(self._folder, step)

@@ -28,7 +28,7 @@ from deepwright.verbs.creation.state import Anchor, State
 if TYPE_CHECKING:
     from deepwright.run import Run
 
-__all__ = ["Maker", "create", "decode", "joined", "knobs_of", "whole_rows", "wishes_of"]
+__all__ = ["Maker", "create", "decode", "joined", "knobs_of", "sketched", "whole_rows", "wishes_of"]
 
 
 Piece = tuple[list[Anchor], dict[str, Field]]  # numbers and keys, and `z` of these creations
@@ -42,6 +42,12 @@ def create(network: Network, seed: int, start: int, n: int, wish: Fields | None 
     """
     chunks = _Chunks(network, seed, wish=wish, size=network.together())
     return joined([z for _, z in chunks.numbers(range(start, start + n))])
+
+
+def sketched(network: Network, seed: int, n: int) -> dict[str, Field]:
+    """The first `n` creations of a seed, made quickly and none beside them: for drawings while a network learns."""
+    chunks = _Chunks(network, seed, network.quick, size=min(n, network.together(network.quick)))
+    return joined([z for _, z in chunks.numbers(range(n))])
 
 
 @dataclass
