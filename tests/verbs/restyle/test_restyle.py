@@ -13,6 +13,7 @@ from deepwright.core.errors import DataError, InputError, OutputExists, RecipeEr
 from deepwright.models.layers.colours import recoloured
 from deepwright.verbs.creation.recall import recalled
 from deepwright.verbs.creation.records import read_record
+from deepwright.verbs.restyle import laying
 from deepwright.verbs.restyle.laying import drawn, laid
 from deepwright.verbs.restyle.scales import scaled_to, sides
 from deepwright.verbs.restyle.settings import Knobs
@@ -212,3 +213,13 @@ def test_the_command_writes_the_file_a_page_and_json(pictures: Path) -> None:
     shown = invoke("restyle", "photo.png", "--style", "painting.png", *sets, "-o", "two.png")
     assert (shown.code, "patch distance" in shown.out) == (0, True)
     assert Path("two.png").read_bytes() == Path("photo-as-painting.png").read_bytes()
+
+
+def test_a_picture_cut_into_bands_is_laid_as_in_one_piece(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    content, style = torch.rand(1, 3, 40, 50), torch.rand(1, 3, 30, 30)
+    knobs = Knobs(size=50, patch=5, coarsest=50, steps=1)
+    whole = laid(content, style, knobs, 0)
+    monkeypatch.setattr(laying, "_CUT", 30)
+    monkeypatch.setattr(laying, "_AT_ONCE", 500)
+    torch.testing.assert_close(laid(content, style, knobs, 0), whole, atol=1e-4, rtol=0)

@@ -26,7 +26,7 @@ __all__ = ["laid"]
 
 KEYS = 16_384  # patches of the style that a round looks at, about
 _BASIS, _MANY = 40, 4096  # principal directions that patches are compared along, and patches that these are found from
-_AT_ONCE = 2**23  # distances in memory
+_AT_ONCE, _CUT = 2**23, 2**14  # distances, and patches of a picture, in memory
 _WHOLE = 0.002  # alpha of Granot et al., a value of a patch
 _ROBUST = 0.8  # exponent of the norm that overlapping patches are averaged by
 _HOLD = 0.3  # the content's weight where most is drawn, at a strength of one half
@@ -92,30 +92,58 @@ class _Patches:
         whole = pad(picture, (0, -(width - side) % gap, 0, -(height - side) % gap), mode="replicate")
         room = [min(self._step, length - side + 1) for length in self._style.shape[-2:]]
         top, left = (int(place * most) for place, most in zip(offset.uniform(2), room, strict=True))
-        keys, asked = _cut(self._style[..., top:, left:], side, self._step), _cut(whole, side, gap)
-        found = keys[self._nearest((asked - self._mean) @ self._basis, (keys - self._mean) @ self._basis)]
-        weight = ((asked - found).square().mean(1) + 1e-4) ** ((_ROBUST - 2) / 2)
-        weight = (weight / weight.mean())[:, None]
-        sums, weights = (
-            fold(rows.T[None], whole.shape[-2:], side, stride=gap)
-            for rows in (found * weight, weight.expand(-1, side * side))
-        )
+        keys = _cut(self._style[..., top:, left:], side, self._step)
+        nearest = _Nearest((keys - self._mean) @ self._basis, _WHOLE * 3 * side**2)
+        for _, band in _bands(whole, side, gap):
+            nearest.hear(self._seen(band, gap))
+        sums, weights = torch.zeros_like(whole), torch.zeros_like(whole[:, :1])
+        for start, band in _bands(whole, side, gap):
+            asked, rows = _cut(band, side, gap), slice(start, start + band.shape[-2])
+            found = keys[nearest.of(self._seen(band, gap))]
+            weight = ((asked - found).square().mean(1, keepdim=True) + 1e-4) ** ((_ROBUST - 2) / 2)
+            sums[..., rows, :] += _folded(found * weight, band, side, gap)
+            weights[..., rows, :] += _folded(weight.expand(-1, side**2), band, side, gap)
         return (sums / weights)[..., :height, :width]
 
-    def _nearest(self, asked: Tensor, keys: Tensor) -> Tensor:
-        """(N,) which of the keys (K, D) each of the asked (N, D) gets."""
-        lengths, rows = keys.square().sum(1), max(1, _AT_ONCE // len(keys))
+    def _seen(self, band: Tensor, gap: int) -> Tensor:
+        """(N, D) patches of a picture as they are compared."""
+        return (_cut(band, self._side, gap) - self._mean) @ self._basis
 
-        def distances() -> Iterator[Tensor]:
-            for part in asked.split(rows):
-                apart = torch.addmm(lengths[None], part, keys.T, alpha=-2) + part.square().sum(1, keepdim=True)
-                yield apart.clamp_min_(0)
 
-        loneliness = torch.full_like(lengths, torch.inf)
-        for apart in distances():
-            loneliness = torch.minimum(loneliness, apart.amin(0))
-        loneliness += _WHOLE * 3 * self._side**2
-        return torch.cat([(apart / loneliness).argmin(1) for apart in distances()])
+class _Nearest:
+    """Which of the keys (K, D) is nearest, where one that nothing is near to counts as nearer by what `alpha` leaves of it."""
+
+    def __init__(self, keys: Tensor, alpha: float):
+        self._keys, self._lengths, self._alpha = keys, keys.square().sum(1), alpha
+        self._lonely = torch.full_like(self._lengths, torch.inf)
+
+    def hear(self, asked: Tensor) -> None:
+        """Take notice of what will be asked."""
+        for apart in self._distances(asked):
+            self._lonely = torch.minimum(self._lonely, apart.amin(0))
+
+    def of(self, asked: Tensor) -> Tensor:
+        """(N,) which key each of the asked (N, D) gets."""
+        return torch.cat([(apart / (self._lonely + self._alpha)).argmin(1) for apart in self._distances(asked)])
+
+    def _distances(self, asked: Tensor) -> Iterator[Tensor]:
+        for part in asked.split(max(1, _AT_ONCE // len(self._keys))):
+            apart = torch.addmm(self._lengths[None], part, self._keys.T, alpha=-2) + part.square().sum(1, keepdim=True)
+            yield apart.clamp_min_(0)
+
+
+def _bands(picture: Tensor, side: int, gap: int) -> Iterator[tuple[int, Tensor]]:
+    """Stripes of whole rows of patches and where each begins: what is cut from a large picture would not fit into memory."""
+    rows, columns = ((length - side) // gap + 1 for length in picture.shape[-2:])
+    each = max(1, _CUT // columns)
+    for start in range(0, rows, each):
+        count = min(each, rows - start)
+        yield start * gap, picture[..., start * gap : (start + count - 1) * gap + side, :]
+
+
+def _folded(patches: Tensor, band: Tensor, side: int, gap: int) -> Tensor:
+    """The sum of overlapping patches (N, D), in place."""
+    return fold(patches.T[None], (band.shape[-2], band.shape[-1]), side, stride=gap)
 
 
 def _cut(picture: Tensor, side: int, step: int) -> Tensor:
