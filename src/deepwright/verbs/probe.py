@@ -33,6 +33,7 @@ LITTLE_WORK = 1.5e8  # multiplications a forward below which a second thread cos
 VALIDATION_SHARE = 0.06  # of the budget
 FEW_VALIDATIONS = 4
 FEWEST_ROWS = 1000  # that a validation asks, where there are so many
+LEAST_ROWS = 200  # where even those take half of what all validations may
 TRIED_ROWS = 256
 
 Setting = tuple[int, str]  # threads, precision
@@ -55,15 +56,16 @@ class Probed:
     def choices(self, budget_seconds: float, rows: int, wanted: int, longest: float | None) -> dict[str, Any]:
         """Choices that every later life of the run obeys.
 
-        Validation takes 6 % of the budget at most: first it comes less often, then it asks fewer rows.
+        Validation takes 6 % of the budget at most, but for the last weights' own: first it comes less often, then it asks fewer
+        rows. Those kept are chosen by the same rows each, which few can do.
 
         Args:
             rows: validation rows there are. wanted: validations.
         """
         allowance = VALIDATION_SHARE * budget_seconds
-        share = min(
-            1.0, max(allowance / (FEW_VALIDATIONS * max(self.validation_seconds, 1e-6)), FEWEST_ROWS / max(1, rows))
-        )
+        costly = FEWEST_ROWS / max(1, rows) * self.validation_seconds > allowance / 2
+        fewest = LEAST_ROWS if costly else FEWEST_ROWS
+        share = min(1.0, max(allowance / (FEW_VALIDATIONS * max(self.validation_seconds, 1e-6)), fewest / max(1, rows)))
         seconds = share * self.validation_seconds
         affordable = int(allowance / max(seconds, 1e-4))
         epochs = wanted if longest is None else max(4, int(longest))
