@@ -210,11 +210,14 @@ def test_what_was_expected_and_what_was_taken_is_told() -> None:
 def test_what_is_counted_stays_within_what_the_limit_leaves(table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     prepared = ready(draft(table, **{"model.width": 256, "train.batch": 384}))
     run = memory.unwritten(prepared)
-    free = needs(run, prepared.packed, CPU, None)
+    free = needs(run, prepared.packed, CPU, Size(10**12, ""))
     monkeypatch.setattr(memory, "resident", lambda: 10 * MB)
     tight = needs(run, prepared.packed, CPU, Size(10 * MB + 2 * free.step.at(32), ""))
     assert max(tight.step.rows) < max(free.step.rows), "less was tried"
     assert tight.step.at(384) == pytest.approx(free.step.at(384), rel=0.2), "and what more takes is still known"
+    rough = needs(run, prepared.packed, CPU, None)
+    assert max(rough.step.rows) < max(free.step.rows), "nothing has to be kept to, so less is tried as well"
+    assert rough.step.at(384) == pytest.approx(free.step.at(384), rel=0.2)
 
 
 def test_where_the_weights_alone_are_too_much_no_step_is_tried(table: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,7 @@ from deepwright.training.operations import Operations
 __all__ = ["Footprint", "Growth", "footprint", "growth"]
 
 FEW = 8  # rows to begin with
+STEEP = 3  # times as much for four times as many rows: the flat part is a tenth at most of what many rows take
 
 
 class Footprint(Operations):
@@ -82,7 +83,7 @@ def growth(work: Callable[[int], object], most: int, limit: int | None = None) -
 
     Args:
         most: rows there can be. limit: bytes that the counting itself may take; only the first few rows are worked on whatever
-            they take.
+            they take. None: nothing has to be kept to, and it ends as soon as it is steep.
     """
     rows, found = [min(FEW, most)], []
     plain = 0
@@ -92,6 +93,7 @@ def growth(work: Callable[[int], object], most: int, limit: int | None = None) -
         following = min(most, 4 * rows[-1])
         if limit is not None and found[-1]:
             following = min(following, rows[-1] * limit // found[-1])  # a row takes at most its share of all so far
-        if following <= rows[-1] or (plain >= 2 and len(found) >= 2):
+        steep = limit is None and found[-1] >= STEEP * found[0]
+        if following <= rows[-1] or (plain >= 2 and len(found) >= 2) or steep:
             return Growth(tuple(rows), tuple(found))
         rows.append(following)
