@@ -23,8 +23,8 @@ class Network(nn.Module):
     `factors`: parameter-name prefix → learning-rate factor.
 
     A network that creates may also offer `knobs`, the settings of sampling (a `Config`, without `kind`, whose defaults are
-    how it learnt), `quick`, those that cost least and still show what was learnt, and `latent`, the shape of the numbers one creation is made from; None: it has none. `conditions`: the
-    columns that say what is to be created.
+    how it learnt), `quick`, such settings that cost little and still show what was learnt, and `latent`, the shape of the
+    numbers one creation is made from; None: it has none. `conditions`: the columns that say what is to be created.
     """
 
     members: int = 1
