@@ -33,6 +33,7 @@ from deepwright.models.gan import GAN
 
 BARS = {"gan": {100: 0.75, 600: 0.30}, "flow": {100: 0.60, 600: 0.25}}
 JUDGED = 5000
+ROWS = 500  # of a validation: a wall-clock budget of this length would ask few as well, a number of steps asks all
 
 
 def made(run: Any, count: int) -> torch.Tensor:
@@ -52,7 +53,13 @@ def measure(
     """Ratios of one training, one a judge."""
     conditional = () if asked.conditional else ("task.condition=[]",)
     source = folder / "train-images-idx3-ubyte"
-    settings = (f"model={family}", f"train.threads={asked.threads}", *conditional, *asked.set)
+    settings = (
+        f"model={family}",
+        f"train.threads={asked.threads}",
+        f"train.validation_rows={ROWS}",
+        *conditional,
+        *asked.set,
+    )
     with tempfile.TemporaryDirectory() as place:
         steps = 20 if asked.smoke else 0
         if not steps:

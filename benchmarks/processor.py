@@ -28,6 +28,7 @@ def trained(source: Path, out: Path, steps: int, seed: int, settings: Sequence[s
 
 
 def afforded(source: Path, out: Path, budget: float, seed: int, settings: Sequence[str]) -> int:
-    """Steps in so many processor-seconds, from two short trainings: what they have in common is no step's."""
+    """Steps in so many processor-seconds, from two short trainings: what they have in common comes once, whatever the steps."""
     short, long = (trained(source, out, count, seed, settings)[1] for count in (PROBE, 3 * PROBE))
-    return round(budget / ((long - short) / (2 * PROBE)))
+    step = (long - short) / (2 * PROBE)
+    return max(1, round((budget - max(0.0, short - PROBE * step)) / step))
