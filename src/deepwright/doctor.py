@@ -181,12 +181,14 @@ def _duplicates(prepared: Prepared) -> list[Finding]:
     """Rows of the test or validation part whose inputs are also among the training rows."""
     table, parts = prepared.data.table, prepared.parts
     whole, possible = np.zeros(table.height, np.uint64), 1.0
+    many = COMBINATIONS * int((parts == PARTS["train"]).sum())
     for name, feature in prepared.features.items():
         prints = feature.fingerprint(table.select([name]).to_series()).astype(np.uint64)
         whole = (whole * np.uint64(0x9E3779B97F4A7C15)) ^ prints
-        possible *= len(np.unique(prints))
+        if possible < many:
+            possible *= len(np.unique(prints))
     train = whole[parts == PARTS["train"]]
-    if len(np.unique(train)) < 0.5 * len(train) and possible < COMBINATIONS * len(train):
+    if len(np.unique(train)) < 0.5 * len(train) and possible < many:
         return []  # a table of few combinations: equal rows are nothing special
     shares, twins, grave = [], [], False
     for part in ("test", "validation"):
