@@ -1,5 +1,6 @@
 """Creating: what a recipe without a target needs: the task named, columns to create, columns that say what is wanted."""
 
+import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -106,8 +107,8 @@ def _plain_cell(cell: Any) -> bool | int | float | str:
         return cell
     text = str(cell)
     for kind in (int, float):
-        with suppress(ValueError):
-            if str(kind(text)) == text:
+        with suppress(ValueError, OverflowError):
+            if str(kind(text)) == text and math.isfinite(kind(text)):
                 return kind(text)
     return text
 

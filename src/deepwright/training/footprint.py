@@ -18,7 +18,7 @@ from deepwright.training.operations import Operations
 __all__ = ["Footprint", "Growth", "footprint", "growth"]
 
 FEW = 8  # rows to begin with
-STEEP = 3  # times as much for four times as many rows: the flat part is a tenth at most of what many rows take
+STEEP = 3  # times as much for four times as many rows: the line through both is a ninth too low at most
 
 
 class Footprint(Operations):

@@ -19,7 +19,7 @@ from deepwright.verbs.restyle.scales import scaled_to, sides
 from deepwright.verbs.restyle.settings import Knobs
 from tests.cli.conftest import invoke
 
-QUICK = {"size": 32, "coarsest": 16, "steps": 12, "patch": 5, "filters": 16}
+QUICK = {"size": 32, "coarsest": 16, "steps": 12, "patch": 5}
 
 
 def stripes(side: int = 32) -> np.ndarray:
@@ -192,6 +192,12 @@ def test_wrong_knobs_and_places_are_sentences(pictures: Path) -> None:
     Path("out.png").write_bytes(b"mine")
     invoke(*words, "-o", "out.png").refused("exists already; nothing was written")
     assert Path("out.png").read_bytes() == b"mine"
+    for name in ("filters", "rate"):  # a knob that would do nothing
+        with pytest.raises(RecipeError, match=f"{name} does nothing with method=nearest"):
+            made(**{name: 1})  # type: ignore[arg-type]
+    assert made("sliced.png", method="sliced", filters=4).data["knobs"]["filters"] == 4
+    with pytest.raises(RecipeError, match="needs method=sliced"):
+        made(method="nearest", features="painting.png")
     with pytest.raises(RecipeError, match="stepz"):
         made(stepz=4)
     with pytest.raises(OutputExists):

@@ -1,4 +1,4 @@
-"""The search: from the content picture in the style's colours, coarse to fine, towards the style's patches.
+"""The search by distributions of patches: from the content picture in the style's colours, coarse to fine, towards the style's patches.
 
 Elnekave & Weiss 2022 (arXiv 2203.11862), section 4, start style transfer from the content picture at a middle scale, so that its
 layout stays. Deviations: colours are carried over in closed form first (Pitié & Kokaram 2007, "The linear

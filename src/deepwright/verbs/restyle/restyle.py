@@ -107,7 +107,7 @@ def restyle(wish: Wish, told: Told = lambda what, share, words: None) -> Report:
         told: hears what is being done, the share that is done, and how far it is in words.
 
     Raises:
-        DataError: a picture cannot be used. InputError: the result cannot be written as such a file. OutputExists.
+        RecipeError: knobs that do not go together. DataError: a picture cannot be used. InputError: the result cannot be written as such a file. OutputExists.
     """
     place, knobs = wish.place, _settled(wish)
     wish = replace(wish, knobs=knobs)
@@ -145,7 +145,7 @@ def _settled(wish: Wish) -> Knobs:
     """The knobs with nothing left open.
 
     Raises:
-        RecipeError: what a network sees shall be matched by a method that looks at pixels only.
+        RecipeError: what a network sees shall be matched by a method that looks at pixels only; a knob of the other method.
     """
     knobs = wish.knobs
     if wish.features is not None:
@@ -154,6 +154,9 @@ def _settled(wish: Wish) -> Knobs:
                 "method=nearest lays patches of pixels; what a network sees (features) needs method=sliced."
             )
         knobs = knobs.model_copy(update={"method": "sliced"})
+    lost = [name for name in ("filters", "rate") if knobs.method == "nearest" and name in knobs.model_fields_set]
+    if lost:
+        raise RecipeError(f"{lost[0]} does nothing with method=nearest; it belongs to method=sliced.")
     return knobs.model_copy(update={"steps": knobs.rounds, "coarsest": knobs.smallest})
 
 
