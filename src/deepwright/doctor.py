@@ -17,7 +17,7 @@ from deepwright.preparation import Prepared
 
 __all__ = ["examine", "looks_personal", "masked", "personal_cells"]
 
-LEAK_ROWS = 20_000
+LEAK_ROWS = 10_000
 MANY_COLUMNS = 30  # of one input, as estimators see it: no single one is looked at
 BINS = 64
 COMBINATIONS = 10  # times as many as rows: so many that columns could make, or equal rows are to be expected
@@ -186,9 +186,9 @@ def _duplicates(prepared: Prepared) -> list[Finding]:
         prints = feature.fingerprint(table.select([name]).to_series()).astype(np.uint64)
         whole = (whole * np.uint64(0x9E3779B97F4A7C15)) ^ prints
         if possible < many:
-            possible *= len(np.unique(prints))
+            possible *= pl.Series(prints).n_unique()
     train = whole[parts == PARTS["train"]]
-    if len(np.unique(train)) < 0.5 * len(train) and possible < many:
+    if pl.Series(train).n_unique() < 0.5 * len(train) and possible < many:
         return []  # a table of few combinations: equal rows are nothing special
     shares, twins, grave = [], [], False
     for part in ("test", "validation"):

@@ -3,6 +3,7 @@
 import errno
 import random
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,7 @@ def test_from_every_kind_of_call_on_the_disk_refuses(
 ) -> None:
     for refuse in kinds_of_calls(mlp.calls, number):
         gone_on(crash_server, mlp, tmp_path / str(refuse), refuse, number)
+        shutil.rmtree(tmp_path / str(refuse))  # all of them together are gigabytes
 
 
 @pytest.mark.long
@@ -78,6 +80,7 @@ def test_from_every_call_on_the_disk_refuses(crash_server: Server, mlp: Referenc
     for refuse, call in enumerate(mlp.calls):
         if call[0] in CHANGES[number]:
             gone_on(crash_server, mlp, tmp_path / str(refuse), refuse, number)
+            shutil.rmtree(tmp_path / str(refuse))
 
 
 def test_files_may_not_grow(crash_server: Server, mlp: Reference, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import itertools
 import random
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -96,3 +97,4 @@ def test_some_of_the_moments_the_power_may_go(crash_server: Server, mlp: Referen
 def test_every_moment_the_power_may_go(crash_server: Server, mlp: Reference, tmp_path: Path) -> None:
     for place, (number, how, tree) in zip(itertools.count(), distinct(mlp.calls), strict=False):
         gone_on(crash_server, mlp, tmp_path / str(place), number, how, tree)
+        shutil.rmtree(tmp_path / str(place))  # all of them together are gigabytes

@@ -86,6 +86,16 @@ def test_half_precision_must_be_faster_and_as_good(cost: float, loss: float, pre
     assert probe(make, ("float32", "bfloat16"), (1,), SECONDS).precision == precision
 
 
+@pytest.mark.parametrize(("cost", "precision"), [(0.3, "bfloat16"), (0.39, "float32")])
+def test_half_precision_of_long_steps_is_compared_too(cost: float, precision: str) -> None:
+    def make(wanted: str) -> Steps:
+        return Steps(lambda step: cost if wanted == "bfloat16" else 0.4)
+
+    found = probe(make, ("float32", "bfloat16"), (1,), SECONDS)
+    assert (found.precision, found.step_seconds) == (precision, pytest.approx(0.3 if precision == "bfloat16" else 0.4))
+    assert CLOCK[0] < 8 * 0.4
+
+
 def test_a_comparison_leaves_the_number_of_threads_as_it_is() -> None:
     with computing(2):
         means = compared(Steps(lambda step: {1: 0.01, 2: 0.03}[torch.get_num_threads()]), (1, 2))

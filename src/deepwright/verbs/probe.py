@@ -88,8 +88,10 @@ def probe(
     """
     began = time.perf_counter()
     trainers = {precision: make(precision) for precision in precisions}
-    losses = _warmed(trainers, max(numbers), seconds)
+    losses, last = _warmed(trainers, max(numbers), seconds)
     means = _means(trainers, numbers, seconds, began)
+    for precision, taken in last.items():  # where steps are long, no time was left for the second one
+        means.setdefault((max(numbers), precision), taken)
     known = {setting: mean for setting, mean in means.items() if _same_loss(losses, setting[1])}
     best = min(known.values())
     threads, precision = min(
@@ -110,16 +112,20 @@ def compared(trainer: Trainer, numbers: Sequence[int], seconds: float = SECONDS 
         return {count: mean for (count, _), mean in _means({"": trainer}, numbers, seconds, began).items()}
 
 
-def _warmed(trainers: Mapping[str, Trainer], threads: int, seconds: float) -> dict[str, float]:
-    """The mean loss of the first steps of each trainer."""
+def _warmed(
+    trainers: Mapping[str, Trainer], threads: int, seconds: float
+) -> tuple[dict[str, float], dict[str, float]]:
+    """The mean loss of the first steps of each trainer, and the seconds of the last of them."""
     torch.set_num_threads(threads)
-    began = time.perf_counter()
-    for trainer in trainers.values():
+    began, last = time.perf_counter(), {}
+    for precision, trainer in trainers.items():
         for _ in range(WARM):
+            start = time.perf_counter()
             trainer.advance()
+            last[precision] = time.perf_counter() - start
             if len(trainers) == 1 and time.perf_counter() - began > seconds / 4:
                 break  # a step is long: the rest is for measuring
-    return {precision: trainer.mean_loss for precision, trainer in trainers.items()}
+    return {precision: trainer.mean_loss for precision, trainer in trainers.items()}, last
 
 
 def _same_loss(losses: Mapping[str, float], precision: str) -> bool:
