@@ -112,9 +112,7 @@ def compared(trainer: Trainer, numbers: Sequence[int], seconds: float = SECONDS 
         return {count: mean for (count, _), mean in _means({"": trainer}, numbers, seconds, began).items()}
 
 
-def _warmed(
-    trainers: Mapping[str, Trainer], threads: int, seconds: float
-) -> tuple[dict[str, float], dict[str, float]]:
+def _warmed(trainers: Mapping[str, Trainer], threads: int, seconds: float) -> tuple[dict[str, float], dict[str, float]]:
     """The mean loss of the first steps of each trainer, and the seconds of the last of them."""
     torch.set_num_threads(threads)
     began, last = time.perf_counter(), {}

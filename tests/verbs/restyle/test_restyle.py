@@ -138,9 +138,13 @@ def test_where_nothing_is_drawn_what_is_laid_is_the_style() -> None:
     """A flat picture in the mean colour of red and blue stripes becomes red and blue, with hardly anything between."""
     style = torch.from_numpy(stripes(64)).permute(2, 0, 1)[None] / 255
     plain = style.mean((2, 3), keepdim=True).expand(1, 3, 32, 40).contiguous()
-    told: list[tuple[int, int]] = []
+    told: list[tuple[int, int, float]] = []
     found = laid(plain, style, Knobs(size=40, patch=5, coarsest=40, strength=1.0), 0, lambda *done: told.append(done))
-    assert told == [(place + 1, 9) for place in range(9)]  # three sides of patches, three rounds each
+    assert [step[:2] for step in told] == [
+        (place + 1, 9) for place in range(9)
+    ]  # three sides of patches, three rounds each
+    shares = [share for *_, share in told]
+    assert shares == sorted(shares) and shares[-1] == 1
     red = style[0, :, :3].mean((1, 2))
     blue = style[0, :, 3:6].mean((1, 2))
     share = ((found[0] - blue[:, None, None]) * (red - blue)[:, None, None]).sum(0) / (red - blue).square().sum()

@@ -35,12 +35,17 @@ _ROUGH = 0.05  # deviation of the noise that each scale begins with: a calm surf
 _CELLS, _MOST = 40, 0.95  # windows of edges along the longer side; the quantile of edges that is held fully
 
 
-def laid(content: Tensor, style: Tensor, knobs: Knobs, seed: int, tell: Tell = lambda done, total: None) -> Tensor:
+def laid(
+    content: Tensor, style: Tensor, knobs: Knobs, seed: int, tell: Tell = lambda done, total, share: None
+) -> Tensor:
     """The content laid from patches of the style, in the content's size."""
-    start, picture, done = recoloured(content, style), None, 0
+    start, picture = recoloured(content, style), None
+    works: list[int] = []  # of the rounds that are done
     bright = _BRIGHT * (1 - knobs.strength)
     scales = [(scaled_to(start, side), scaled_to(style, side, knobs.patch)) for side in sides(content, knobs)]
-    total = sum(knobs.rounds * len(list(_sizes(knobs.patch, *pair))) for pair in scales)
+    planned = [
+        _work(*pair, side) for pair in scales for side in _sizes(knobs.patch, *pair) for _ in range(knobs.rounds)
+    ]
     for scale, (aim, model) in enumerate(scales):
         size, draw = (aim.shape[-2], aim.shape[-1]), Draw(seed).of("lay", scale)
         picture = aim if picture is None else interpolate(picture, size=size, mode="bicubic", align_corners=False)
@@ -52,8 +57,8 @@ def laid(content: Tensor, style: Tensor, knobs: Knobs, seed: int, tell: Tell = l
                 made = patches.over(picture, draw.at("offset", side, one))
                 made = made + bright * (layout(aim, knobs.patch) - layout(made, knobs.patch))
                 picture = recoloured(((made + held * aim) / (1 + held)).clamp(0, 1), model)
-                done += 1
-                tell(done, total)
+                works.append(_work(aim, model, side))
+                tell(len(works), len(planned), sum(works) / sum(planned))
     assert picture is not None
     return picture
 
@@ -74,6 +79,18 @@ def _sizes(patch: int, *pictures: Tensor) -> Iterator[int]:
     yield from fitting or [min(wanted[-1], shorter)]
 
 
+def _work(picture: Tensor, style: Tensor, side: int) -> int:
+    """What a round takes, in numbers of about equal cost: patches are cut out and compared with those of the style."""
+    asked, keys = (one.shape[-2] * one.shape[-1] for one in (picture, style))
+    asked, keys = asked // _gap(side) ** 2, min(KEYS, keys)
+    return asked * keys + 2 * (asked + keys) * 3 * side**2
+
+
+def _gap(side: int) -> int:
+    """Pixels between the patches of a picture that are laid."""
+    return max(1, side // 3)
+
+
 class _Patches:
     """The patches of a style, and what a picture becomes when it is laid from them."""
 
@@ -88,7 +105,7 @@ class _Patches:
     def over(self, picture: Tensor, offset: Stream) -> Tensor:
         """The picture of nearest patches; `offset` decides which patches of the style are looked at."""
         height, width, side = *picture.shape[-2:], self._side
-        gap = max(1, side // 3)
+        gap = _gap(side)
         whole = pad(picture, (0, -(width - side) % gap, 0, -(height - side) % gap), mode="replicate")
         room = [min(self._step, length - side + 1) for length in self._style.shape[-2:]]
         top, left = (int(place * most) for place, most in zip(offset.uniform(2), room, strict=True))

@@ -33,7 +33,7 @@ def transferred(
     style: Tensor,
     knobs: Knobs,
     seed: int,
-    tell: Tell = lambda done, total: None,
+    tell: Tell = lambda done, total, share: None,
     seen: Seen | None = None,
 ) -> Tensor:
     """The content with the style's patches, in the content's size.
@@ -43,6 +43,11 @@ def transferred(
     """
     start, before = recoloured(content, style), None
     scales = sides(content, knobs)
+    total = knobs.rounds * len(scales)
+
+    def told(done: int) -> None:
+        tell(done, total, done / total)
+
     for scale, side in enumerate(scales):
         aim, model = scaled_to(start, side), scaled_to(style, side, knobs.patch)
         picture = aim if before is None else _finer(before, aim)
@@ -54,7 +59,7 @@ def transferred(
             knobs,
             draw,
             seen,
-            lambda step, base=scale: tell(base * knobs.rounds + step, knobs.rounds * len(scales)),
+            lambda step, base=scale: told(base * knobs.rounds + step),
         )
     assert before is not None
     return before

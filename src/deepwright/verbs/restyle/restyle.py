@@ -116,11 +116,11 @@ def restyle(wish: Wish, told: Told = lambda what, share, words: None) -> Report:
     content, style = (read(path, knobs.size, knobs.patch) for path in (wish.content, wish.style))
     began, total = time.perf_counter(), 0
 
-    def tell(done: int, all_: int) -> None:
+    def tell(done: int, all_: int, share: float) -> None:
         nonlocal total
         total = all_
-        left = (time.perf_counter() - began) * (total - done) / done
-        told("restyling", done / total, f"step {done} of {total}, {left:.0f} s left")
+        left = (time.perf_counter() - began) * (1 - share) / share
+        told("restyling", share, f"step {done} of {total}, {left:.0f} s left")
 
     if knobs.method == "sliced":
         made = transferred(content.values, style.values, knobs, wish.seed, tell, seen)

@@ -9,7 +9,9 @@ from deepwright.verbs.restyle.settings import Knobs
 
 __all__ = ["Tell", "scaled_to", "sides"]
 
-Tell = Callable[[int, int], None]  # is told after every step how many are done, and of how many
+Tell = Callable[
+    [int, int, float], None
+]  # is told after every step how many are done, of how many, and the share of the work
 
 
 def sides(picture: Tensor, knobs: Knobs) -> list[int]:
