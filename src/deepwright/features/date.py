@@ -107,7 +107,8 @@ def _forms(text: pl.Series) -> _Forms:
     read = pl.Series([False]).new_from_index(0, len(text))
     plain = text.str.replace(_ZONE, "")
     few = slice(0, PILOT)  # forms that read none of the first cells are not tried on all
-    for time in _TIMES:
+    clocks = len(text) <= PILOT or bool(text[few].str.contains(":", literal=True).any())
+    for time in _TIMES if clocks else ("",):
         for day in (*_YEAR_FIRST, *_POINTS, *_MONTH_FIRST, *_DAY_FIRST, *_WORDS, *(() if time else _MONTHS)):
             cells = plain if time else text
             if len(cells) > PILOT and parse_dates(cells[few], day + time).null_count() == PILOT:

@@ -30,7 +30,7 @@ __all__ = ["Group", "Survey", "area_means", "data_uri", "fingerprints", "mixed",
 
 _SMALL = Frame(32, 32)
 _ROWS = 4096  # looked at together; bounds the memory
-_HASHED = 512  # hashed together: what is exact takes 20 times the pixels
+_HASHED = 64  # hashed together: more would be shared between threads, which costs more than it brings
 _KEPT = 64 << 20  # bytes of small copies
 
 
@@ -158,9 +158,10 @@ def area_means(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 def _area_sums(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
-    """The means times h · w: whole numbers, exact in float64 in whatever order they are added up."""
-    down, across = _areas(pixels.shape[1], height), _areas(pixels.shape[2], width)
-    return np.einsum("yh,nhwc,xw->nyxc", down, pixels.astype(np.float64), across, optimize=True)
+    """The means times h · w: whole numbers, exact in whatever order they are added up."""
+    kind = np.float32 if 255 * pixels.shape[1] * pixels.shape[2] < 2**24 else np.float64
+    down, across = (_areas(size, n).astype(kind) for size, n in zip(pixels.shape[1:3], (height, width), strict=True))
+    return np.einsum("yh,nhwc,xw->nyxc", down, pixels.astype(kind), across, optimize=True)
 
 
 def _areas(size: int, pieces: int) -> np.ndarray:

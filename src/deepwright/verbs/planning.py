@@ -11,9 +11,11 @@ from deepwright.training.loop import Trainer
 from deepwright.training.pace import Pace, Segment
 from deepwright.training.settings import Train
 from deepwright.training.threads import counts
-from deepwright.verbs.probe import FEW_STEPS, SECONDS, SHARE, Probed, probe, threads_by_work
+from deepwright.verbs.probe import FEW_STEPS, FEWEST_ROWS, SECONDS, SHARE, Probed, probe, threads_by_work
 
 __all__ = ["decide", "precisions_of", "too_short"]
+
+SCARCE, LITTLE = 2.0, 0.2  # seconds, and share of a wall-clock budget, that measuring the pace would use up
 
 Copies = Callable[[str], Trainer]
 
@@ -30,7 +32,9 @@ def decide(
     """
     precisions = precisions_of(settings, half)
     numbers = counts() if settings.threads is None else (settings.threads,)
-    if pace.timed:
+    if pace.timed and ranks.agree(pace.budget.amount - pace.clock()) <= min(SCARCE, LITTLE * pace.budget.amount):
+        step_seconds, choices = 0.0, _over(min(numbers), precisions[0], rows, pace, resized)
+    elif pace.timed:
         probed, choices = _timed(settings, rows, pace, ranks, resized, partial(probe, copies, precisions, numbers))
         step_seconds = probed.step_seconds
     else:
@@ -74,6 +78,16 @@ def _timed(
     pace.segments = [Segment(0, 0.0, int(ranks.agree(float(pace.total))))]
     choices["epochs"] = pace.total / pace.steps_per_epoch
     return probed, choices
+
+
+def _over(threads: int, precision: str, rows: int, pace: Pace, resized: Callable[[float], bool]) -> dict[str, Any]:
+    """A wall-clock budget of which hardly anything is left: one step of the smallest network, without a measurement."""
+    resized(0.0)
+    pace.plan(pace.budget.amount)
+    return {
+        "threads": threads, "precision": precision, "validations": 1, "validation_rows": min(rows, FEWEST_ROWS),
+        "validation_seconds": 0.0, "reserve": 0.0, "epochs": pace.total / pace.steps_per_epoch,
+    }  # fmt: skip
 
 
 def _counted(

@@ -144,7 +144,8 @@ def test_where_nothing_is_drawn_what_is_laid_is_the_style() -> None:
         (place + 1, 9) for place in range(9)
     ]  # three sides of patches, three rounds each
     shares = [share for *_, share in told]
-    assert shares == sorted(shares) and shares[-1] == 1
+    assert shares == sorted(shares)
+    assert shares[-1] == 1
     red = style[0, :, :3].mean((1, 2))
     blue = style[0, :, 3:6].mean((1, 2))
     share = ((found[0] - blue[:, None, None]) * (red - blue)[:, None, None]).sum(0) / (red - blue).square().sum()
