@@ -59,11 +59,15 @@ class GAN(Family):
     spectral: bool = False
 
     def recommended(self, rows: int, values: int = 1) -> dict[str, Any]:
-        """Train settings that suit this family; pictures (many values a row) bear long steps, narrow clouds of rows do not."""
-        lr = 4e-3 if values > _FEW else 1.5e-3
+        """Train settings that suit this family; pictures (many values a row) bear long steps, narrow clouds of rows do not.
+
+        Long steps need a limit: without one the losses of 1,891 emoji leapt to a hundredfold every few hundred steps, and their
+        creations were covered with speckles (after 1,500 steps a network found 7 % of them like real ones, 24 % with it).
+        """
+        lr, clip = (4e-3, 1.0) if values > _FEW else (1.5e-3, None)
         return {
             "budget": self.budget, "batch": 64, "optimizer": {"kind": "adam", "lr": lr, "betas": [0.0, 0.95]},
-            "schedule": {"kind": "cosine", "warmup": 0.02, "floor": 0.05}, "average": {"kind": "ema", "decay": 0.999}, "clip": None,
+            "schedule": {"kind": "cosine", "warmup": 0.02, "floor": 0.05}, "average": {"kind": "ema", "decay": 0.999}, "clip": clip,
             "early_stopping": None,
         }  # fmt: skip
 

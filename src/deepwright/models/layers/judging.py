@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 
 from deepwright.models.layers.wishes import Wish
@@ -33,10 +34,12 @@ class Judging(nn.Module):
 
     def forward(self, x: Tensor, ids: Tensor | None = None) -> Tensor:
         x = self.features(x)
-        score: Tensor = self.score(x)
-        if self.wish is None or self.project is None or ids is None:
-            return score
-        return score + (self.project(x) * self.wish(ids)).sum(1, keepdim=True)
+        with torch.autocast(x.device.type, enabled=False):  # pairs are told apart by small differences
+            x = x.float()
+            score: Tensor = self.score(x)
+            if self.wish is None or self.project is None or ids is None:
+                return score
+            return score + (self.project(x) * self.wish(ids)).sum(1, keepdim=True)
 
     def directions(self, rows: int, ids: Tensor | None = None) -> Tensor:
         """(B, F): the score is the features along it, but for a constant."""
