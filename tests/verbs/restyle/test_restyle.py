@@ -140,10 +140,8 @@ def test_where_nothing_is_drawn_what_is_laid_is_the_style() -> None:
     plain = style.mean((2, 3), keepdim=True).expand(1, 3, 32, 40).contiguous()
     told: list[tuple[int, int, float]] = []
     found = laid(plain, style, Knobs(size=40, patch=5, coarsest=40, strength=1.0), 0, lambda *done: told.append(done))
-    assert [step[:2] for step in told] == [
-        (place + 1, 9) for place in range(9)
-    ]  # three sides of patches, three rounds each
-    shares = [share for *_, share in told]
+    rounds, shares = [step[:2] for step in told], [step[2] for step in told]
+    assert rounds == [(place + 1, 9) for place in range(9)]  # three sides of patches, three rounds each
     assert shares == sorted(shares)
     assert shares[-1] == 1
     red = style[0, :, :3].mean((1, 2))

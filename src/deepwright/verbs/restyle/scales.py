@@ -9,9 +9,8 @@ from deepwright.verbs.restyle.settings import Knobs
 
 __all__ = ["Tell", "scaled_to", "sides"]
 
-Tell = Callable[
-    [int, int, float], None
-]  # is told after every step how many are done, of how many, and the share of the work
+# told after every step: how many are done, of how many, and the share of the work that is done
+Tell = Callable[[int, int, float], None]
 
 
 def sides(picture: Tensor, knobs: Knobs) -> list[int]:
