@@ -164,7 +164,7 @@ class GridGenerator(nn.Module):
         x = self.blocks(x)
         for layer in self.up:
             x = layer(F.leaky_relu(x, SLOPE))
-        with torch.autocast(x.device.type, enabled=False):  # bfloat16 rounds by a shade of grey, which gives creations away
+        with torch.autocast(x.device.type, enabled=False):  # bfloat16 rounds by a shade of grey
             x = self.out(F.leaky_relu(x, SLOPE).float())
         return plan.cut(x)
 
