@@ -61,6 +61,22 @@ def test_a_creation_is_the_same_in_any_company():
     assert not torch.allclose(created(network, torch.arange(8), seed=4), whole)
 
 
+def test_in_half_precision_pictures_and_scores_are_not_rounded():
+    """bfloat16 keeps 8 bits: whatever was rounded to it is the same when it is rounded again."""
+    network = built((9, 9, 1)).train()
+    with torch.autocast("cpu", torch.bfloat16):
+        pictures = network.sample(8, Draw(1))["p.x"].values
+        scores = network.body({"p.x": Field(pictures)})["score"].values
+    for values in (pictures, scores):
+        assert values.dtype == torch.float32
+        assert not torch.equal(values, values.bfloat16().float())
+
+
+def test_pictures_have_a_limit_of_gradients_and_rows_none():
+    assert SMALL.recommended(1000, 784)["clip"] == 1.0
+    assert SMALL.recommended(1000, 2)["clip"] is None
+
+
 def test_the_score_is_of_pictures_from_minus_one_to_one_whatever_the_bounds():
     network = built((9, 9, 1))
     z = {"p.x": Field(torch.full((1, 9, 9, 1), 3.0))}
