@@ -17,7 +17,7 @@ from deepwright.preparation import Prepared
 
 __all__ = ["examine", "looks_personal", "masked", "personal_cells"]
 
-LEAK_ROWS = 5_000
+LEAK_ROWS = 20_000
 MANY_COLUMNS = 30  # of one input, as estimators see it: no single one is looked at
 BINS = 64
 COMBINATIONS = 10  # times as many as rows: so many that columns could make, or equal rows are to be expected

@@ -15,7 +15,10 @@ from deepwright.verbs.probe import FEW_STEPS, FEWEST_ROWS, SECONDS, SHARE, Probe
 
 __all__ = ["decide", "precisions_of", "too_short"]
 
-SCARCE, LITTLE = 2.0, 0.2  # seconds, and share of a wall-clock budget, that measuring the pace would use up
+SCARCE, LITTLE = (
+    2.0,
+    0.2,
+)  # seconds, and share of a wall-clock budget, that comparing threads and precisions would use up
 
 Copies = Callable[[str], Trainer]
 
@@ -32,11 +35,15 @@ def decide(
     """
     precisions = precisions_of(settings, half)
     numbers = counts() if settings.threads is None else (settings.threads,)
-    if pace.timed and ranks.agree(pace.budget.amount - pace.clock()) <= min(SCARCE, LITTLE * pace.budget.amount):
-        step_seconds, choices = 0.0, _over(min(numbers), precisions[0], rows, pace, resized)
-    elif pace.timed:
-        probed, choices = _timed(settings, rows, pace, ranks, resized, partial(probe, copies, precisions, numbers))
-        step_seconds = probed.step_seconds
+    if pace.timed:
+        left = ranks.agree(pace.budget.amount - pace.clock())
+        if left <= min(SCARCE, LITTLE * pace.budget.amount):  # comparing settings would use it up
+            precisions, numbers = precisions[:1], (min(numbers),)
+        if left <= 0:
+            step_seconds, choices = 0.0, _over(numbers[0], precisions[0], rows, pace, resized)
+        else:
+            probed, choices = _timed(settings, rows, pace, ranks, resized, partial(probe, copies, precisions, numbers))
+            step_seconds = probed.step_seconds
     else:
         choices, step_seconds = _counted(settings, precisions, numbers, pace, copies)
         choices |= {name: ranks.same(choices[name]) for name in ("threads", "precision")}
@@ -81,7 +88,7 @@ def _timed(
 
 
 def _over(threads: int, precision: str, rows: int, pace: Pace, resized: Callable[[float], bool]) -> dict[str, Any]:
-    """A wall-clock budget of which hardly anything is left: one step of the smallest network, without a measurement."""
+    """A wall-clock budget that is over before the first step: one step of the smallest network, without a measurement."""
     resized(0.0)
     pace.plan(pace.budget.amount)
     return {
