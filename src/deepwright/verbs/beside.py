@@ -1,5 +1,6 @@
 """Creations beside real examples: what is measured of them, and what that means in words."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -73,12 +74,14 @@ def measured(
     wish: Fields | None = None,
     judge: "Run | None" = None,
     predict: str | None = None,
+    at: Sequence[int] | None = None,
 ) -> Beside:
     """Creations 0, 1, … of a state beside real examples (of the wished kind), or why not.
 
     Args:
         most: creations and held-out examples; 0 measures nothing. judge: a run that answers, whose last layer compares
             pictures instead of random convolutions. predict: of rows, the column that models learn from them; None: the last.
+        at: the first of these numbers instead of 0, 1, …; as many as creations are compared.
 
     Raises:
         Refused: the judge does not fit.
@@ -102,7 +105,8 @@ def measured(
     known, real = table.take(train, names), table.take(held, names)
     scale = Scale(run.created, known)
     count = min(most, max(len(held), FEW))
-    making = Maker(run, state, wish).pieces(range(count), "making what is compared")
+    numbers = range(count) if at is None else at[:count]
+    making = Maker(run, state, wish).pieces(numbers, "making what is compared")
     pieces = [next(making)[1]]
     if any(pieces[0][name].values.shape[1:] != shape_of(run, name) for name in names):
         return Beside(notes=("Nothing was measured: the creations are of another size than the examples.",))

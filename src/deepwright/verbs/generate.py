@@ -22,6 +22,7 @@ from deepwright.training.threads import computing, cores
 from deepwright.verbs.beside import measured
 from deepwright.verbs.creation.alike import nearest, nearest_blocks, read_liked
 from deepwright.verbs.creation.alive import PAGE, bring_to_life
+from deepwright.verbs.creation.apart import Apart, apart_blocks, kept_apart
 from deepwright.verbs.creation.files import Writer, place_of
 from deepwright.verbs.creation.inverting import inversion_of
 from deepwright.verbs.creation.labelled import label_direction
@@ -56,6 +57,7 @@ _NOT_ALIVE = (
     "edit",
     "invert",
     "like",
+    "apart",
     "scale",
 )
 
@@ -82,6 +84,7 @@ class Generate(Config):
             the file's own) and made.
         like: a picture, or a row (JSON, or the first of a table) of one's own, of which columns may be missing: the creations
             of the seed that lie nearest to it.
+        apart: this share of the creations of rows is left out, those that come nearest to a single training row beside the next ones.
         scale: pictures are written so many times as wide and high; the network makes them as before.
         judge: a run that answers, whose last layer compares creations with real examples instead of random convolutions.
         predict: of rows, the column that models learn from them, to see what they are worth; None: the last.
@@ -107,6 +110,7 @@ class Generate(Config):
     invert: Path | None = None
     name: str | None = None
     like: Path | dict[str, Any] | None = None
+    apart: float | None = Setting(None, gt=0.0, le=0.9)
     scale: int = Setting(1, ge=1, le=16)
     judge: Path | None = None
     predict: str | None = None
@@ -150,9 +154,14 @@ class Generate(Config):
         asked = self._asked(run, old, inverted, label)
         maker = Maker(run, asked.state, wish, None if old is None else old.chunk)
         told_first = told_inversion
+        away: Apart | None = None
         if liked is not None:
             found = nearest(maker, liked, asked.count)
             asked, told_first = replace(asked, at=found.at, again=False), nearest_blocks(run, liked, found)
+        elif self.apart is not None:
+            n = asked.count
+            away = kept_apart(maker, max(n, self.measure), self.apart)
+            asked, told_first = replace(asked, at=away.at[:n], again=False), apart_blocks(away)
         before = None if old is None or "fps" in self.model_fields_set else old.fps
         fps = (before or self.fps) if asked.moves else None
         record = record_of(run, asked.state, maker.together, fps) if self.record else None
@@ -161,12 +170,13 @@ class Generate(Config):
         )
         told, notes = _again(self.reopen, old, whole, asked)
         beside = measured(
-            run, asked.state, 0 if asked.again or asked.names or liked else self.measure, wish, judge, self.predict
-        )
+            run, asked.state, 0 if asked.again or asked.names or liked else self.measure, wish, judge, self.predict,
+            None if away is None else away.at,
+        )  # fmt: skip
         data: dict[str, Any] = {
             "version": 1, "run": run.name, "seed": asked.state.seed, "n": asked.count, "folder": str(place.path), "files": files,
             "record": record, "reopened": told, "measured": beside.to_dict(),
-            "verdict": beside.verdict,
+            "verdict": beside.verdict, "apart": None if away is None else away.to_dict(),
             "notes": [*(note for note, _ in notes), *beside.notes],
         }  # fmt: skip
         blocks = [*told_first, *(Text(note, tone) for note, tone in notes)]
@@ -214,6 +224,7 @@ class Generate(Config):
                 ("--interpolate", stops),
                 ("--mix", self.mix),
                 ("--like", self.like),
+                ("--apart", self.apart),
             )
             if on
         ]
