@@ -231,23 +231,36 @@ def test_gamma_grows_with_the_values_and_zero_needs_no_slopes():
     assert reps.keys() == {"real", "fake"}
 
 
-def test_slopes_are_looked_at_in_one_step_of_so_many_with_that_much_more_weight():
+def test_slopes_of_one_row_in_so_many_are_looked_at_in_turn_with_that_much_more_weight():
     data, network = points(), Line()
-    lazy, eager = bound(network, gamma=0.2, every=3), bound(network, gamma=0.2)
-    losses = {}
+    few, all_ = bound(network, gamma=0.2, every=3), bound(network, gamma=0.2)
+    seen = torch.zeros(5)
     for step in range(6):
         draw = Draw(2, step).keyed(data.position)
-        reps = lazy.represent("discriminator", network, data, draw)
-        assert ("real_slope" in reps) == (step % 3 == 0)
-        losses[step] = lazy.loss("discriminator", reps, data, draw)
-    often = eager.represent("discriminator", network, data, Draw(2, 3).keyed(data.position))
-    found = eager.loss("discriminator", often, data, Draw(2, 3).keyed(data.position))
-    torch.testing.assert_close(losses[3].logs["penalty"], 3 * found.logs["penalty"])
-    assert "penalty" not in losses[4].logs
+        reps, whole = (one.represent("discriminator", network, data, draw) for one in (few, all_))
+        mine = data.position % 3 == step % 3
+        seen += mine
+        for name in ("real_slope", "fake_slope"):
+            torch.testing.assert_close(reps[name], torch.where(mine, whole[name], 0.0))
+        torch.testing.assert_close(reps["real"], whole["real"])
+        own, other = (one.loss("discriminator", r, data, draw) for one, r in ((few, reps), (all_, whole)))
+        plain = few._duel.discriminator(reps["real"], reps["fake"])
+        torch.testing.assert_close((own.value - plain)[mine], 3 * (other.value - plain)[mine])
+        torch.testing.assert_close(own.value[~mine], plain[~mine])
+    assert seen.tolist() == [2.0] * 5  # each row's turn comes once in three steps
     grid = Adversarial().bind(
         None, {"p": picture(28, 28)}, GAN(width=2, blocks=0).build({"p.x": picture(28, 28)}, {}, 9)
     )
-    assert (grid._every, eager._every) == (8, 1)
+    assert (grid._every, all_._every) == (8, 1)
+
+
+def test_a_piece_without_a_row_whose_turn_it_is_has_no_slopes():
+    data, network = points(5), Line()
+    some = Batch({"x": data.inputs["x"][torch.tensor([1, 2])]}, {}, data.row[1:3], data.position[1:3])
+    draw = Draw(2, 8).keyed(some.position)
+    reps = bound(network, gamma=0.2, every=8).represent("discriminator", network, some, draw)
+    assert reps["real_slope"].tolist() == [0.0, 0.0]
+    bound(network, every=8).loss("discriminator", reps, some, draw).value.sum().backward()
 
 
 def test_rows_with_a_missing_part_weigh_nothing():

@@ -28,7 +28,7 @@ __all__ = ["Adversarial", "BoundAdversarial"]
 _VALUES = 784  # gamma is measured on 28 × 28 grey pictures
 _LEAST = 0.0125  # of it, for rows of few numbers
 _LATE = 0.2  # of gamma, at the end
-_EVERY = 8  # steps, of pictures: one look at their slopes
+_EVERY = 8  # rows, of pictures: one look at a slope
 MOST = 0.8  # share of changed rows: beyond it creations begin to look changed (Karras et al. 2020, arXiv 2006.06676, sec. 2.2)
 STEP = 0.1  # by which the share is raised
 
@@ -66,9 +66,10 @@ class Adversarial(Config):
             input runs from -1 to 1; for wgan_gp of its own penalty. Higher is calmer and blurs. None: 0.1 for 784 values, in
             proportion for others, since a slope is spread over all of them; 10 for wgan_gp, 0 for hinge.
         gamma_end: the weight at the end of the budget, reached on a half cosine. None: a fifth of `gamma`.
-        every: the slopes are looked at in one step of so many, with that much more weight, since they cost more than all else
-            in the discriminator's step (Karras et al. 2020, arXiv 1912.04958, section 3.1). None: 8 for pictures, 1 for rows.
-            wgan_gp looks in every step.
+        every: the slopes of one row in so many are looked at, with that much more weight, since they cost more than all else
+            in the discriminator's step; in turn, and in each step, where one step of so many (Karras et al. 2020, arXiv
+            1912.04958, section 3.1) is a jolt that a limit of gradients takes for an accident. None: 8 for pictures, 1 for
+            rows. wgan_gp looks at all.
         augment: how rows are changed before they are judged, real and created ones alike. None: shifted, and where a unit
             has several values (colours) also covered in part and changed in tone.
         share: of the rows that each of these changes meets. "adaptive": none at first, more when the discriminator tells
@@ -184,15 +185,32 @@ class BoundAdversarial(BoundObjective):
                 with torch.no_grad():
                     scores["real"] = score("real", real)
             return scores
-        reps = self._compared(network, real, fake, draw)
+        slopes = bool(self._start or self._end) and self._duel.penalty == "slopes"
+        reps = self._compared(network, real, fake, draw, slopes and self._every == 1)
+        if slopes and self._every > 1:
+            reps |= self._slopes_in_turn(network, real, fake, batch, draw)
         if self._duel.penalty == "between" and self._start:
             reps["between"] = self._between(network, real, fake, draw)
         return reps
 
-    def _compared(self, network: Network, real: Fields, fake: Fields, draw: Draw) -> dict[str, Tensor]:
+    def _slopes_in_turn(
+        self, network: Network, real: Fields, fake: Fields, batch: Batch, draw: Draw
+    ) -> dict[str, Tensor]:
+        """(B,) squared slopes, 0 for rows whose turn it is not."""
+        mine = (batch.position.cpu() % self._every == draw.step % self._every).nonzero()[:, 0]
+        none = torch.zeros(len(batch), device=batch.row.device)
+        found = {"real_slope": none, "fake_slope": none}
+        if not len(mine):
+            return found
+        some = [{name: field[mine] for name, field in z.items()} for z in (real, fake)]
+        reps = self._compared(network, some[0], some[1], draw.keyed(batch.position[mine]), slopes=True)
+        return {name: value.index_copy(0, mine.to(value.device), reps[name]) for name, value in found.items()}
+
+    def _compared(
+        self, network: Network, real: Fields, fake: Fields, draw: Draw, slopes: bool
+    ) -> dict[str, Tensor]:
         """What the discriminator makes of real and created rows, looked at in one pass; for the penalty also the squared lengths
         of the scores' slopes with respect to rows as they were before augmentation."""
-        slopes = bool(self._start or self._end) and self._duel.penalty == "slopes" and draw.step % self._every == 0
         sides = {"real": dict(real), "fake": dict(fake)}
         for z in sides.values() if slopes else ():
             for name in (name for name in real if name not in network.conditions):
