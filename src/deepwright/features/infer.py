@@ -100,7 +100,8 @@ def _useless(column: pl.Series) -> Finding | None:
         every = (kind.suits(known) for kind in features)  # type: ignore[attr-defined]
         near = next((suits for suits in every if suits is not None and suits.score == NEAR), None)
         although = "" if near is None else f", although {near.reason}"
-        kind = "number" if known.dtype.is_numeric() else "category" if near is None else near.settings.kind
+        plain = "number" if parse_numbers(known).share >= 0.9 else "category"
+        kind = plain if near is None else near.settings.kind
         text_ = (
             f"'{name}' is different in every row, like an identifier, and is left out{although}. "
             f"To use it: --set 'features.\"{name}\".kind={kind}'"
@@ -142,5 +143,14 @@ def _identifier(name: str, known: pl.Series) -> bool:
     if not bool((values == values.round()).all()):
         return False
     low, high = float(values.min()), float(values.max())  # type: ignore[arg-type]
-    counts_rows = high - low + 1 <= 1.05 * len(values) and len(values) >= 50
-    return counts_rows or bool(_ID_NAME.search(name))
+    return _counts_rows(values, low, high) or bool(_ID_NAME.search(name))
+
+
+def _counts_rows(values: pl.Series, low: float, high: float) -> bool:
+    """Nearly all whole numbers of a range; or at least half of those from about 1, one after the other, as training rows have
+    of a counter whose other rows test (years do not begin there)."""
+    count, range_ = len(values), high - low + 1
+    if count < 50 or range_ > 2 * count:
+        return False
+    begins, in_order = 0 <= low <= 1 + 0.05 * count, bool((values.diff().drop_nulls() > 0).all())
+    return range_ <= 1.05 * count or (begins and in_order)

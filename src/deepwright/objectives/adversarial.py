@@ -206,9 +206,7 @@ class BoundAdversarial(BoundObjective):
         reps = self._compared(network, some[0], some[1], draw.keyed(batch.position[mine]), slopes=True)
         return {name: value.index_copy(0, mine.to(value.device), reps[name]) for name, value in found.items()}
 
-    def _compared(
-        self, network: Network, real: Fields, fake: Fields, draw: Draw, slopes: bool
-    ) -> dict[str, Tensor]:
+    def _compared(self, network: Network, real: Fields, fake: Fields, draw: Draw, slopes: bool) -> dict[str, Tensor]:
         """What the discriminator makes of real and created rows, looked at in one pass; for the penalty also the squared lengths
         of the scores' slopes with respect to rows as they were before augmentation."""
         sides = {"real": dict(real), "fake": dict(fake)}
