@@ -44,22 +44,8 @@ __all__ = ["Generate"]
 SHOWN = 64
 FRAMES_SHOWN = 12
 _NOT_ALIVE = (
-    "n",
-    "seed",
-    "at",
-    "label",
-    "knobs",
-    "interpolate",
-    "frames",
-    "fps",
-    "loop",
-    "mix",
-    "edit",
-    "invert",
-    "like",
-    "apart",
-    "scale",
-)
+    "n", "seed", "at", "label", "knobs", "interpolate", "frames", "fps", "loop", "mix", "edit", "invert", "like", "apart", "scale",
+)  # fmt: skip
 
 Words = Annotated[
     tuple[int | str, ...], BeforeValidator(lambda value: (value,) if isinstance(value, int | str) else value)
