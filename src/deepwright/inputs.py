@@ -49,9 +49,9 @@ def chosen_features(
     given = {**words, **recipe.features}
     for name in names:
         column = table.select([name]).to_series()
-        inferred = infer_features({name: column.gather(some)}, given)
+        inferred = infer_features({name: column.gather(some)}, given, some)
         if inferred.left_out and len(some) < len(train):  # what is said of every row is true of every row
-            inferred = infer_features({name: column.gather(train)}, given)
+            inferred = infer_features({name: column.gather(train)}, given, train)
         settings |= inferred.settings
         chosen_by_person = "choice" if name in half_named else ""
         found = keep_fixed(draft, column.gather(some), inferred.findings) if recipe.creates else inferred.findings

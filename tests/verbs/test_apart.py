@@ -9,8 +9,10 @@ import torch
 
 from deepwright.core.errors import RecipeError, Refused, RunError
 from deepwright.draft import Draft
+from deepwright.features import Category, Number
+from deepwright.fields import Field
 from deepwright.run import Run
-from deepwright.verbs.creation.apart import lean
+from deepwright.verbs.creation.apart import Places, lean
 from deepwright.verbs.creation.recall import recalled
 from deepwright.verbs.generate import Generate
 from deepwright.verbs.train import train
@@ -35,12 +37,35 @@ def kept(run: Run, place: Path, **settings: object) -> tuple[int, ...]:
     return tuple(int(number) for number in recalled(place / "made.csv").at)
 
 
+def alone(numbers: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    return numbers, torch.zeros(len(numbers), 0)
+
+
 def test_a_copy_leans_most_and_what_lies_between_many_rows_least() -> None:
     train = torch.cat([torch.zeros(1, 2), torch.tensor([[10.0, 0.0], [0.0, 10.0], [10.0, 10.0]]).repeat(4, 1)])
     points = torch.tensor([[0.0, 0.0], [1.0, 0.0], [5.0, 5.0], [10.0, 10.0]])
     # sums of differences: the tenth row from (1, 0) is (10, 10)'s group at 19; all rows are 10 from the middle
-    assert lean(points, train).tolist() == pytest.approx([0.0, 1 / 19, 1.0, 0.0])
-    assert lean(points, torch.zeros(12, 2))[0] == 1.0  # a row that many share is nobody's
+    assert lean(alone(points), alone(train)).tolist() == pytest.approx([0.0, 1 / 19, 1.0, 0.0])
+    assert lean(alone(points), alone(torch.zeros(12, 2)))[0] == 1.0  # a row that many share is nobody's
+
+
+def test_labels_lie_one_apart_and_missing_cells_say_nothing_of_their_value() -> None:
+    age, word = pl.Series("a", [None, *map(float, range(1, 80))]), pl.Series("b", ["x", "y"] * 40)
+    features = {"a": Number().fit(Number().summarise(age), "a"), "b": Category().fit(Category().summarise(word), "b")}
+
+    def z(a: list[float | None], b: list[str]) -> dict[str, Field]:
+        cells = {"a": pl.Series("a", a, dtype=pl.Float64), "b": pl.Series("b", b)}
+        return {name: features[name].encode(column) for name, column in cells.items()}
+
+    places = Places(features, z(age.to_list(), word.to_list()))
+    numbers, labels = places(z([None, 40.0, 1e9], ["x", "y", "x"]))
+    assert numbers[:, 0].tolist() == pytest.approx(
+        [0.0, 0.0, 2.0537], abs=1e-3
+    )  # the middle, and the highest rank counted
+    assert numbers[:, 1].tolist() == [1.0, 0.0, 0.0]
+    far = lean((numbers[:1], labels[:1]), (numbers[:2].repeat(5, 1), labels[:2].repeat(5, 1)))
+    assert far.tolist() == [0.0]
+    assert lean((numbers[:1], labels[:1]), (numbers[:1].repeat(10, 1), labels[1:2].repeat(10, 1))).tolist() == [1.0]
 
 
 def test_which_are_kept_depends_on_the_seed_and_the_share_alone(run: Run, tmp_path: Path) -> None:
@@ -72,8 +97,9 @@ def test_it_says_how_many_were_left_out_and_measures_those_kept(run: Run, tmp_pa
     told, plain = report.data["apart"], run.generate(n=100, out=tmp_path / "plain.csv", measure=40).data
     assert told["rows"] == int((run.parts == 0).sum())
     assert told["left_out"] == told["looked"] - 100
+    assert told["looked"] < 300  # those of the file, whatever was made to be measured
     text = next(block.text for block in report.blocks if hasattr(block, "text"))
-    assert text.startswith(f"{told['left_out']} creations of the first {told['looked']} were left out")
+    assert text.startswith(f"{told['left_out']} creations of the first {told['looked']} left out")
     nearest = [data["measured"]["nearest"]["made"]["value"] for data in (report.data, plain)]
     assert nearest[0] > nearest[1]
 
@@ -84,10 +110,17 @@ def test_it_says_what_is_made_by_itself(run: Run, tmp_path: Path) -> None:
     assert not (tmp_path / "made.csv").exists()
 
 
-def test_creations_that_are_all_alike_are_refused(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("deepwright.verbs.creation.apart.lean", lambda points, train: torch.ones(len(points)))
-    with pytest.raises(Refused, match=r"of [\d,]+ creations only 0 are left, so many are alike"):
-        run.generate(n=10, apart=0.2, out=tmp_path / "made.csv")
+@pytest.mark.parametrize(("ones", "left"), [(1.0, 0.0), (0.85, 0.15), (0.5, 0.2)])
+def test_where_no_row_stands_out_nothing_is_left_out(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ones: float, left: float
+) -> None:
+    def leans(points: tuple[torch.Tensor, torch.Tensor], train: object) -> torch.Tensor:
+        chance = torch.rand(len(points[0]), generator=torch.Generator().manual_seed(int(points[0].sum() * 1e4)))
+        return torch.where(chance < ones, 1.0, 0.5)  # and the others lean alike
+
+    monkeypatch.setattr("deepwright.verbs.creation.apart.lean", leans)
+    numbers = kept(run, tmp_path, n=2000, apart=0.2)
+    assert 1 - len(numbers) / (numbers[-1] + 1) == pytest.approx(left, abs=0.03)
 
 
 def test_pictures_and_data_that_is_gone_are_refused(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from deepwright.contracts import NEAR, Finding, Suits
@@ -30,11 +31,14 @@ class Inferred:
     findings: tuple[Finding, ...]
 
 
-def infer_features(columns: Mapping[str, pl.Series], given: Mapping[str, Any]) -> Inferred:
+def infer_features(
+    columns: Mapping[str, pl.Series], given: Mapping[str, Any], places: np.ndarray | None = None
+) -> Inferred:
     """The feature settings of each column.
 
     Args:
         columns: the input columns (all rows, or a sample). given: settings the person named; what they leave open is found out.
+        places: of the rows in the table; None: they are all of it.
     """
     settings: dict[str, Any] = {}
     left_out: list[str] = []
@@ -43,7 +47,7 @@ def infer_features(columns: Mapping[str, pl.Series], given: Mapping[str, Any]) -
         if name in given:
             settings[name] = _filled(given[name], column)
             continue
-        useless = _useless(column)
+        useless = _useless(column, places)
         if useless is not None:
             left_out.append(name)
             findings.append(useless)
@@ -81,7 +85,7 @@ def _filled(given: Any, column: pl.Series) -> Any:
     return suits.settings.model_copy(update={name: getattr(given, name) for name in given.model_fields_set})
 
 
-def _useless(column: pl.Series) -> Finding | None:
+def _useless(column: pl.Series, places: np.ndarray | None) -> Finding | None:
     name, rows = column.name, len(column)
     if column.dtype.is_nested() or column.dtype in (pl.Binary, pl.Object, pl.Time, pl.Duration):
         return None
@@ -96,7 +100,7 @@ def _useless(column: pl.Series) -> Finding | None:
     if distinct == 1 and len(known) == rows:
         value = str(known[0])[:40]
         return Finding("note", "constant", f"'{name}' is '{value}' in every row and is left out.", name, rows)
-    if distinct == len(known) and rows >= 20 and _identifier(name, known):
+    if distinct == len(known) and rows >= 20 and _identifier(name, known, places):
         every = (kind.suits(known) for kind in features)  # type: ignore[attr-defined]
         near = next((suits for suits in every if suits is not None and suits.score == NEAR), None)
         although = "" if near is None else f", although {near.reason}"
@@ -133,7 +137,7 @@ def _sentences(known: pl.Series) -> bool:
     return len(cells) >= 20 and float(words.median()) >= 5 and float(blanks.median()) >= 4  # type: ignore[arg-type]
 
 
-def _identifier(name: str, known: pl.Series) -> bool:
+def _identifier(name: str, known: pl.Series, places: np.ndarray | None) -> bool:
     """All cells differ: words that are no numbers, dates or pictures; or whole numbers that count rows or are named so."""
     parsed = parse_numbers(known)
     if parsed.share < 0.9:
@@ -142,15 +146,17 @@ def _identifier(name: str, known: pl.Series) -> bool:
     values = parsed.values.drop_nulls()
     if not bool((values == values.round()).all()):
         return False
-    low, high = float(values.min()), float(values.max())  # type: ignore[arg-type]
-    return _counts_rows(values, low, high) or bool(_ID_NAME.search(name))
+    return _counts_rows(values, places) or bool(_ID_NAME.search(name))
 
 
-def _counts_rows(values: pl.Series, low: float, high: float) -> bool:
-    """Nearly all whole numbers of a range; or at least half of those from about 1, one after the other, as training rows have
-    of a counter whose other rows test (years do not begin there)."""
-    count, range_ = len(values), high - low + 1
-    if count < 50 or range_ > 2 * count:
+def _counts_rows(values: pl.Series, places: np.ndarray | None) -> bool:
+    """Nearly all whole numbers of a range; or in each row its place in the table, from 0 or 1, of which these are a part."""
+    if len(values) < 50:
         return False
-    begins, in_order = 0 <= low <= 1 + 0.05 * count, bool((values.diff().drop_nulls() > 0).all())
-    return range_ <= 1.05 * count or (begins and in_order)
+    low, high = float(values.min()), float(values.max())  # type: ignore[arg-type]
+    if high - low + 1 <= 1.05 * len(values):
+        return True
+    if places is None or len(places) != len(values):
+        return False
+    begins = values.to_numpy() - places
+    return bool((begins == begins[0]).all()) and begins[0] in (0, 1)

@@ -66,10 +66,10 @@ class Adversarial(Config):
             input runs from -1 to 1; for wgan_gp of its own penalty. Higher is calmer and blurs. None: 0.1 for 784 values, in
             proportion for others, since a slope is spread over all of them; 10 for wgan_gp, 0 for hinge.
         gamma_end: the weight at the end of the budget, reached on a half cosine. None: a fifth of `gamma`.
-        every: the slopes of one row in so many are looked at, with that much more weight, since they cost more than all else
-            in the discriminator's step; in turn, and in each step, where one step of so many (Karras et al. 2020, arXiv
-            1912.04958, section 3.1) is a jolt that a limit of gradients takes for an accident. None: 8 for pictures, 1 for
-            rows. wgan_gp looks at all.
+        every: each step looks at the slopes of one row in so many, another part each time, with that much more weight, since
+            slopes cost more than all else in the discriminator's step. All rows in one step of so many (Karras et al. 2020,
+            arXiv 1912.04958, section 3.1) give rare large gradients, which `train.clip` cuts. A batch should hold as many
+            rows. None: 8 for pictures, 1 for rows. wgan_gp looks at all.
         augment: how rows are changed before they are judged, real and created ones alike. None: shifted, and where a unit
             has several values (colours) also covered in part and changed in tone.
         share: of the rows that each of these changes meets. "adaptive": none at first, more when the discriminator tells

@@ -70,7 +70,7 @@ class Generate(Config):
             the file's own) and made.
         like: a picture, or a row (JSON, or the first of a table) of one's own, of which columns may be missing: the creations
             of the seed that lie nearest to it.
-        apart: this share of the creations of rows is left out, those that come nearest to a single training row beside the next ones.
+        apart: this share of the creations of rows is left out: those that come much nearer to one training row than to the next.
         scale: pictures are written so many times as wide and high; the network makes them as before.
         judge: a run that answers, whose last layer compares creations with real examples instead of random convolutions.
         predict: of rows, the column that models learn from them, to see what they are worth; None: the last.
@@ -146,8 +146,8 @@ class Generate(Config):
             asked, told_first = replace(asked, at=found.at, again=False), nearest_blocks(run, liked, found)
         elif self.apart is not None:
             n = asked.count
-            away = kept_apart(maker, max(n, self.measure), self.apart)
-            asked, told_first = replace(asked, at=away.at[:n], again=False), apart_blocks(away)
+            away = kept_apart(maker, max(n, self.measure if asked.state.plain else 0), self.apart)
+            asked, told_first = replace(asked, at=away.at[:n], again=False), apart_blocks(away.first(n))
         before = None if old is None or "fps" in self.model_fields_set else old.fps
         fps = (before or self.fps) if asked.moves else None
         record = record_of(run, asked.state, maker.together, fps) if self.record else None
@@ -162,7 +162,7 @@ class Generate(Config):
         data: dict[str, Any] = {
             "version": 1, "run": run.name, "seed": asked.state.seed, "n": asked.count, "folder": str(place.path), "files": files,
             "record": record, "reopened": told, "measured": beside.to_dict(),
-            "verdict": beside.verdict, "apart": None if away is None else away.to_dict(),
+            "verdict": beside.verdict, "apart": None if away is None else away.first(asked.count).to_dict(),
             "notes": [*(note for note, _ in notes), *beside.notes],
         }  # fmt: skip
         blocks = [*told_first, *(Text(note, tone) for note, tone in notes)]
