@@ -38,6 +38,7 @@ ROWS = 50_000  # training rows that are compared with, at most
 AT_ONCE = 2**22  # distances held at once
 TAIL = 0.02  # ranks nearer to an end count as this
 LOT = 1e-6  # what decides between creations that lean alike
+NEVER = 2.0  # left out: no row stands out
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ def kept_apart(maker: Maker, n: int, share: float) -> Apart:
     places = Places(maker.run.created, known)
     train, chance = places(known), Draw(maker.state.seed).of("apart")
     found: list[float] = []
-    border, kept = math.nan, []
+    border, kept = None, []
     while len(kept) < n:
         more = max(TRIAL - len(found), math.ceil((n - len(kept)) / (1 - share)))
         numbers = range(len(found), len(found) + more)
@@ -82,11 +83,10 @@ def kept_apart(maker: Maker, n: int, share: float) -> Apart:
             created = {name: field for name, field in z.items() if name in maker.run.created}
             leans = lean(places(encoded(maker.run, decode(maker.run, created))), train)
             lot = chance.keyed(torch.tensor(at)).at("lot").uniform(len(at))
-            found += torch.where(leans < 1, leans + LOT * lot, torch.inf).tolist()
-        border = (
-            float(torch.tensor(found[:TRIAL]).nan_to_num(posinf=2.0).quantile(share)) if math.isnan(border) else border
-        )
-        kept = [number for number, own in enumerate(found) if own > border]
+            found += torch.where(leans < 1, leans + LOT * lot, NEVER).tolist()
+        if border is None:
+            border = float(torch.tensor(found[:TRIAL]).quantile(share))
+        kept = [number for number, own in enumerate(found) if own > border or own == NEVER]
     return Apart(tuple(kept), len(found), len(train[0]), count).first(n)
 
 
@@ -122,14 +122,15 @@ class Places:
                 self._ordered[name] = [column.sort().values for column in there.t()]
 
     def __call__(self, z: Fields) -> Points:
-        numbers, labels = [next(iter(z.values())).values.new_zeros(len(next(iter(z.values()))), 0).float()], []
+        nothing = torch.zeros(len(next(iter(z.values()))), 0)
+        numbers, labels = [nothing], [nothing.int()]
         for name, feature in self._features.items():
             values = z[name].values
             if name in self._ordered:
                 numbers.append(self._scores(values.float(), self._ordered[name], feature.space.absent))  # type: ignore[union-attr]
             else:
-                labels.append(values.reshape(len(values), -1))
-        return torch.cat(numbers, 1), torch.cat(labels, 1) if labels else torch.zeros(len(numbers[0]), 0)
+                labels.append(values.reshape(len(values), -1).int())
+        return torch.cat(numbers, 1), torch.cat(labels, 1)
 
     @staticmethod
     def _scores(values: Tensor, ordered: list[Tensor], absent: int | None) -> Tensor:
