@@ -47,7 +47,7 @@ def environment(prepared: Prepared, device: torch.device, command: str, processe
         **circumstances(device, processes), "seed": prepared.recipe.seed, "command": command,
         "data": {
             "origin": table.origin, "rows": table.height, "tests": prepared.data.tests, "files": digests(table),
-            "targets": None if task is None else target_hash(task, table),
+            "columns": list(table.columns), "targets": None if task is None else target_hash(task, table),
             "hashes": rows_of_table(prepared.recipe, table),
         },
     }  # fmt: skip

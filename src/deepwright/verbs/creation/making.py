@@ -215,11 +215,13 @@ def decode(run: "Run", z: Mapping[str, Field]) -> pl.DataFrame:
 
 
 def whole_rows(run: "Run", made: pl.DataFrame) -> pl.DataFrame:
-    """Created rows in the order of the data's columns, then those that are the same in every row; pictures as they are."""
+    """Created rows with the columns that are the same in every row, in the order of the data's; pictures as they are."""
     if set(made.schema.values()) <= {pl.Binary}:
         return made
-    ordered = made.select(name for name in run.features if name in made.columns)
-    return ordered.with_columns(pl.lit(cell).alias(name) for name, cell in run.recipe.task.fixed.items())
+    fixed = run.recipe.task.fixed
+    whole = made.with_columns(pl.lit(cell).alias(name) for name, cell in fixed.items())
+    order = run.environment["data"].get("columns") or [*run.features, *fixed]  # runs of earlier versions do not tell
+    return whole.select(name for name in order if name in whole.columns)
 
 
 def knobs_of(run: "Run", given: Mapping[str, Any]) -> Config:
