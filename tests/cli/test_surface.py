@@ -52,6 +52,7 @@ SURFACE = {
         "[RUN]",
         {
             "-n",
+            "--apart",
             "--at",
             "--label*",
             "--set*",

@@ -282,6 +282,11 @@ def test_given_settings_win(tmp_path):
     assert rows(again) == rows(table)
 
 
+def test_a_delimiter_and_a_blank_at_the_end_of_a_quoted_cell(tmp_path, where):
+    assert rows(opened(tmp_path, 'a;b\n ;"; "\n', delimiter=";", encoding="utf-8", header=True)) == [(" ", "; ")]
+    assert rows(opened(tmp_path, 'a;b\n1; "x;y"\n', delimiter=";", encoding="utf-8", header=True)) == [("1", "x;y")]
+
+
 TEXT = st.text(st.characters(exclude_categories=("Cs", "Cc"), include_characters="\n\t"), max_size=8)
 ODD = st.sampled_from(['"', '""', 'x"y', "a,b", "a;b", "\n", " ", "\r\n", "1,5", "NA", "null", "#x", "\ufeff", ".png"])
 CELL = (TEXT | ODD).filter(lambda cell: cell == ".png" or not cell.strip().lower().endswith(PICTURES))  # no paths

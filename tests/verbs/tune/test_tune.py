@@ -54,11 +54,11 @@ def points(folder: Path) -> list[tuple[int, str, str]]:
 
 
 def test_a_tune_leaves_a_winner_a_report_and_an_ordinary_run(cli: Cli, here: Path) -> None:
-    said: Said = cli("tune", "flats.csv", "--target", "y", "--ignore", "teuer", "--trials", 5, "--jobs", 2, "--budget", "1h",
+    said: Said = cli("tune", "flats.csv", "--target", "y", "--ignore", "teuer", "--trials", 5, "--jobs", 2, "--budget", "3h",
                      "--space", "model.depth=int:1..3", "--space", "train.optimizer.lr=log:1e-3..1e-1", "--prune", "none", *SMALL,
                      "--json")  # fmt: skip
     assert said.code == 0, said.err
-    assert said.err.startswith("Budget: 60min in all (--budget): about 80 % for the trials")
+    assert said.err.startswith("Budget: 180min in all (--budget): about 80 % for the trials")
     assert "Each trial: 30 steps, " in said.err
     told = json.loads(said.out)
     assert (told["folder"], told["run"]) == (str(Path("runs/flats-tune-1")), str(Path("runs/flats-1")))
@@ -189,6 +189,8 @@ def test_combinations_that_are_refused_are_failed_trials(cli: Cli, here: Path) -
         3,
         "--jobs",
         1,
+        "--budget",
+        "3h",  # of the process: that of these tests may have run for long
         *SMALL[:2],
         "--space",
     )

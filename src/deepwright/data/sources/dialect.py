@@ -56,7 +56,7 @@ def find_dialect(
         DataError: there is a header but no row, or two columns have one name.
     """
     delimiter = delimiter or find_delimiter(text)
-    padded = delimiter == " " or f'{delimiter} "' in text
+    padded = delimiter == " " or _pads_quotes(text, delimiter)
     every = list(records(text, delimiter, padded))
     every = every if whole or len(every) <= 2 else every[:-1]  # the last one may be cut in two
     lines = [line for line in every if line]
@@ -80,6 +80,13 @@ def find_dialect(
     simple = not padded and not skip and clean and len(rows[0]) == len(names) and "\n" in text and len(delimiter) == 1
     simple = simple and delimiter.isascii()
     return Dialect(encoding, delimiter, decimal, header, tuple(names), skip, simple, padded, tuple(findings))
+
+
+def _pads_quotes(text: str, delimiter: str) -> bool:
+    """Whether quotes follow blanks at the beginning of cells, and not within quoted ones."""
+    if f'{delimiter} "' not in text:
+        return False
+    return any(cell.startswith(' "') for cells in records(text, delimiter) for cell in cells)
 
 
 def records(
