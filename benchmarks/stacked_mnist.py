@@ -79,9 +79,9 @@ def made(run: Run, count: int) -> Tensor:
 def curve(run: Run, net: LeNet, count: int) -> list[dict[str, object]]:
     """Modes and divergence at the steps of the time-lapse, and of the weights of the run."""
     rows: list[dict[str, object]] = []
-    kept = [(step, path) for step, path in sorted(snapshots(run.folder).items()) if step >= FIRST]
+    kept = {step: path for step, path in snapshots(run.folder).items() if step >= FIRST}
     last = next(event["step"] for event in reversed(run.events()) if event["event"] == "stopped")
-    for step, path in (*kept, (last, run.folder / "weights.safetensors")):
+    for step, path in sorted({**kept, last: run.folder / "weights.safetensors"}.items()):
         run.network.load_state_dict(read_tensors(path)[0])
         modes, divergence = spread(net, made(run, count))
         rows.append({"step": step, "modes": modes, "KL": f"{divergence:.3f}"})

@@ -111,8 +111,9 @@ def cell_of(cells: Cells, name: str, table: str, split: int, given: Any) -> dict
     """A cell, from the cache or measured now."""
     own = [ROOT / "src" / "deepwright"] if name == OURS else [PEERS / PEER_SCRIPTS[name], PEERS / "synthetic_common.py"]
     machine = describe_machine()
+    flags = [*given.set, *([f"--apart {given.apart:g}"] if given.apart else [])]
     key = {
-        "peer": name, "table": table, "split": split, "seconds": given.seconds, "threads": given.threads, "set": [*given.set, *([f"--apart {given.apart:g}"] if given.apart else [])] if name == OURS else [],
+        "peer": name, "table": table, "split": split, "seconds": given.seconds, "threads": given.threads, "set": flags if name == OURS else [],
         "source": files_hash(*own, ROOT / "benchmarks" / "synthetic_scores.py"), "smoke": given.smoke,
         **{part: machine[part] for part in ("processor", "cores")},
     }  # fmt: skip

@@ -47,3 +47,9 @@ def test_kinds_are_found_in_the_whole_table_and_not_at_its_beginning() -> None:
     """A table sorted by when a column came into use: its first tenth is empty."""
     late: list[str | None] = [None] * (ROWS // 10) + [f"{row}.5" for row in range(ROWS - ROWS // 10)]
     assert prepared({"late": late}).features["late"].kind == "number"
+
+
+def test_a_row_counter_of_which_a_part_is_set_aside_is_left_out() -> None:
+    found = prepared({"n": list(range(1, ROWS + 1)), "year": list(range(1900, 1900 + ROWS))})
+    assert [finding.column for finding in found.findings if finding.code == "identifier"] == ["n"]
+    assert "year" in found.features

@@ -150,7 +150,7 @@ def _identifier(name: str, known: pl.Series, places: np.ndarray | None) -> bool:
 
 
 def _counts_rows(values: pl.Series, places: np.ndarray | None) -> bool:
-    """Nearly all whole numbers of a range; or in each row its place in the table, from 0 or 1, of which these are a part."""
+    """Nearly all whole numbers of a range; or each value is its row's place in the table, from 0 or 1."""
     if len(values) < 50:
         return False
     low, high = float(values.min()), float(values.max())  # type: ignore[arg-type]

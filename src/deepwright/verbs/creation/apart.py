@@ -38,7 +38,7 @@ ROWS = 50_000  # training rows that are compared with, at most
 AT_ONCE = 2**22  # distances held at once
 TAIL = 0.02  # ranks nearer to an end count as this
 LOT = 1e-6  # what decides between creations that lean alike
-NEVER = 2.0  # left out: no row stands out
+NEVER = 2.0  # is left out what leans towards no row
 
 
 @dataclass(frozen=True)
@@ -122,6 +122,7 @@ class Places:
                 self._ordered[name] = [column.sort().values for column in there.t()]
 
     def __call__(self, z: Fields) -> Points:
+        """(n, D) numbers and (n, C) labels of rows as `z`."""
         nothing = torch.zeros(len(next(iter(z.values()))), 0)
         numbers, labels = [nothing], [nothing.int()]
         for name, feature in self._features.items():
@@ -169,7 +170,7 @@ def apart_blocks(found: Apart) -> list[Block]:
     out = found.looked - len(found.at)
     rows = f"{found.rows:,}" if found.rows == found.training else f"{found.rows:,} (by lot) of {found.training:,}"
     text = (
-        f"{plural(out, 'creation')} of the first {found.looked:,} left out: compared with {rows} training rows, they come nearest "
-        "to one of them beside the next ones."
+        f"{plural(out, 'creation')} of the first {found.looked:,} left out: those that lean most towards a single one "
+        f"of {rows} training rows."
     )
     return [Text(text, "good")]
