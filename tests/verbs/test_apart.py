@@ -12,7 +12,7 @@ from deepwright.draft import Draft
 from deepwright.features import Category, Number
 from deepwright.fields import Field
 from deepwright.run import Run
-from deepwright.verbs.creation.apart import Places, lean
+from deepwright.verbs.creation.apart import Places, lean, usual_share
 from deepwright.verbs.creation.recall import recalled
 from deepwright.verbs.generate import Generate
 from deepwright.verbs.train import train
@@ -80,7 +80,7 @@ def test_they_are_the_creations_of_these_numbers_and_open_without_the_data(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     numbers = kept(run, tmp_path, n=6, apart=0.5)
-    run.generate(n=numbers[-1] + 1, out=tmp_path / "all.csv", measure=0)
+    run.generate(n=numbers[-1] + 1, apart=0, out=tmp_path / "all.csv", measure=0)
     made = pl.read_csv(tmp_path / "made.csv")
     assert made.equals(pl.read_csv(tmp_path / "all.csv")[list(numbers)])
     monkeypatch.setattr(Run, "training_data", _gone)
@@ -94,7 +94,7 @@ def _gone(run: Run) -> None:
 
 def test_it_says_how_many_were_left_out_and_measures_those_kept(run: Run, tmp_path: Path) -> None:
     report = run.generate(n=100, apart=0.5, out=tmp_path / "made.csv", measure=40)
-    told, plain = report.data["apart"], run.generate(n=100, out=tmp_path / "plain.csv", measure=40).data
+    told, plain = report.data["apart"], run.generate(n=100, apart=0, out=tmp_path / "plain.csv", measure=40).data
     assert told["rows"] == int((run.parts == 0).sum())
     assert told["left_out"] == told["looked"] - 100
     assert told["looked"] < 300  # those of the file, whatever was made to be measured
@@ -102,6 +102,39 @@ def test_it_says_how_many_were_left_out_and_measures_those_kept(run: Run, tmp_pa
     assert text.startswith(f"{told['left_out']} creations of the first {told['looked']} left out")
     nearest = [data["measured"]["nearest"]["made"]["value"] for data in (report.data, plain)]
     assert nearest[0] > nearest[1]
+
+
+@pytest.mark.parametrize(
+    ("rows", "share"), [(9, 0.0), (10, 0.2), (1245, 0.2), (1893, 0.132), (25_000, 0.01), (25_001, 0.0)]
+)
+def test_the_fewer_training_rows_the_more_is_left_out(rows: int, share: float) -> None:
+    assert usual_share(rows) == pytest.approx(share, abs=1e-3)
+
+
+def test_where_nobody_says_the_number_of_training_rows_does(run: Run, tmp_path: Path) -> None:
+    usual = kept(run, tmp_path, n=50)
+    assert usual == kept(run, tmp_path, n=50, apart=0.2)
+    more = Generate(reopen=tmp_path / "made.csv", n=80, out=tmp_path / "more.csv", measure=0)(run)
+    assert pl.read_csv(tmp_path / "more.csv")[:50].equals(pl.read_csv(tmp_path / "made.csv"))
+    assert more.data["apart"]["left_out"] > 0
+    for settings in ({"at": "0-49"}, {"apart": 0.0, "n": 50}):
+        assert run.generate(out=tmp_path / "all.csv", force=True, measure=0, **settings).data["apart"] is None
+    Generate(reopen=tmp_path / "all.csv", n=60, out=tmp_path / "unsifted.csv", measure=0)(run)
+    assert recalled(tmp_path / "unsifted.csv").apart == 0
+
+
+def test_without_the_data_nothing_is_left_out_unless_somebody_asked(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept(run, tmp_path, n=20)
+    monkeypatch.setattr(Run, "training_data", _gone)
+    data = run.generate(n=20, out=tmp_path / "all.csv", measure=0).data
+    assert data["apart"] is None
+    assert data["notes"] == [
+        "Nothing that leans towards a single training row could be left out: The data this run was trained on is gone."
+    ]
+    with pytest.raises(RunError, match="is gone"):  # the file's rows go on with those that were left in
+        Generate(reopen=tmp_path / "made.csv", n=30, out=tmp_path / "more.csv")(run)
 
 
 def test_it_says_what_is_made_by_itself(run: Run, tmp_path: Path) -> None:

@@ -13,8 +13,9 @@ from pydantic import Field as Setting
 
 from deepwright import registries
 from deepwright.core.config import Config
-from deepwright.core.errors import RecipeError, Refused, did_you_mean
+from deepwright.core.errors import DataError, RecipeError, Refused, RunError, did_you_mean
 from deepwright.core.report import Block, Grid, Pictures, Report, Text
+from deepwright.data.split import PARTS
 from deepwright.fields import Field, Fields
 from deepwright.recipe import Names
 from deepwright.spaces import Tokens
@@ -22,14 +23,14 @@ from deepwright.training.threads import computing, cores
 from deepwright.verbs.beside import measured
 from deepwright.verbs.creation.alike import nearest, nearest_blocks, read_liked
 from deepwright.verbs.creation.alive import PAGE, bring_to_life
-from deepwright.verbs.creation.apart import Apart, apart_blocks, kept_apart
+from deepwright.verbs.creation.apart import Apart, apart_blocks, kept_apart, usual_share
 from deepwright.verbs.creation.files import Writer, place_of
 from deepwright.verbs.creation.inverting import inversion_of
 from deepwright.verbs.creation.labelled import label_direction
 from deepwright.verbs.creation.making import Maker, decode, whole_rows
 from deepwright.verbs.creation.pictures import larger
 from deepwright.verbs.creation.recall import Record, find_run, recalled, record_of, with_its_weights
-from deepwright.verbs.creation.sameness import shows_the_same
+from deepwright.verbs.creation.reopened import reopened
 from deepwright.verbs.creation.scorers import judged_columns
 from deepwright.verbs.creation.shelf import Shelf, Stored
 from deepwright.verbs.creation.state import Anchor, Edit, State, Walk
@@ -71,6 +72,7 @@ class Generate(Config):
         like: a picture, or a row (JSON, or the first of a table) of one's own, of which columns may be missing: the creations
             of the seed that lie nearest to it.
         apart: this share of the creations of rows is left out: those that come much nearer to one training row than to the next.
+            None: a fifth, of more than 1,250 training rows 250 in as many as there are, of more than 25,000 nothing.
         scale: pictures are written so many times as wide and high; the network makes them as before.
         judge: a run that answers, whose last layer compares creations with real examples instead of random convolutions.
         predict: of rows, the column that models learn from them, to see what they are worth; None: the last.
@@ -96,7 +98,7 @@ class Generate(Config):
     invert: Path | None = None
     name: str | None = None
     like: Path | dict[str, Any] | None = None
-    apart: float | None = Setting(None, gt=0.0, le=0.9)
+    apart: float | None = Setting(None, ge=0.0, le=0.9)
     scale: int = Setting(1, ge=1, le=16)
     judge: Path | None = None
     predict: str | None = None
@@ -140,21 +142,24 @@ class Generate(Config):
         asked = self._asked(run, old, inverted, label)
         maker = Maker(run, asked.state, wish, None if old is None else old.chunk)
         told_first = told_inversion
-        away: Apart | None = None
+        away, share, left_in = None, 0.0, ""
         if liked is not None:
             found = nearest(maker, liked, asked.count)
             asked, told_first = replace(asked, at=found.at, again=False), nearest_blocks(run, liked, found)
-        elif self.apart is not None:
+        else:
+            share = self._share(run, asked, pictures)
+            away, left_in = self._apart(maker, asked, share)
+        if away is not None:
             n = asked.count
-            away = kept_apart(maker, max(n, self.measure if asked.state.plain else 0), self.apart)
             asked, told_first = replace(asked, at=away.at[:n], again=False), apart_blocks(away.first(n))
         before = None if old is None or "fps" in self.model_fields_set else old.fps
         fps = (before or self.fps) if asked.moves else None
-        record = record_of(run, asked.state, maker.together, fps) if self.record else None
+        record = record_of(run, asked.state, maker.together, fps, share if away else 0.0) if self.record else None
         shown, whole, files = _written(
             run, asked, maker, Writer(place, f"seed{asked.state.seed}", record, asked.names, fps)
         )
-        told, notes = _again(self.reopen, old, whole, asked)
+        told, notes = reopened(self.reopen, old, whole, asked.again, asked.moves)
+        notes += [(left_in, "warning")] if left_in else []
         beside = measured(
             run, asked.state, 0 if asked.again or asked.names or liked else self.measure, wish, judge, self.predict,
             None if away is None else away.at,
@@ -173,6 +178,29 @@ class Generate(Config):
         ]
         blocks += beside.blocks()
         return Report("generate", "What it creates", data, tuple(blocks))
+
+    def _share(self, run: "Run", asked: "Asked", pictures: bool) -> float:
+        """What is left out: as much as the person says, or the file that is opened again, or as suits so many training rows."""
+        if self.apart is not None:
+            return self.apart
+        if pictures or not asked.state.plain or not isinstance(asked.at, range):
+            return 0.0
+        return usual_share(int((run.parts == PARTS["train"]).sum())) if asked.old is None else asked.old.apart
+
+    def _apart(self, maker: Maker, asked: "Asked", share: float) -> tuple[Apart | None, str]:
+        """Which creations are kept, None for all, and why where it cannot be told though nobody asked for it.
+
+        Raises:
+            Refused, RunError, DataError: see `kept_apart`; somebody asked.
+        """
+        if not share:
+            return None, ""
+        try:
+            return kept_apart(maker, max(asked.count, self.measure if asked.state.plain else 0), share), ""
+        except (RunError, DataError) as error:
+            if self.apart is not None or asked.old is not None:
+                raise
+            return None, f"Nothing that leans towards a single training row could be left out: {error}"
 
     def _page(self, run: "Run", out: Path) -> Report:
         """A live page in place of files.
@@ -329,32 +357,6 @@ def _written(
 def _enlarged(times: int) -> list[Block]:
     text = f"The files are {times} times as wide and high, smoothly enlarged: that adds no detail to what the network makes."
     return [] if times == 1 else [Text(text)]
-
-
-Notes = list[tuple[str, Literal["good", "warning"]]]
-
-
-def _again(path: Path | None, old: Record | None, made: pl.DataFrame | None, asked: Asked) -> tuple[Any, Notes]:
-    """What is told of a file that was opened again."""
-    if path is None or old is None:
-        return None, []
-    others = old.other_circumstances(min(old.threads, cores()))
-    told: dict[str, Any] = {"file": path.name, "unchanged": asked.again, "circumstances": others, "same": None}
-    differs = f"other circumstances: {'; '.join(others)}"
-    if made is None:
-        note = f"The state of {path.name} was opened, with what you changed."
-        return told, [(note, "good")] + (
-            [(f"The same state, but the bytes may differ ({differs}).", "warning")] if others else []
-        )
-    told["same"] = shows_the_same(path, made, asked.moves)
-    if told["same"]:
-        return told, [(f"This is the state of {path.name}, and every value is the same.", "good")]
-    if others:
-        return told, [(f"This is the state of {path.name}; the bytes may differ ({differs}).", "warning")]
-    if told["same"] is None:
-        return told, [(f"This is the state of {path.name}; such a file keeps no exact values to compare with.", "good")]
-    note = f"This is the state of {path.name}, but not all values are the same: the file was changed since it was made."
-    return told, [(note, "warning")]
 
 
 def _where(path: Path, files: Sequence[str], one: bool) -> str:

@@ -205,7 +205,7 @@ def table_blocks(found: TableLikeness) -> list[Block]:
     ]
     if closer > 0.5 + float(made["closer_reach"] or 0.5):
         blocks.append(Text(f"{100 * closer:.0f} % of created rows lie closer to training rows than to held-out ones (half is natural): "
-                           "some may be copies. generate --apart SHARE leaves out those that come much nearer to one training row than to the next.", "warning"))  # fmt: skip
+                           "some may be copies. generate --apart SHARE says how many of those that come much nearer to one training row than to the next are left out.", "warning"))  # fmt: skip
     return [
         *blocks,
         Grid("Rows beside real rows and plain ways of making more", ("", "columns", "pairs", "told apart", "useful", "closer to training"), rows, note),

@@ -30,8 +30,10 @@ from deepwright.verbs.extractors import encoded, picture_columns
 if TYPE_CHECKING:
     from deepwright.run import Run
 
-__all__ = ["Apart", "Places", "apart_blocks", "kept_apart", "lean"]
+__all__ = ["Apart", "Places", "apart_blocks", "kept_apart", "lean", "usual_share"]
 
+MOST, LEANING = 0.2, 250  # the usual share, and the training rows that it is of where there are more
+LEAST = 0.01  # a smaller share is not worth looking at the training rows
 TRIAL = 2048  # the first creations of the seed, by which it is decided what leans too much
 NEXT = 10  # the neighbour whose distance the nearest one's is compared with
 ROWS = 50_000  # training rows that are compared with, at most
@@ -62,6 +64,12 @@ class Apart:
         """Plain JSON for programs, without the numbers."""
         out = self.looked - len(self.at)
         return {"looked": self.looked, "left_out": out, "rows": self.rows, "training": self.training}
+
+
+def usual_share(rows: int) -> float:
+    """The share that is left out where nobody says: the fewer training rows, the more of each a network knows by heart."""
+    share = min(MOST, LEANING / max(1, rows))
+    return share if rows >= NEXT and share >= LEAST else 0.0
 
 
 def kept_apart(maker: Maker, n: int, share: float) -> Apart:

@@ -42,6 +42,7 @@ class Record(Config):
     Args:
         deepwright, torch, cpu, threads, chunk: what the last bits depend on. step: training had come so far.
         run, weights: hashes. number, latent: what one picture shows; n, at: what a sheet, a walk or a table shows. fps: frames a second of a walk.
+        apart: the share of creations that was left out.
     """
 
     format: int = Setting(FORMAT, ge=1, le=FORMAT)
@@ -59,6 +60,7 @@ class Record(Config):
     n: int | None = Setting(None, ge=1, le=100_000)
     at: tuple[Anchor, ...] = ()
     fps: float | None = Setting(None, ge=0.1, le=100)
+    apart: float = Setting(0.0, ge=0, le=0.9)
 
     @property
     def shown(self) -> tuple[Anchor, ...]:
@@ -78,11 +80,11 @@ class Record(Config):
         return [f"{name} {there[name]} there, {here[name]} here" for name in here if here[name] != there[name]]
 
 
-def record_of(run: "Run", state: State, chunk: int, fps: float | None = None) -> dict[str, Any]:
+def record_of(run: "Run", state: State, chunk: int, fps: float | None = None, apart: float = 0.0) -> dict[str, Any]:
     """The record of what is made now, as JSON; what a file shows is still to be added.
 
     Args:
-        fps: frames a second of a walk.
+        fps: frames a second of a walk. apart: the share of creations that is left out.
 
     Raises:
         DiskError: the weights of a run that is not at its end cannot be kept.
@@ -92,7 +94,7 @@ def record_of(run: "Run", state: State, chunk: int, fps: float | None = None) ->
     weights, step = run.reopened or (_kept(run, events), came[-1] if came else None)
     record = Record(
         deepwright=__version__, torch=torch.__version__, cpu=_cpu(), threads=torch.get_num_threads(), chunk=chunk,
-        step=step, run=run_hash(run.folder), weights=weights, state=state, fps=fps,
+        step=step, run=run_hash(run.folder), weights=weights, state=state, fps=fps, apart=apart,
     )  # fmt: skip
     stored = record.model_dump(mode="json", exclude_defaults=True)
     # spelled out, also where a person gave none: another version may have other defaults
