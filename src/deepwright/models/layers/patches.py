@@ -16,7 +16,7 @@ from torch.nn.functional import avg_pool2d, conv2d, pad
 
 from deepwright.draw import Draw, Stream
 
-__all__ = ["filters", "floor", "patch_distance", "projected", "sampled_distance", "stride_for", "unlike"]
+__all__ = ["filters", "floor", "patch_distance", "projected", "stride_for", "unlike"]
 
 
 def filters(stream: Stream, count: int, side: int, channels: int = 3) -> Tensor:
@@ -82,33 +82,4 @@ def unlike(made: Tensor, wanted: Tensor, draw: Draw, count: int, side: int = 7) 
         made, wanted, level = avg_pool2d(made, 2), avg_pool2d(wanted, 2), level + 1
         if min(*made.shape[-2:], *wanted.shape[-2:]) < 2:
             break
-    return torch.stack(apart).mean()
-
-
-def sampled_distance(made: Tensor, style: Tensor, draw: Draw, count: int, side: int, most: int) -> Tensor:
-    """How far the patches of pictures (B, C, H, W), taken together, are from those of one, over halved sizes, on average.
-
-    As many sizes as both hold two patches side by side at; at each one, patches at steps from an offset that is drawn. Its gradient flows into
-    `made` only.
-
-    Args:
-        style: (1, C, h, w). draw: not keyed by row. count: filters at each size. side: of patches, at most. most: patches that are
-            looked at, about.
-    """
-    side, apart = min(side, *made.shape[-2:], *style.shape[-2:]), []
-    while not apart or min(*made.shape[-2:], *style.shape[-2:]) >= 2 * side:
-        now = draw.of(len(apart))
-        directions = filters(now.at("filters"), count, side, made.shape[1]).to(made.device)
-        steps = stride_for(made, side, max(1, most // len(made))), stride_for(style, side, most)
-        places = now.at("offsets").uniform(4)
-        shift = [int(place * step) for place, step in zip(places, (*steps[:1] * 2, *steps[1:] * 2), strict=True)]
-        apart.append(
-            patch_distance(
-                projected(made, directions, steps[0], (shift[0], shift[1])),
-                projected(style, directions, steps[1], (shift[2], shift[3])),
-            )
-        )
-        if min(*made.shape[-2:], *style.shape[-2:]) < 2:
-            break
-        made, style = avg_pool2d(made, 2), avg_pool2d(style, 2)
     return torch.stack(apart).mean()

@@ -2,8 +2,9 @@
 
 Johnson, Alahi & Fei-Fei 2016, "Perceptual losses for real-time style transfer" (arXiv 1603.08155), table 1 of its supplement, with
 instance normalisation (Ulyanov et al. 2016, arXiv 1607.08022) and enlarging before convolutions instead of transposed ones, which
-leave a grid. Deviations: narrower, for processors; what it gives is added to the picture; a channel of noise comes in, from
-which flat places get a texture (Ulyanov et al. 2016, arXiv 1603.03417). Shapes: B pictures, C channels, H × W pixels.
+leave a grid. Deviations: narrower, for processors; a channel of noise comes in, from which flat places get a texture (Ulyanov
+et al. 2016, arXiv 1603.03417). What it gives is not added to the picture, though that would be easier to learn: it would keep
+the picture's own details instead of painting others. Shapes: B pictures, C channels, H × W pixels.
 """
 
 import torch
@@ -56,8 +57,6 @@ class Transformation(nn.Module):
         self.blocks = nn.ModuleList(_Residual(4 * width) for _ in range(blocks))
         self.up = nn.ModuleList([_Conv(4 * width, 2 * width), _Conv(2 * width, width)])
         self.last = nn.Conv2d(width, channels, _EDGE, padding=_EDGE // 2, padding_mode="replicate")
-        with torch.no_grad():
-            self.last.weight.mul_(0.1)  # the picture is hardly changed at first
 
     def forward(self, picture: Tensor, noise: Tensor) -> Tensor:
         height, width = picture.shape[2:]
@@ -69,4 +68,4 @@ class Transformation(nn.Module):
             x = block(x)
         for layer in self.up:
             x = layer(F.interpolate(x, scale_factor=2, mode="nearest"))
-        return picture + self.last(x)[..., :height, :width]
+        return 0.5 + self.last(x).float()[..., :height, :width]

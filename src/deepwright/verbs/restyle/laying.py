@@ -19,6 +19,7 @@ from torch.nn.functional import fold, interpolate, pad, unfold
 from deepwright.draw import Draw, Stream
 from deepwright.models.layers.colours import blurred, brightness, layout, recoloured
 from deepwright.models.layers.patches import stride_for
+from deepwright.models.layers.sampled_patches import WHOLE
 from deepwright.verbs.restyle.scales import Tell, scaled_to, sides
 from deepwright.verbs.restyle.settings import Knobs
 
@@ -27,7 +28,6 @@ __all__ = ["laid"]
 KEYS = 16_384  # patches of the style that a round looks at, about
 _BASIS, _MANY = 40, 4096  # principal directions that patches are compared along, and patches that these are found from
 _AT_ONCE, _CUT = 2**23, 2**14  # distances, and patches of a picture, in memory
-_WHOLE = 0.002  # alpha of Granot et al., a value of a patch
 _ROBUST = 0.8  # exponent of the norm that overlapping patches are averaged by
 _HOLD = 0.3  # the content's weight where most is drawn, at a strength of one half
 _BRIGHT = 0.5  # share of the content's blurred brightness that a round goes back to, at no strength: flat surfaces have no edges
@@ -110,7 +110,7 @@ class _Patches:
         room = [min(self._step, length - side + 1) for length in self._style.shape[-2:]]
         top, left = (int(place * most) for place, most in zip(offset.uniform(2), room, strict=True))
         keys = _cut(self._style[..., top:, left:], side, self._step)
-        nearest = _Nearest((keys - self._mean) @ self._basis, _WHOLE * 3 * side**2)
+        nearest = _Nearest((keys - self._mean) @ self._basis, WHOLE * 3 * side**2)
         for _, band in _bands(whole, side, gap):
             nearest.hear(self._seen(band, gap))
         sums, weights = torch.zeros_like(whole), torch.zeros_like(whole[:, :1])
