@@ -80,7 +80,7 @@ def main() -> int:
     for share in (asked.share, 0.0):
         cells_of = []
         for seed in range(asked.seeds):
-            key = {"code": code, "share": share, "steps": asked.steps, "seed": seed,
+            key = {"peer": "flow", "code": code, "share": share, "steps": asked.steps, "seed": seed,
                    "judges": [net.hash for net, _ in judges], "processor": describe_machine()["processor"]}  # fmt: skip
             cells_of.append(cells.get(key, partial(measure, folder, share, seed, judges, asked)))
         for steps, cell in cells_of[0].items():
