@@ -11,7 +11,7 @@ from deepwright.core.errors import InputError, Interrupted, RecipeError, Refused
 from deepwright.core.files import refuse_existing
 from deepwright.core.report import Report
 from deepwright.doctor import personal_cells
-from deepwright.draft import Draft, split_path
+from deepwright.draft import Draft, configured, split_path
 from deepwright.recipe import Data, Recipe, plain
 from deepwright.run import Run
 from deepwright.verbs import train as training
@@ -311,7 +311,7 @@ def restyle(
     from deepwright.verbs.restyle.one_pass import Pass, PassKnobs, restyle_with
     from deepwright.verbs.restyle.restyle import Wish
     from deepwright.verbs.restyle.restyle import restyle as work
-    from deepwright.verbs.restyle.settings import Knobs, knobs_of
+    from deepwright.verbs.restyle.settings import Knobs
 
     paths = (Path(content),) if isinstance(content, str | Path) else tuple(map(Path, content))
     place, seen = (None if one is None else Path(one) for one in (out, features))
@@ -319,10 +319,10 @@ def restyle(
         raise InputError("Give one picture and style=PICTURE (and features=RUN), or pictures and run=RUN.")
     with Progress(quiet) as progress:
         if run is not None:
-            folder, chosen = run.folder if isinstance(run, Run) else Path(run), knobs_of(knobs, None, PassKnobs)
+            folder, chosen = run.folder if isinstance(run, Run) else Path(run), configured(PassKnobs, knobs)
             return restyle_with(Pass(paths, folder, place, chosen, seed, record, force), progress.part)
         assert style is not None
-        wish = Wish(paths[0], Path(style), place, knobs_of(knobs, None, Knobs), seed, record, force, seen)
+        wish = Wish(paths[0], Path(style), place, configured(Knobs, knobs), seed, record, force, seen)
         return work(wish, progress.part)
 
 

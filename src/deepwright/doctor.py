@@ -213,6 +213,7 @@ def _few(prepared: Prepared) -> list[Finding]:
     rows = len(prepared.rows("train"))
     if rows >= 100:
         return []
-    return [
-        Finding("warning", "few-rows", f"{rows} training rows are very few: figures will be uncertain.", None, rows)
-    ]
+    text = f"{rows} training rows are very few: figures will be uncertain"
+    if prepared.recipe.creates and rows < 20:
+        text += ", and what is created can hardly be anything but near copies of them, or noise"
+    return [Finding("warning", "few-rows", f"{text}.", None, rows)]

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 import yaml
 from pydantic import ValidationError
@@ -14,9 +14,10 @@ from deepwright.core.config import Config
 from deepwright.core.errors import RecipeError, did_you_mean
 from deepwright.core.registry import Registry
 
-__all__ = ["Draft", "describe", "split_path", "unknown_key"]
+__all__ = ["Draft", "configured", "describe", "split_path", "unknown_key"]
 
 Path_ = tuple[str | int, ...]
+C = TypeVar("C", bound=Config)
 _DEEP = 1000  # nested parts that the quick parser still bears
 
 
@@ -205,6 +206,22 @@ def _parsed(text: str) -> tuple[yaml.Node | None, Any]:
 def _loaded(loader: Any) -> tuple[yaml.Node | None, Any]:
     node = loader.get_single_node()
     return node, None if node is None else loader.construct_document(node)
+
+
+def configured(kind: type[C], given: Mapping[str, Any], places: Mapping[str, str] | None = None) -> C:
+    """Settings of a kind; others than those given keep their defaults.
+
+    Args:
+        places: where each was written, for sentences; None: in a call.
+
+    Raises:
+        RecipeError: a value out of its range, or a setting that is none.
+    """
+    known = dict.fromkeys(given, "the call") if places is None else places
+    try:
+        return kind(**given)
+    except ValidationError as error:
+        raise describe(error, Draft(dict(given), {(name,): place for name, place in known.items()}), kind) from error
 
 
 def describe(error: ValidationError, draft: Draft, root: type[Config]) -> RecipeError:

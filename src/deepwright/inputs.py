@@ -9,6 +9,7 @@ import polars as pl
 from deepwright import registries
 from deepwright.contracts import Finding
 from deepwright.core.errors import DataError
+from deepwright.core.wording import plural
 from deepwright.creating import keep_fixed, viewed, wished
 from deepwright.data.cells import blank_to_null
 from deepwright.data.split import PARTS
@@ -32,13 +33,18 @@ def chosen_features(
         parts: (rows,) int8, as of `Prepared`.
 
     Raises:
-        DataError: no column is left.
+        DataError: no column is left, or there are too few rows.
     """
     left = {*recipe.target, *recipe.data.ignore, recipe.data.id, recipe.data.group, *split.needs()}
     left -= {recipe.data.time} - set(recipe.data.ignore)
     left -= set(recipe.features)
     names = [name for name in table.columns if name not in left]
     train = np.flatnonzero(parts == PARTS["train"])
+    if len(train) < 2:
+        raise DataError(
+            f"{table.origin} holds {plural(table.height, 'example')}; {len(train)} of them is left to learn from: too few. "
+            "Give some dozens at least."
+        )
     some = _some(train)
     half_named = {n: s for n, s in (draft.get("features") or {}).items() if isinstance(s, dict) and "kind" not in s}
     settings: dict[str, Any] = {}

@@ -326,6 +326,11 @@ def _complete(
     return choose(draft, fitted, {} if task is None else task.heads, rows)
 
 
+def values_of(fitted: Mapping[str, FittedFeature]) -> int:
+    """How many values a row has: each number of a picture, one of a label."""
+    return sum(math.prod(one.space.shape) if isinstance(one.space, Box) else 1 for one in fitted.values())
+
+
 def choose(draft: Draft, fitted: Mapping[str, FittedFeature], heads: Mapping[str, int], rows: int) -> Recipe:
     """Model, objective and train settings where the draft leaves them open."""
     choose_model(draft, fitted, heads, rows)
@@ -334,8 +339,7 @@ def choose(draft: Draft, fitted: Mapping[str, FittedFeature], heads: Mapping[str
         natural = Recipe.from_draft(draft).model.objective
         draft.put(("objective",), {"kind": natural, **(given or {})}, draft.place(("objective",)))
     model = Recipe.from_draft(draft).model
-    shapes = [feature.space.shape if isinstance(feature.space, Box) else (1,) for feature in fitted.values()]
-    for key, value in model.recommended(rows, sum(math.prod(shape) for shape in shapes)).items():
+    for key, value in model.recommended(rows, values_of(fitted)).items():
         own = draft.get("train", key)
         if isinstance(own, str) and isinstance(value, dict):
             own = {"kind": own}

@@ -31,7 +31,7 @@ from deepwright.data.sameness import check_same
 from deepwright.data.sources import open_source
 from deepwright.data.split import PARTS
 from deepwright.data.table import Table, digests, pieces, require_columns
-from deepwright.draft import Draft
+from deepwright.draft import Draft, configured
 from deepwright.fields import Batch
 from deepwright.preparation import Data, Prepared, open_data
 from deepwright.recipe import Recipe
@@ -360,19 +360,19 @@ class Run:
         """What moved the answers, beside a random order as a control; settings as in `IntegratedGradients`."""
         from deepwright.verbs.explain import IntegratedGradients
 
-        return IntegratedGradients(**settings)(self)
+        return configured(IntegratedGradients, settings)(self)
 
     def attack(self, **settings: Any) -> Report:
         """How little must change to mislead the network, beside random changes; settings as in `PGD`."""
         from deepwright.verbs.attack import PGD
 
-        return PGD(**settings)(self)
+        return configured(PGD, settings)(self)
 
     def generate(self, out: str | Path | None = None, **settings: Any) -> Report:
         """New examples, written with the record of how they were made; settings as in `Generate`: n, seed, reopen …"""
         from deepwright.verbs.generate import Generate
 
-        return Generate(**({} if out is None else {"out": Path(out)}), **settings)(self)
+        return configured(Generate, settings if out is None else {"out": Path(out), **settings})(self)
 
     def reproduce(self, data: Any = None, **settings: Any) -> Report:
         """Whether the run comes out the same when it is trained again, bit for bit; see `deepwright.reproduce`."""

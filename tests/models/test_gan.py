@@ -1,5 +1,7 @@
 """GAN: pictures of any size, one creation a key."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -162,10 +164,11 @@ def test_one_picture_is_created_by_a_gan_but_nobody_gets_one_unasked():
 
 @pytest.mark.parametrize(("steps", "width"), [(300, 8), (2600, 12), (4100, 16), (8400, 16), (15_000, 24), (1e6, 32)])
 def test_the_budget_decides_the_width(steps, width):
-    sized = GAN().sized_for(steps)
+    sized = GAN().sized_for(steps, 784)
     assert sized.width == width
-    assert sized.sized_for(steps / 10) == sized
-    assert GAN(width=5).sized_for(steps).width == 5
+    assert sized.sized_for(steps / 10, 784) == sized
+    assert GAN(width=5).sized_for(steps, 784).width == 5
+    assert GAN().sized_for(steps, 14).width is None  # of rows: 128
 
 
 @pytest.mark.parametrize("conditions", [(), ("c",)])
@@ -194,7 +197,7 @@ def test_players_meet_in_points_that_rows_can_have():
     points.scores.warm(0, values[values[:, 1] < 0.5, 0])
     points.scores.warm(1, values[:, 1])
     raw = torch.randn(64, points.width, requires_grad=True)
-    point = points.certain(raw)
+    point = points.certain(raw, torch.ones(points.width, dtype=torch.bool))
     few, many = point[:, points.places["few"]], point[:, points.places["many"]]
     torch.testing.assert_close(few.detach().sort(1).values, torch.tensor([-2 / 3, -2 / 3, 4 / 3]).expand(64, 3))
     torch.testing.assert_close(many.detach().abs(), torch.ones_like(many))
@@ -205,6 +208,18 @@ def test_players_meet_in_points_that_rows_can_have():
     torch.testing.assert_close(shown[~gone], point[~gone])
     shown.square().sum().backward()
     assert bool((raw.grad[:, points.places["few"]].abs().sum(1) > 0).all())
+
+
+def test_labels_that_no_training_row_has_are_never_created():
+    torch.manual_seed(0)
+    network, data = GAN(width=8).build({"a": NUMBER, "d": CHOICE}, {}, 100), batch({"a": NUMBER, "d": CHOICE}, 40)
+    ids = data.inputs["d"].values.clamp(1, 2)
+    data = replace(data, inputs={**data.inputs, "d": data.inputs["d"].with_values(ids)})
+    before = network.eval().sample(400, Draw(1).keyed(torch.arange(400)))["d"].values
+    network.warm(lambda: iter([data]), {})
+    after = network.sample(400, Draw(1).keyed(torch.arange(400)))["d"].values
+    assert 0 in before
+    assert set(after.flatten().tolist()) <= {1, 2}
 
 
 @pytest.mark.parametrize("conditions", [(), ("c",)])

@@ -1,6 +1,7 @@
 """Apart: creations of rows without those that lean most towards a single training row."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -117,10 +118,23 @@ def test_where_nobody_says_the_number_of_training_rows_does(run: Run, tmp_path: 
     more = Generate(reopen=tmp_path / "made.csv", n=80, out=tmp_path / "more.csv", measure=0)(run)
     assert pl.read_csv(tmp_path / "more.csv")[:50].equals(pl.read_csv(tmp_path / "made.csv"))
     assert more.data["apart"]["left_out"] > 0
+    again = Generate(reopen=tmp_path / "made.csv", out=tmp_path / "again.csv", measure=0)(run)
+    assert again.data["reopened"]["same"] is True
+    assert recalled(tmp_path / "again.csv") == recalled(tmp_path / "made.csv")
     for settings in ({"at": "0-49"}, {"apart": 0.0, "n": 50}):
         assert run.generate(out=tmp_path / "all.csv", force=True, measure=0, **settings).data["apart"] is None
     Generate(reopen=tmp_path / "all.csv", n=60, out=tmp_path / "unsifted.csv", measure=0)(run)
     assert recalled(tmp_path / "unsifted.csv").apart == 0
+
+
+@pytest.mark.parametrize("change", [{"seed": 8}, {"knobs": {"temperature": 0.5}}, {"apart": 0.0}, {"apart": 0.5}])
+def test_a_file_opened_in_another_state_is_sifted_anew(run: Run, tmp_path: Path, change: dict[str, Any]) -> None:
+    kept(run, tmp_path, n=30, seed=7)
+    changed = Generate(reopen=tmp_path / "made.csv", out=tmp_path / "changed.csv", measure=0, **change)(run)
+    assert changed.data["n"] == 30
+    run.generate(out=tmp_path / "fresh.csv", measure=0, **{"n": 30, "seed": 7, **change})
+    assert (tmp_path / "changed.csv").read_bytes() == (tmp_path / "fresh.csv").read_bytes()
+    assert recalled(tmp_path / "changed.csv").apart == recalled(tmp_path / "fresh.csv").apart
 
 
 def test_without_the_data_nothing_is_left_out_unless_somebody_asked(

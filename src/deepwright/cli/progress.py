@@ -304,4 +304,4 @@ class Progress:
         reasons = {"budget": "the budget is used up", "early stopping": "nothing better came any more",
                    "deadline": "time is over", "interrupted": "interrupted", "diverged": "it was given up"}  # fmt: skip
         best = f"; best {self._best}" if self._best else ""
-        self.line(f"Trained {event.step} steps in {duration(event.seconds)}: {reasons[event.reason]}{best}.")
+        self.line(f"Trained {plural(event.step, 'step')} in {duration(event.seconds)}: {reasons[event.reason]}{best}.")

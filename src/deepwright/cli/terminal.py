@@ -252,9 +252,9 @@ class _Painter:
         rest = len(block.images) - min(len(block.captions), 12)
         if rest > 0:
             self.say(
-                f"… and {rest} more pictures (in report.html)"
+                f"… and {rest} more pictures (in report.html, where it is written)"
                 if block.captions
-                else f"{rest} pictures (in report.html)",
+                else f"{rest} pictures (in report.html, where it is written)",
                 "dim",
             )
         if block.note:

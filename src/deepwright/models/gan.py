@@ -72,12 +72,14 @@ class GAN(Family):
         }  # fmt: skip
 
     def sized(self, epochs: float) -> "GAN":
-        """The usual width; see `sized_for`."""
-        return self if self.width is not None else self.model_copy(update={"width": _USUAL})
+        """As it is; see `sized_for`."""
+        return self
 
-    def sized_for(self, steps: float) -> "GAN":
-        """The widest network of which the budget affords enough steps, given that of the usual one it affords `steps`."""
-        if self.width is not None:
+    def sized_for(self, steps: float, values: int) -> "GAN":
+        """Of pictures, the widest network of which the budget affords enough steps, given that of the usual one it affords
+        `steps`; of rows the usual one, which is small.
+        """
+        if self.width is not None or values <= _FEW:
             return self
         powers = {width: _COST if width <= _USUAL else _DEAR for width in _WIDTHS}
         fitting = [width for width, power in powers.items() if steps * (_USUAL / width) ** power >= _STEPS]
@@ -112,6 +114,7 @@ class GANNetwork(FromLatents):
     """See `GAN`. `body` gives {"score": (B, 1)}: the discriminator's, higher for what looks more real."""
 
     knobs = GANKnobs
+    met: Tensor  # (D,) of rows: coordinates of labels that training rows have
 
     def __init__(
         self,
@@ -134,6 +137,7 @@ class GANNetwork(FromLatents):
             )
         else:
             self.units = RowPoints(spaces)
+            self.register_buffer("met", torch.ones(self.units.width, dtype=torch.bool))
             self._size, width = settings.latent or min(_LATENT, self.units.width), settings.width or _ROW_WIDTH
             count = _ROW_BLOCKS if blocks is None else blocks
             self.generator = RowGenerator(self.units.width, self._size, width, count, sizes)
@@ -145,6 +149,7 @@ class GANNetwork(FromLatents):
     def warm(self, batches: Callable[[], Iterator[Batch]], bias: Mapping[str, Tensor]) -> None:
         if isinstance(self.units, RowPoints):
             self.units.warm(batches())
+            self.met.copy_(self.units.met(batches()))
         self.wished.learn(batches())
 
     def embed(self, inputs: Fields) -> dict[str, Field]:
@@ -163,7 +168,7 @@ class GANNetwork(FromLatents):
         if isinstance(self.units, GridUnits):
             return self.sample(n, draw, wishes)
         wishes = {**self.wishes(n, draw), **wishes}
-        point = self.units.certain(self.generator(self.latents(n, draw), self.ids(wishes)))
+        point = self.units.certain(self.generator(self.latents(n, draw), self.ids(wishes)), self.met)
         return {POINT: Field(self.units.without_missing(point))}
 
     def body(self, z: Fields, draw: Draw | None = None) -> dict[str, Field]:
@@ -195,4 +200,4 @@ class GANNetwork(FromLatents):
         if share != 1:
             latents = latents * share
         made = self.generator(latents, ids)
-        return self.units.back(self.units.certain(made) if isinstance(self.units, RowPoints) else made)
+        return self.units.back(self.units.certain(made, self.met) if isinstance(self.units, RowPoints) else made)

@@ -64,7 +64,7 @@ def _note(*sentences: str) -> str:
 
 
 def _grid(block: Grid) -> str:
-    count = f"{len(block.rows):,} rows in all." if len(block.rows) > _TALL else ""
+    count = f"{len(block.rows):,} rows here." if len(block.rows) > _TALL else ""
     longest = LONGEST if block.raw else _TEXT  # sentences of ours are never cut; cells of other people's may be books
     body = _table(block.title, block.columns, block.rows, longest) if block.rows else _note("No rows.")
     return tag("div", _heading(block.title), body, _note(block.note, count), class_="card table-card")

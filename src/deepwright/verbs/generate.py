@@ -27,7 +27,7 @@ from deepwright.verbs.creation.apart import Apart, apart_blocks, kept_apart, usu
 from deepwright.verbs.creation.files import Writer, place_of
 from deepwright.verbs.creation.inverting import inversion_of
 from deepwright.verbs.creation.labelled import label_direction
-from deepwright.verbs.creation.making import Maker, decode, whole_rows
+from deepwright.verbs.creation.making import Maker, decode, need_latents, whole_rows
 from deepwright.verbs.creation.pictures import larger
 from deepwright.verbs.creation.recall import Record, find_run, recalled, record_of, with_its_weights
 from deepwright.verbs.creation.reopened import reopened
@@ -151,10 +151,10 @@ class Generate(Config):
             away, left_in = self._apart(maker, asked, share)
         if away is not None:
             n = asked.count
-            asked, told_first = replace(asked, at=away.at[:n], again=False), apart_blocks(away.first(n))
+            asked, told_first = replace(asked, at=away.at[:n], again=False), apart_blocks(away.first(n), share)
         before = None if old is None or "fps" in self.model_fields_set else old.fps
         fps = (before or self.fps) if asked.moves else None
-        record = record_of(run, asked.state, maker.together, fps, share if away else 0.0) if self.record else None
+        record = record_of(run, asked.state, maker.together, fps, 0.0 if left_in else share) if self.record else None
         shown, whole, files = _written(
             run, asked, maker, Writer(place, f"seed{asked.state.seed}", record, asked.names, fps)
         )
@@ -183,9 +183,11 @@ class Generate(Config):
         """What is left out: as much as the person says, or the file that is opened again, or as suits so many training rows."""
         if self.apart is not None:
             return self.apart
-        if pictures or not asked.state.plain or not isinstance(asked.at, range):
+        if pictures or not asked.state.plain or not (asked.again or isinstance(asked.at, range)):
             return 0.0
-        return usual_share(int((run.parts == PARTS["train"]).sum())) if asked.old is None else asked.old.apart
+        if asked.old is not None:
+            return asked.old.apart
+        return usual_share(int((run.parts == PARTS["train"]).sum()))
 
     def _apart(self, maker: Maker, asked: "Asked", share: float) -> tuple[Apart | None, str]:
         """Which creations are kept, None for all, and why where it cannot be told though nobody asked for it.
@@ -193,14 +195,14 @@ class Generate(Config):
         Raises:
             Refused, RunError, DataError: see `kept_apart`; somebody asked.
         """
-        if not share:
+        if not share or asked.again:
             return None, ""
         try:
             return kept_apart(maker, max(asked.count, self.measure if asked.state.plain else 0), share), ""
         except (RunError, DataError) as error:
             if self.apart is not None or asked.old is not None:
                 raise
-            return None, f"Nothing that leans towards a single training row could be left out: {error}"
+            return None, f"No creation is left out for coming close to a single training row (--apart): {error}"
 
     def _page(self, run: "Run", out: Path) -> Report:
         """A live page in place of files.
@@ -254,9 +256,10 @@ class Generate(Config):
             walk=walk, mix=mix, edits=(*before.edits, *self._edits(run, shelf)),
             scale=self.scale if "scale" in given else before.scale,
         )  # fmt: skip
-        shown = () if old is None or "n" in given else old.shown
-        n = self.n if old is None or "n" in given or old.n is None else old.n
-        same = old is not None and state == before and not named and "n" not in given
+        same = old is not None and state == before and not named and not {"n", "apart"} & given
+        # which creations are left out depends on the state: in another one they are looked for anew
+        shown = () if old is None or "n" in given or (old.apart and not same) or self.apart is not None else old.shown
+        n = self.n if old is None or "n" in given else old.n or len(old.at) or self.n
         names = {shelf.named("latents", name).key: name for name in shelf.names("latents")} if named or shown else {}
         return Asked(state, named or shown or range(n), same, names, old)
 
@@ -284,6 +287,8 @@ class Generate(Config):
         return bool(self.interpolate) or (old is not None and old.state.walk is not None and not others)
 
     def _edits(self, run: "Run", shelf: Shelf) -> tuple[Edit, ...]:
+        if self.edit:
+            need_latents(run.network, run.name)
         return edit_words([str(word) for word in self.edit], shelf, lambda text: label_direction(run, text))
 
 
@@ -389,5 +394,6 @@ def _blocks(run: "Run", shown: Sequence[tuple[Anchor, pl.DataFrame]], asked: Ask
     rest = few.drop([*files, *wished])
     if rest.width:
         cells = rest.select(pl.all().cast(pl.String).fill_null(""))
-        blocks.append(Grid(title, tuple(cells.columns), tuple(cells.iter_rows())))
+        note = "" if few.height == asked.count else f"The first {few.height:,} of {asked.count:,}; the files hold all."
+        blocks.append(Grid(title, tuple(cells.columns), tuple(cells.iter_rows()), note))
     return blocks

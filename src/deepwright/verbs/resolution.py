@@ -111,13 +111,17 @@ def _step_seconds(prepared: Prepared, budget: float) -> float:
     return session.cost(numbers, min(SECONDS, SHARE * budget), judge=False).step_seconds
 
 
+def _about(steps: float) -> str:
+    return "fewer than 100" if steps < 100 else f"about {number(round(steps, -2))}"
+
+
 def _told(sizes: list[Open], wanted: Mapping[str, int], seconds: float, steps: float) -> list[Finding]:
     found = []
     for one in sizes:
         side = wanted[one.name]
         text = (
             f"Pictures of '{one.name}' are learnt at about {side} × {side}: at {one.side} × {one.side} a step takes {1000 * seconds:.0f} "
-            f"ms here, so the budget affords about {number(round(steps * (one.side / side) ** 2, -2))} steps of the usual network. "
+            f"ms here, so the budget affords {_about(steps * (one.side / side) ** 2)} steps of the usual network. "
             f"To choose another size: --set features.{one.name}.size=64"
         )
         found.append(Finding("note", "choice", text, one.name))

@@ -60,15 +60,9 @@ def _verb(settings: Any, given: dict[str, Any]) -> Any:
     Raises:
         RecipeError: a value out of its range, named by its flag.
     """
-    from pydantic import ValidationError
+    from deepwright.draft import configured
 
-    from deepwright.draft import Draft, describe
-
-    try:
-        return settings(**given)
-    except ValidationError as error:
-        flags = {(name,): f"-{name}" if len(name) == 1 else f"--{name}" for name in given}
-        raise describe(error, Draft(given, flags), settings) from error
+    return configured(settings, given, {name: f"-{name}" if len(name) == 1 else f"--{name}" for name in given})
 
 
 @click.command(short_help="Which columns and pixels mattered.")

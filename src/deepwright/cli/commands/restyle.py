@@ -52,11 +52,11 @@ def _work(
     sets: tuple[str, ...], no_record: bool,
 ) -> "Report":  # fmt: skip
     """See `restyle`."""
-    from deepwright.draft import Draft
+    from deepwright.draft import Draft, configured
     from deepwright.verbs.restyle.one_pass import Pass, PassKnobs, restyle_with
     from deepwright.verbs.restyle.restyle import Wish
     from deepwright.verbs.restyle.restyle import restyle as work
-    from deepwright.verbs.restyle.settings import Knobs, knobs_of
+    from deepwright.verbs.restyle.settings import Knobs
 
     draft = Draft()
     for assignment in sets:
@@ -66,7 +66,7 @@ def _work(
     if run is not None:
         if features is not None:
             raise click.UsageError("--features belongs to --style; a run has learnt already what it matches")
-        knobs = knobs_of(draft.value, places, PassKnobs)
+        knobs = configured(PassKnobs, draft.value, places)
         return restyle_with(Pass(paths, Path(run), shared.path, knobs, seed, not no_record, shared.force), told)
     if len(paths) > 1 or paths[0].is_dir():
         what = "these are several pictures" if len(paths) > 1 else f"{paths[0]} is a folder"
@@ -75,7 +75,7 @@ def _work(
         )
     assert style is not None
     seen = None if features is None else Path(features)
-    chosen = knobs_of(draft.value, places, Knobs)
+    chosen = configured(Knobs, draft.value, places)
     return work(Wish(paths[0], Path(style), shared.path, chosen, seed, not no_record, shared.force, seen), told)
 
 

@@ -129,14 +129,26 @@ class RowPoints(nn.Module):
             found[name] = Field(ids[:, None].to(torch.int32))
         return {name: found[name] for name in self.names}
 
-    def certain(self, raw: Tensor) -> Tensor:
-        """(B, D) points that rows can have, from raw outputs: each label is one of them, with the gradient of its odds (Bengio
-        et al. 2013, arXiv 1308.3432, section 4)."""
+    def met(self, batches: Iterable[Batch]) -> Tensor:
+        """(D,) bool: whether some row has the label of a coordinate; True of numbers, and of labels so many that they have none each."""
+        met = torch.ones(self.width, dtype=torch.bool)
+        few = {name: self.places[name] for name, size in self.sizes.items() if size <= MOST}
+        for place in few.values():
+            met[place] = False
+        for batch in batches:
+            for name, place in few.items():
+                met[place.start + batch.inputs[name].values.reshape(-1).long().unique().cpu()] = True
+        return met
+
+    def certain(self, raw: Tensor, met: Tensor) -> Tensor:
+        """(B, D) points that rows can have, from raw outputs: each label is one of those `met`, with the gradient of its odds
+        (Bengio et al. 2013, arXiv 1308.3432, section 4)."""
         parts = [raw[:, : self.numbers]]
         for name, size in self.sizes.items():
             own = raw[:, self.places[name]]
             if size <= MOST:
-                odds = own.softmax(1)
+                known = met[self.places[name]]
+                odds = own.masked_fill(~known, -torch.inf).softmax(1) if bool(known.any()) else own.softmax(1)
                 sure = F.one_hot(odds.argmax(1), size).to(odds.dtype) - 1 / size
                 parts.append(FAR * (sure + odds - odds.detach()))
             else:

@@ -101,13 +101,17 @@ def _verdict(entrants: Sequence[Entrant]) -> tuple[str, Any]:
     values = {name: figures["distance"][name]["value"] for name in figures["distance"]}
     names = [name for name in ("copula", "principal") if name in values]
     near = [NAMES[key][name] for name in names if values[name] <= mine["value"]]
+    lows = {name: figures["distance"][name]["low"] for name in names}
+    alike = [NAMES[key][name] for name in names if lows[name] <= mine["high"] and NAMES[key][name] not in near]
     if near:
         text += f". As near or nearer without any training: {listed(near)}."
+    elif alike:
+        text += f". By these intervals it cannot be told from the plain way: {listed(alike)}."
     else:
         text += f". It is nearer than the plain way: {listed([NAMES[key][name] for name in names])}."
     if values["mixed"] <= mine["value"]:
         text += f" As near or nearer, but hardly new: {NAMES[key]['mixed']}."
-    return text, "warning" if near else "good"
+    return text, "warning" if near else "plain" if alike else "good"
 
 
 def _table(entrants: Sequence[Entrant]) -> list[Block]:

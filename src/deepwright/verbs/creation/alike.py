@@ -107,6 +107,8 @@ def _check(name: str, feature: FittedFeature, column: pl.Series) -> None:
         known = known_labels(feature)
         if str(feature.decode(field)[0]) not in known:
             raise RecipeError(f"--like: '{column.name}' knows no '{column[0]}'. {did_you_mean(str(column[0]), known)}")
+    if column.dtype.is_float() and not column.is_finite().all():
+        raise DataError(f"{name}: '{column.name}' is {column[0]}, which is no number that can be near to others.")
     bad = next((one.text for one in feature.findings(column) if one.code == "bad-values"), None)
     if bad is not None:
         raise DataError(f"{name}: '{column.name}' is a {feature.kind}, and '{column[0]}' is none.")

@@ -34,7 +34,7 @@ __all__ = ["Apart", "Places", "apart_blocks", "kept_apart", "lean", "usual_share
 
 MOST, LEANING = 0.2, 250  # the usual share, and the training rows that it is of where there are more
 LEAST = 0.01  # a smaller share is not worth looking at the training rows
-TRIAL = 2048  # the first creations of the seed, by which it is decided what leans too much
+TRIAL = 1024  # the first creations of the seed, by which it is decided what leans too much
 NEXT = 10  # the neighbour whose distance the nearest one's is compared with
 ROWS = 50_000  # training rows that are compared with, at most
 AT_ONCE = 2**22  # distances held at once
@@ -173,12 +173,12 @@ def _training_rows(run: "Run") -> tuple[Fields, int]:
     return encoded(run, run.training_data().table.take(np.sort(chosen), list(run.created))), len(rows)
 
 
-def apart_blocks(found: Apart) -> list[Block]:
+def apart_blocks(found: Apart, share: float) -> list[Block]:
     """What was left out, and why."""
     out = found.looked - len(found.at)
     rows = f"{found.rows:,}" if found.rows == found.training else f"{found.rows:,} (by lot) of {found.training:,}"
     text = (
-        f"{plural(out, 'creation')} of the first {found.looked:,} left out: those that lean most towards a single one "
-        f"of {rows} training rows."
+        f"{plural(out, 'creation')} of the first {found.looked:,} left out (--apart {share:.2g}; 0 leaves out none): those that come "
+        f"much nearer to one of {rows} training rows than to the next."
     )
-    return [Text(text, "good")]
+    return [Text(text)]

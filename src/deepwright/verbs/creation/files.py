@@ -17,6 +17,7 @@ from deepwright.verbs.files import write_frame
 __all__ = ["Place", "Writer", "place_of"]
 
 _STILL = (".png", ".webp")
+_AN_END = re.compile(r"\.[a-z]{2,5}")  # what can hardly be meant as the end of a folder's name
 _ROWS = (".csv", ".tsv", ".jsonl", ".json", ".parquet", ".arrow", ".feather")
 _OTHERS = (
     ".jpg",
@@ -60,6 +61,11 @@ def place_of(run_folder: Path, out: Path | None, moves: bool, pictures: bool, fo
         taken = [int(path.name) for path in home.glob("*") if re.fullmatch(r"\d+", path.name)]
         return Place(home / f"{1 + max(taken, default=0):03d}")
     end = out.suffix.lower()
+    if _AN_END.fullmatch(end) and not out.is_dir() and end not in (*_STILL, *MOVING, *_ROWS, *_OTHERS):
+        known = ", ".join((*_STILL, *MOVING) if pictures else _ROWS)
+        raise InputError(
+            f"{out.name}: creations are not written as '{out.suffix}', but as {known}, or into a folder, whose name does not end so."
+        )
     if out.is_dir() or end not in (*_STILL, *MOVING, *_ROWS, *_OTHERS):
         if out.exists() and not force and (not out.is_dir() or any(out.iterdir())):
             raise OutputExists(
@@ -109,9 +115,9 @@ class Writer:
                 if cell is not None and not self.place.end and self.per_second is None:
                     shown = self._marked({"number": anchor} if isinstance(anchor, int) else {"latent": anchor})
                     self._write(self.place.path / self._name(anchor, place, len(files)), still(cell, ".png", shown))
-        rest = frame.drop(files)
-        if rest.width:
-            self._rows.append(rest if self._alone(files) else self._named(at, rest))
+        rest, alone = frame.drop(files), self._alone(files)
+        if rest.width or not alone:
+            self._rows.append(rest if alone else self._named(at, rest))
 
     def _alone(self, files: Sequence[str]) -> bool:
         """Whether rows stand for themselves, and not for one file each."""
@@ -121,7 +127,8 @@ class Writer:
         """Rows with the name of the picture that each is about, where no column is called so already."""
         if FILE in rest.columns:
             return rest
-        return rest.insert_column(0, pl.Series(FILE, [self._name(anchor, 0, 1) for anchor in at]))
+        names = pl.Series(FILE, [self._name(anchor, 0, 1) for anchor in at], dtype=pl.String)
+        return rest.insert_column(0, names) if rest.width else names.to_frame()
 
     def finish(self, at: Mapping[str, Any]) -> list[str]:
         """Write what shows several; returns the names of all files.

@@ -28,7 +28,7 @@ from deepwright.verbs.creation.state import Anchor, State
 if TYPE_CHECKING:
     from deepwright.run import Run
 
-__all__ = ["Maker", "create", "decode", "joined", "knobs_of", "sketched", "whole_rows", "wishes_of"]
+__all__ = ["Maker", "create", "decode", "joined", "knobs_of", "need_latents", "sketched", "whole_rows", "wishes_of"]
 
 
 Piece = tuple[list[Anchor], dict[str, Field]]  # numbers and keys, and `z` of these creations
@@ -70,7 +70,7 @@ class Maker:
     def __post_init__(self) -> None:
         network = self.run.network
         if not self.state.plain:
-            _need_latents(network, self.run.name)
+            need_latents(network, self.run.name)
         shelf, shift = Shelf(self.run), None
         for edit in self.state.edits:
             step = edit.amount * shelf.keyed("directions", edit.direction).vector
@@ -84,7 +84,7 @@ class Maker:
     def latent(self, anchor: Anchor) -> Tensor:
         """(*latent,) of a creation's number or a stored latent's key, before edits."""
         if isinstance(anchor, str):
-            _need_latents(self.run.network, self.run.name)
+            need_latents(self.run.network, self.run.name)
             return self._shelf.keyed("latents", anchor).vector
         return self._chunks.latent(anchor)
 
@@ -178,7 +178,7 @@ def wishes_of(network: Network, n: int, draw: Draw, wish: Fields | None = None) 
     return {**network.wishes(n, draw), **{name: field[same] for name, field in (wish or {}).items()}}
 
 
-def _need_latents(network: Network, name: str) -> None:
+def need_latents(network: Network, name: str) -> None:
     if network.latent is None:
         raise Refused(
             f"The run {name} does not make its creations from latents: there is nothing to walk between or to move. "

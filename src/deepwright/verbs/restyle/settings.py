@@ -1,15 +1,12 @@
 """The knobs of a style transfer."""
 
-from collections.abc import Mapping
-from typing import Any, Literal, TypeVar
+from typing import Literal
 
 from pydantic import Field as Setting
-from pydantic import ValidationError
 
 from deepwright.core.config import Config
-from deepwright.draft import Draft, describe
 
-__all__ = ["Knobs", "knobs_of"]
+__all__ = ["Knobs"]
 
 
 class Knobs(Config):
@@ -45,23 +42,3 @@ class Knobs(Config):
     def smallest(self) -> int:
         """`coarsest`, or what the method has."""
         return self.coarsest or (128 if self.method == "sliced" else 64)
-
-
-K = TypeVar("K", bound=Config)
-
-
-def knobs_of(given: Mapping[str, Any], places: Mapping[str, str] | None, kind: type[K]) -> K:
-    """Knobs of a kind; others than those given keep their defaults.
-
-    Args:
-        places: where each was written, for sentences; None: in a call.
-
-    Raises:
-        RecipeError: a value out of its range, or a knob that is none.
-    """
-    if places is None:
-        places = dict.fromkeys(given, "the call")
-    try:
-        return kind(**given)
-    except ValidationError as error:
-        raise describe(error, Draft(dict(given), {(name,): place for name, place in places.items()}), kind) from error
