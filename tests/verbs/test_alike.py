@@ -1,6 +1,7 @@
 """Alike: the creations nearest to an example of one's own, whatever family makes them and however much of it is given."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,9 @@ def test_what_fits_no_column_is_said(run: Run, tmp_path: Path) -> None:
         liked(run, tmp_path, {"plan": "glod"})
     with pytest.raises(DataError, match="'age' is a number, and 'old' is none"):
         liked(run, tmp_path, {"age": "old"})
+    for value in (math.nan, math.inf):
+        with pytest.raises(DataError, match=r"'age' is (nan|inf), which is no number that can be near to others"):
+            liked(run, tmp_path, {"age": value})
     with pytest.raises(RecipeError, match=r"no value of a column that the run .* creates; .* Did you mean 'age'\?"):
         liked(run, tmp_path, {"ages": 3})
     with pytest.raises(DataError, match="expected one row as a JSON object of plain values"):

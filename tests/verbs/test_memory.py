@@ -12,13 +12,14 @@ from deepwright.core.errors import Refused
 from deepwright.core.size import Size
 from deepwright.data.room import room, within
 from deepwright.draft import Draft
+from deepwright.recipe import Recipe
 from deepwright.registries import models
 from deepwright.run import Run
 from deepwright.training.footprint import Growth
 from deepwright.training.loop import Trainer
 from deepwright.verbs import baselines, memory
 from deepwright.verbs.learning import remembered
-from deepwright.verbs.memory import Needs, afford, needs
+from deepwright.verbs.memory import Needs, _check_step, afford, needs
 from deepwright.verbs.session import Watch
 from deepwright.verbs.train import ready, resume, train
 
@@ -245,3 +246,20 @@ def test_needs_are_the_same_each_time(table: Path) -> None:
     prepared = ready(draft(table))
     run = memory.unwritten(prepared)
     assert needs(run, prepared.packed, CPU, None) == needs(run, prepared.packed, CPU, None)
+
+
+@pytest.mark.parametrize(
+    ("budget", "seconds", "refused"),
+    [("20s", 61, True), ("20s", 59, False), ("10min", 900, False), ("10min", 1300, True), ("9steps", 9999, False)],
+)
+def test_a_step_longer_than_the_whole_budget_is_refused_before_it_is_begun(
+    budget: str, seconds: float, refused: bool
+) -> None:
+    recipe = Recipe.model_validate({"train": {"budget": budget}})
+    if not refused:
+        _check_step(recipe, seconds)
+        return
+    with pytest.raises(
+        Refused, match=rf"about \d+ minutes? here, longer than the whole budget of {budget}\. Take smaller"
+    ):
+        _check_step(recipe, seconds)

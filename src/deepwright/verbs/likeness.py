@@ -121,7 +121,8 @@ def likeness_blocks(found: Likeness) -> list[Block]:
     near = (
         f"k = {K}. Precision: share that lies among real examples; recall: share of real examples among them; density and coverage "
         "likewise, less swayed by single ones; larger is better, up to the floor. Closer to training: share whose nearest example is "
-        "a training one and not one of as many held-out ones; half is natural, all are copies."
+        "a training one and not one of as many held-out ones; half is natural, many more "
+        "among good creations are copies (bad ones all lie nearest to the same few examples)."
     )
     return [
         *_said(found),

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import torch
@@ -21,9 +22,10 @@ from deepwright.core.allocating import returned_at_once
 from deepwright.core.errors import Refused
 from deepwright.core.memory import free, give_back, peak, resident
 from deepwright.core.size import Size, enough, told
+from deepwright.core.wording import plural
 from deepwright.data.pack import Packed
 from deepwright.data.room import within
-from deepwright.preparation import Prepared
+from deepwright.preparation import Prepared, values_of
 from deepwright.recipe import Recipe
 from deepwright.run import Run
 from deepwright.training.distributed import Ranks
@@ -40,6 +42,8 @@ REST = 60_000_000  # bytes: buffers of kernels and allocators, figures, the repo
 UNSEEN = 1.25  # of what tensors take: room that operations take for themselves
 LEAST = 4  # times the weights' bytes that come on top of them, whatever the optimiser
 USUAL = 9  # times the weights' bytes in all, as a rule: Adam, an average, copies
+LARGE = 6_000_000  # values of rows that a first step is tried on at most
+LONG = 60  # seconds of a step, below which it is waited for whatever the budget is
 FEWEST = 16  # rows a piece of a batch is not made smaller than, unless it must be
 WHAT = {
     "program": "Python and torch", "data": "the data", "network": "the network with its optimiser, averages and copies",
@@ -157,7 +161,8 @@ def needs(run: Run, packed: Packed, device: torch.device, limit: Size | None) ->
     """Counted on copies, whose work stays within what the limit leaves."""
     session = Session(run, packed, device, Watch(), Ranks())
     trainer = session.alone()
-    first = min(8, trainer.feed.size)
+    first = max(2, min(8, LARGE // values_of(run.features)))
+    first = min(first, trainer.feed.size)
 
     def step(rows: int) -> None:
         trainer.feed.size = rows
@@ -169,7 +174,9 @@ def needs(run: Run, packed: Packed, device: torch.device, limit: Size | None) ->
         # no step is tried: already that would be too much
         none = Growth((1,), (0,))
         return Needs(USUAL * weights, none, none, batch, 1, not trainer.network.couples_rows)
+    began = perf_counter()
     step(first)  # optimisers make their memory in the first step
+    _check_step(run.recipe, (perf_counter() - began) * batch / first)
     most = None if limit is None else max(0, round((limit.bytes - resident()) / UNSEEN))
     grown = growth(step, batch, most)
     answers, asked = Growth((1,), (0,)), 1
@@ -178,6 +185,16 @@ def needs(run: Run, packed: Packed, device: torch.device, limit: Size | None) ->
         asked = min(rows, rows_at_once(packed.take(torch.arange(1)).inputs))
         answers = growth(lambda count: _answer(trainer, count), asked, most)
     return Needs(_held(trainer, run.recipe), grown, answers, batch, asked, not trainer.network.couples_rows)
+
+
+def _check_step(recipe: Recipe, seconds: float) -> None:
+    """Raises Refused: not one step is done within the budget, by far; measured here, more will not be learnt by trying."""
+    budget = recipe.train.budget
+    if budget.unit == "seconds" and seconds > max(LONG, 2 * budget.amount):
+        raise Refused(
+            f"A single step takes about {plural(round(seconds / 60), 'minute')} here, longer than the whole budget of {budget}. "
+            "Take smaller pictures (such as --set features.image.size=64), a smaller batch (--set train.batch=8) or a longer budget."
+        )
 
 
 def _answer(trainer: Trainer, rows: int) -> None:

@@ -189,7 +189,7 @@ def table_blocks(found: TableLikeness) -> list[Block]:
         "common, 1 is all. Told apart: area under the ROC curve of boosting on rows it has not seen, 0.5 is not at all. Useful: "
         f"{found.measure} on held-out rows of boosting that learnt '{found.target}' from these rows (a constant: "
         f"{number(found.constant)}); the floor's is what real rows give. Closer to training: share whose nearest row is a training one "
-        "and not one of as many held-out ones; half is natural, all are copies."
+        "and not one of as many held-out ones; half is natural, many more are copies."
     )
     worst = sorted(found.columns.items(), key=lambda item: item[1])[:5]
     names = tuple((name, number(value)) for name, value in worst)

@@ -47,6 +47,8 @@ def test_the_verdict_says_who_cannot_be_told_apart_and_what_plain_ways_are_as_go
         "It is nearer than the plain way: Gaussian copula. As near or nearer, but hardly new: mixtures of neighbours (SMOTE)."
     )
     assert close.data["verdict"] in texts(close, "good")
+    near = arena_report([entrant("flow", 0.42)], about())
+    assert "By these intervals it cannot be told from the plain way: Gaussian copula." in texts(near, "plain")[0]
     far = arena_report([entrant("flow", 0.6)], about())
     assert "As near or nearer without any training: Gaussian copula." in texts(far, "warning")[0]
     assert arena_report([entrant("flow", 0.1)], about()).data["verdict"].startswith("'flow' created alone. ")

@@ -160,7 +160,7 @@ def _note(key: str, figures: Mapping[str, Any]) -> str:
     )
     closer = (
         "Closer to training: share whose nearest example is a training one and not one of as many held-out ones; half is natural, "
-        "all are copies."
+        "and many more among good creations are copies (bad ones all lie nearest to the same few examples)."
     )
     if key == "likeness":
         return (

@@ -120,7 +120,7 @@ def words(figures: Mapping[str, float]) -> Sequence[tuple[str, bool]]:
     """What the figures of a look mean, each as a sentence, and whether that is well."""
     told = []
     share = figures["coverage"] / max(figures["coverage_floor"], 1e-6)
-    seen = f"{figures['coverage']:.0%} of held-out examples have a creation like them, {figures['coverage_floor']:.0%} a training example"
+    seen = f"{figures['coverage']:.0%} of held-out examples have a creation like them ({figures['coverage_floor']:.0%} have a training example like them)"
     told.append((f"{seen}.", share > 0.5))
     if figures["duplicates"] > 0.1:
         told.append(
