@@ -301,7 +301,8 @@ def _sentence(one: Any, draft: Draft, root: type[Config]) -> str:
     if one["type"] == "literal_error" and isinstance(got, str):
         near = did_you_mean(got, re.findall(r"'([^']*)'", message))
         shown += f". {near}" if near.startswith("Did") else ""
-    return f"{where}: {name}: {message}{shown}{'' if (message + shown)[-1] in '.?' else '.'}"
+    named = where if where in (f"-{name}", f"--{name}", f"--set {name}") else f"{where}: {name}"
+    return f"{named}: {message}{shown}{'' if (message + shown)[-1] in '.?' else '.'}"
 
 
 def _range(path: Path_, draft: Draft, root: type[Config]) -> str:

@@ -145,3 +145,13 @@ def test_fingerprints_see_the_label_and_not_the_spelling() -> None:
     one, other, apart, gone = feature.fingerprint(column(["A-B", "a b ", "c", None]))
     assert one == other != apart
     assert gone not in (one, apart)
+
+
+def test_a_column_that_is_mostly_rare_labels_is_warned_of() -> None:
+    mixed = pl.Series("note", [f"word {n}" for n in range(30)] + ["yes"] * 20)
+    (finding,) = (one for one in fitted(Category(), mixed).findings(mixed) if one.code == "rare")
+    assert finding.severity == "warning"
+    assert "60% of its cells" in finding.text
+    assert "--ignore 'note'" in finding.text
+    few = pl.Series("note", ["word"] + ["yes"] * 40)
+    assert [one.severity for one in fitted(Category(), few).findings(few) if one.code == "rare"] == ["note"]

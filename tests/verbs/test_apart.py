@@ -145,7 +145,7 @@ def test_without_the_data_nothing_is_left_out_unless_somebody_asked(
     data = run.generate(n=20, out=tmp_path / "all.csv", measure=0).data
     assert data["apart"] is None
     assert data["notes"] == [
-        "Nothing that leans towards a single training row could be left out: The data this run was trained on is gone."
+        "No creation is left out for coming close to a single training row (--apart): The data this run was trained on is gone."
     ]
     with pytest.raises(RunError, match="is gone"):  # the file's rows go on with those that were left in
         Generate(reopen=tmp_path / "made.csv", n=30, out=tmp_path / "more.csv")(run)

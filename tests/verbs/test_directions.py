@@ -184,7 +184,7 @@ def test_a_creation_is_found_again_by_inversion(run: Run, tmp_path: Path) -> Non
     assert errors["found"] < 0.02 < errors["drawn"], errors
     assert len(blocks) == 2
     made = Generate(at="mine", out=tmp_path / "b", measure=0)(run)
-    assert made.data["files"] == ["mine.png", "sheet.png"]
+    assert made.data["files"] == ["mine.png", "sheet.png", "creations.csv"]
     ours, theirs = (np.asarray(Image.open(p)).astype(float) for p in (path, tmp_path / "b" / "mine.png"))
     assert np.abs(ours - theirs).mean() < 6
     run.generate(out=tmp_path / "walk.webp", interpolate="mine,3", frames=4)

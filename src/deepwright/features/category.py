@@ -22,6 +22,7 @@ from deepwright.spaces import Tokens
 __all__ = ["Category", "CategorySummary", "FittedCategory"]
 
 MISSING, OTHER, FIRST = 0, 1, 2  # ids: empty cells, rare and unseen values, then the labels
+_MOSTLY = 0.5  # share of cells whose labels are rare, above which a column says next to nothing
 _GAPS = re.compile(r"[\s_\-]+")
 _POINT_ZERO = re.compile(r"^([+-]?\d+)\.0+$")
 
@@ -175,12 +176,15 @@ class FittedCategory(FittedPlain):
                 f"To keep them apart: --set 'features.\"{self.name}\".merge_spellings=false'"
             )
             found.append(Finding("note", "spellings", text, self.name, len(merged)))
-        if self.left and len(column) and (self.ids(column) == OTHER).mean() > 0.01:
+        shared = float((self.ids(column) == OTHER).mean()) if self.left and len(column) else 0.0
+        if shared > 0.01:
             labels, they = (
                 ("label", "it shares a place with new ones") if self.left == 1 else ("labels", "they share one place")
             )
             text = f"'{self.name}' has {self.left} {labels} in fewer than {self.settings.rare} rows; {they}."
-            found.append(Finding("note", "rare", text, self.name, self.left))
+            if shared > _MOSTLY:
+                text += f" That is {shared:.0%} of its cells, of which little can be learnt so: leave it out with --ignore '{self.name}'."
+            found.append(Finding("warning" if shared > _MOSTLY else "note", "rare", text, self.name, self.left))
         return found
 
     def fingerprint(self, column: pl.Series) -> np.ndarray:

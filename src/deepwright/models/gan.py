@@ -88,7 +88,7 @@ class GAN(Family):
     def space(self, rows: int) -> dict[str, Any]:
         """What `tune` chooses from, unless the person says otherwise: recipe key → range."""
         return {
-            "model.width": [8, 16, 24], "train.batch": [32, 64, 128],
+            "train.optimizer.lr": {"log": [5e-4, 1e-2]}, "train.batch": [32, 64, 128],
         }  # fmt: skip
 
     def build(

@@ -106,7 +106,7 @@ def attack(run: str, shared: Shared, **settings: Any) -> None:
 @click.option("--invert", metavar="PICTURE", help="The creation nearest to a picture of yours; its latent is stored.")
 @click.option("--name", metavar="NAME", help="Of the stored latent (default: the picture's).")
 @click.option("--like", metavar="FILE", help="The creations nearest to a row (row.json, columns may be missing) or a picture of yours.")  # fmt: skip
-@click.option("--apart", type=click.FloatRange(0, 0.9), metavar="SHARE", help="Of rows: leave out this share of the creations, those that come much nearer to one training row than to the next (default: 0.2 or less, the more rows the less, of more than 25,000 none; 0: none); the training data must be at hand.")  # fmt: skip
+@click.option("--apart", type=click.FloatRange(0, 0.9), metavar="SHARE", help="Of rows: leave out this share of the creations, those that come much nearer to one training row than to the next (default: 0.2 or less, the more rows the less, of more than 25,000 none; 0: none); the training data must be at hand. What --at, --like or --mix name is made as it is.")  # fmt: skip
 @click.option("--scale", type=click.IntRange(1, 16), metavar="N", help="Pictures N times as wide and high, smoothly enlarged.")  # fmt: skip
 @click.option("--judge", metavar="RUN2", help="A run that answers: compare with real examples by its last layer.")
 @click.option("--predict", metavar="COLUMN", help="Of rows: what models learn from them, to see what they are worth (default: the last column).")  # fmt: skip

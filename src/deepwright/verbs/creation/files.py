@@ -162,7 +162,7 @@ class Writer:
             return
         write_frame(rows, path)
         self.written.append(path.name)
-        if record is not None:
+        if record is not None and rows.columns != [FILE]:  # each of these files has its own
             self.written.append(write_beside(path, record).name)
 
     def _marked(self, shown: Mapping[str, Any]) -> dict[str, Any] | None:
