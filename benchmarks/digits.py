@@ -67,7 +67,7 @@ def measure(
             if family == "gan" and not any(
                 one.startswith("model.width") for one in asked.set
             ):  # as a wall-clock budget would choose
-                settings = (*settings, f"model.width={GAN().sized_for(steps, 28 * 28).width}")
+                settings = (*settings, f"model.width={GAN().sized_for(steps, grid=True).width}")
                 steps = afforded(source, Path(place) / "probe", budget, seed, settings)
         run, used = trained(source, Path(place) / "runs", steps, seed, settings)
         pictures = made(run, 900 if asked.smoke else JUDGED)

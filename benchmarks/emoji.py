@@ -92,7 +92,7 @@ def measure(folder: Path, seed: int, net: EfficientNet, asked: argparse.Namespac
         if not steps:
             steps = afforded(source, Path(place) / "probe", asked.budget, seed, settings)
             if not any(one.startswith("model") for one in asked.set):  # as a wall-clock budget would choose
-                settings = (*settings, f"model={{kind: gan, width: {GAN().sized_for(steps, 32 * 32 * 3).width}}}")
+                settings = (*settings, f"model={{kind: gan, width: {GAN().sized_for(steps, grid=True).width}}}")
                 steps = afforded(source, Path(place) / "probe", asked.budget, seed, settings)
         print(f"{steps} steps, {' '.join(settings)}", flush=True)
         run, used = trained(source, Path(place) / "runs", steps, seed, settings)

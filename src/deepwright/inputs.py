@@ -42,7 +42,7 @@ def chosen_features(
     train = np.flatnonzero(parts == PARTS["train"])
     if len(train) < 2:
         raise DataError(
-            f"{table.origin} holds {plural(table.height, 'example')}; {len(train)} of them is left to learn from: too few. "
+            f"{table.origin} holds {plural(table.height, 'example')}, of which {len(train)} can be learnt from: too few. "
             "Give some dozens at least."
         )
     some = _some(train)

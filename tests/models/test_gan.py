@@ -164,11 +164,11 @@ def test_one_picture_is_created_by_a_gan_but_nobody_gets_one_unasked():
 
 @pytest.mark.parametrize(("steps", "width"), [(300, 8), (2600, 12), (4100, 16), (8400, 16), (15_000, 24), (1e6, 32)])
 def test_the_budget_decides_the_width(steps, width):
-    sized = GAN().sized_for(steps, 784)
+    sized = GAN().sized_for(steps, True)
     assert sized.width == width
-    assert sized.sized_for(steps / 10, 784) == sized
-    assert GAN(width=5).sized_for(steps, 784).width == 5
-    assert GAN().sized_for(steps, 14).width is None  # of rows: 128
+    assert sized.sized_for(steps / 10, True) == sized
+    assert GAN(width=5).sized_for(steps, True).width == 5
+    assert GAN().sized_for(steps, False).width is None  # of rows: 128
 
 
 @pytest.mark.parametrize("conditions", [(), ("c",)])

@@ -15,6 +15,7 @@ from deepwright.fields import Field
 from deepwright.run import Run
 from deepwright.verbs.creation.apart import Places, lean, usual_share
 from deepwright.verbs.creation.recall import recalled
+from deepwright.verbs.direction import Direction
 from deepwright.verbs.generate import Generate
 from deepwright.verbs.train import train
 
@@ -135,6 +136,21 @@ def test_a_file_opened_in_another_state_is_sifted_anew(run: Run, tmp_path: Path,
     run.generate(out=tmp_path / "fresh.csv", measure=0, **{"n": 30, "seed": 7, **change})
     assert (tmp_path / "changed.csv").read_bytes() == (tmp_path / "fresh.csv").read_bytes()
     assert recalled(tmp_path / "changed.csv").apart == recalled(tmp_path / "fresh.csv").apart
+
+
+def test_edits_move_the_rows_that_a_file_shows_and_keep_the_share_they_were_sifted_by(run: Run, tmp_path: Path) -> None:
+    Direction(name="up", pca=1, samples=64, force=True)(run)
+    numbers = kept(run, tmp_path, n=10, seed=7)
+    Generate(reopen=tmp_path / "made.csv", edit="up=+1", out=tmp_path / "moved.csv", measure=0)(run)
+    assert (recalled(tmp_path / "moved.csv").at, recalled(tmp_path / "moved.csv").apart) == (numbers, 0.0)
+    run.generate(n=10, edit="up=+1", apart=0.3, out=tmp_path / "sifted.csv", measure=0)
+    Generate(reopen=tmp_path / "sifted.csv", out=tmp_path / "once.csv", measure=0)(run)
+    assert recalled(tmp_path / "once.csv") == recalled(tmp_path / "sifted.csv")
+    Generate(reopen=tmp_path / "made.csv", apart=0.2, out=tmp_path / "same.csv", measure=0)(run)
+    assert recalled(tmp_path / "same.csv").at == numbers  # the share it has already
+    run.generate(at="3,9", out=tmp_path / "named.csv", measure=0)
+    Generate(reopen=tmp_path / "named.csv", apart=0, out=tmp_path / "again.csv", measure=0)(run)
+    assert recalled(tmp_path / "again.csv").at == (3, 9)
 
 
 def test_without_the_data_nothing_is_left_out_unless_somebody_asked(

@@ -13,7 +13,7 @@ from PIL import Image
 from safetensors.torch import load_file
 from sklearn.datasets import load_digits
 
-from deepwright.core.errors import DataError, InputError, Interrupted, OutputExists, RecipeError, Refused, RunError
+from deepwright.core.errors import DataError, Interrupted, OutputExists, RecipeError, Refused, RunError
 from deepwright.core.report import Grid, Pictures, Report, Text
 from deepwright.draft import Draft
 from deepwright.fields import Field
@@ -283,33 +283,6 @@ def test_without_the_training_data_there_are_creations_and_a_note(run: Run, tmp_
     assert report.data["measured"] is None
     assert report.data["notes"] == ["Nothing could be measured: The data this run was trained on is gone."]
     assert (tmp_path / "new" / "seed0-0001.png").exists()
-
-
-def test_what_is_wrong_in_a_call_is_a_sentence(run: Run, tmp_path: Path) -> None:
-    with pytest.raises(RecipeError, match=r"the call: n: expected 1 or more"):
-        run.generate(n=0)
-    with pytest.raises(RecipeError, match=r"'sede'.*Did you mean 'seed'\?"):
-        run.generate(sede=3)
-    with pytest.raises(InputError, match=r"made\.cvs: creations are not written as '\.cvs', but as \.png, \.webp"):
-        run.generate(n=1, out=tmp_path / "made.cvs")
-    assert not list(tmp_path.iterdir())
-
-
-def test_pictures_without_labels_are_listed_too(digits: Path, tmp_path: Path) -> None:
-    run = train(draft(digits, **{"task": {"condition": []}, "train.budget": "1steps"}), out=tmp_path)
-    run.generate(n=2, seed=4, out=tmp_path / "made", measure=0)
-    assert pl.read_csv(tmp_path / "made" / "creations.csv").rows() == [("seed4-0000.png",), ("seed4-0001.png",)]
-
-
-def test_a_single_example_to_learn_from_is_too_few(tmp_path: Path) -> None:
-    made = Draft()
-    for name, value in {
-        "data.source": str(folder(tmp_path / "three", ["a.png", "b.png", "c.png"])),
-        "task": "generate",
-    }.items():
-        made.put(tuple(name.split(".")), value, "test")
-    with pytest.raises(DataError, match=r"three holds 3 examples; 1 of them is left to learn from: too few"):
-        train(made, out=tmp_path / "runs")
 
 
 def test_a_run_that_answers_is_refused() -> None:

@@ -260,6 +260,6 @@ def test_a_step_longer_than_the_whole_budget_is_refused_before_it_is_begun(
         _check_step(recipe, seconds)
         return
     with pytest.raises(
-        Refused, match=rf"about \d+ minutes? here, longer than the whole budget of {budget}\. Take smaller"
+        Refused, match=rf"about \d+ minutes? here, far longer than the whole budget of {budget}\. Take smaller"
     ):
         _check_step(recipe, seconds)

@@ -87,8 +87,8 @@ class Network(nn.Module):
 class SizedBySteps(Protocol):
     """A family whose size follows the steps that a wall-clock budget affords, not the epochs."""
 
-    def sized_for(self, steps: float, values: int) -> "SizedBySteps":
-        """The settings for so many steps of this network on rows of so many values; itself where the size is decided already."""
+    def sized_for(self, steps: float, grid: bool) -> "SizedBySteps":
+        """The settings for so many steps of this network on pictures (`grid`) or rows; itself where the size is decided already."""
         ...
 
 

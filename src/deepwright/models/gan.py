@@ -75,11 +75,11 @@ class GAN(Family):
         """As it is; see `sized_for`."""
         return self
 
-    def sized_for(self, steps: float, values: int) -> "GAN":
+    def sized_for(self, steps: float, grid: bool) -> "GAN":
         """Of pictures, the widest network of which the budget affords enough steps, given that of the usual one it affords
         `steps`; of rows the usual one, which is small.
         """
-        if self.width is not None or values <= _FEW:
+        if self.width is not None or not grid:
             return self
         powers = {width: _COST if width <= _USUAL else _DEAR for width in _WIDTHS}
         fitting = [width for width, power in powers.items() if steps * (_USUAL / width) ** power >= _STEPS]

@@ -45,7 +45,7 @@ class Restyling(Config):
     crop: int = Setting(96, ge=16, le=1024)
     patch: int = Setting(9, ge=2, le=31)
     filters: int = Setting(32, ge=1, le=1024)
-    sampled: int = Setting(2048, ge=64, le=1_000_000)
+    sampled: int = Setting(2048, ge=64, le=16_384)
 
     def planned(self, epochs: float) -> "Restyling":
         return self

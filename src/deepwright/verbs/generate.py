@@ -183,11 +183,12 @@ class Generate(Config):
         """What is left out: as much as the person says, or the file that is opened again, or as suits so many training rows."""
         if self.apart is not None:
             return self.apart
-        if pictures or not asked.state.plain or not (asked.again or isinstance(asked.at, range)):
+        counted = isinstance(asked.at, range)  # and not named one by one
+        if pictures or asked.state.walk is not None or asked.state.mix:
             return 0.0
         if asked.old is not None:
-            return asked.old.apart
-        return usual_share(int((run.parts == PARTS["train"]).sum()))
+            return asked.old.apart if asked.again or counted else 0.0
+        return usual_share(int((run.parts == PARTS["train"]).sum())) if asked.state.plain and counted else 0.0
 
     def _apart(self, maker: Maker, asked: "Asked", share: float) -> tuple[Apart | None, str]:
         """Which creations are kept, None for all, and why where it cannot be told though nobody asked for it.
@@ -256,9 +257,11 @@ class Generate(Config):
             walk=walk, mix=mix, edits=(*before.edits, *self._edits(run, shelf)),
             scale=self.scale if "scale" in given else before.scale,
         )  # fmt: skip
-        same = old is not None and state == before and not named and not {"n", "apart"} & given
-        # which creations are left out depends on the state: in another one they are looked for anew
-        shown = () if old is None or "n" in given or (old.apart and not same) or self.apart is not None else old.shown
+        other = old is not None and self.apart is not None and self.apart != old.apart
+        same = old is not None and state == before and not named and not other and "n" not in given
+        # which creations are left out depends on the state: in another one they are looked for anew, but edits move the same ones
+        anew = old is not None and (other or (bool(old.apart) and state.plain and not same))
+        shown = () if old is None or "n" in given or anew else old.shown
         n = self.n if old is None or "n" in given else old.n or len(old.at) or self.n
         names = {shelf.named("latents", name).key: name for name in shelf.names("latents")} if named or shown else {}
         return Asked(state, named or shown or range(n), same, names, old)

@@ -30,7 +30,7 @@ from deepwright.recipe import Recipe
 from deepwright.run import Run
 from deepwright.training.distributed import Ranks
 from deepwright.training.events import Estimated
-from deepwright.training.footprint import Growth, growth
+from deepwright.training.footprint import FEW, Growth, growth
 from deepwright.training.frozen import frozen_statistics
 from deepwright.training.loop import Trainer
 from deepwright.verbs.session import Session, Watch
@@ -42,7 +42,7 @@ REST = 60_000_000  # bytes: buffers of kernels and allocators, figures, the repo
 UNSEEN = 1.25  # of what tensors take: room that operations take for themselves
 LEAST = 4  # times the weights' bytes that come on top of them, whatever the optimiser
 USUAL = 9  # times the weights' bytes in all, as a rule: Adam, an average, copies
-LARGE = 6_000_000  # values of rows that a first step is tried on at most
+LARGE = 6_000_000  # values of the rows of a first step, above which fewer are tried
 LONG = 60  # seconds of a step, below which it is waited for whatever the budget is
 FEWEST = 16  # rows a piece of a batch is not made smaller than, unless it must be
 WHAT = {
@@ -104,10 +104,10 @@ def afford(prepared: Prepared, program: int, device: torch.device, watch: Watch)
         program: bytes that were held before the data was read.
 
     Raises:
-        Refused: the limit cannot be kept to.
+        Refused: the limit cannot be kept to, or a step of large rows takes far longer than the budget.
     """
     train = prepared.recipe.train
-    wanted, parts = _looked(unwritten(prepared), prepared.packed, program, device, train.memory)
+    wanted, parts = _looked(unwritten(prepared), prepared.packed, program, device, train.memory, True)
     recipe, estimated = _fitted(prepared.recipe, wanted, parts)
     if train.memory is None:
         _warn(estimated, watch)
@@ -145,24 +145,31 @@ def kept(run: Run, packed: Packed, program: int, device: torch.device) -> Estima
 
 
 def _looked(
-    run: Run, packed: Packed, program: int, device: torch.device, limit: Size | None
+    run: Run, packed: Packed, program: int, device: torch.device, limit: Size | None, begins: bool = False
 ) -> tuple[Needs, dict[str, int]]:
     """What will come, and what is there: the program with what torch loads when it first computes, and the data."""
     packed.let_go()
     data = max(0, resident() - program)
-    wanted = needs(run, packed, device, limit)
+    wanted = needs(run, packed, device, limit, begins)
     packed.let_go()
     # what the copies took will be counted as what the training takes, not as what is there
     give_back(packed.bytes if limit is None else limit.bytes)
     return wanted, {"program": max(program, resident() - data), "data": data + packed.lingering}
 
 
-def needs(run: Run, packed: Packed, device: torch.device, limit: Size | None) -> Needs:
-    """Counted on copies, whose work stays within what the limit leaves."""
+def needs(run: Run, packed: Packed, device: torch.device, limit: Size | None, begins: bool = False) -> Needs:
+    """Counted on copies, whose work stays within what the limit leaves.
+
+    Args:
+        begins: the training is a new one, which is refused where a step of large rows takes far longer than the budget.
+
+    Raises:
+        Refused: it is.
+    """
     session = Session(run, packed, device, Watch(), Ranks())
     trainer = session.alone()
-    first = max(2, min(8, LARGE // values_of(run.features)))
-    first = min(first, trainer.feed.size)
+    large = FEW * values_of(run.features) > LARGE
+    first = min(max(2, LARGE // values_of(run.features)) if large else FEW, trainer.feed.size)
 
     def step(rows: int) -> None:
         trainer.feed.size = rows
@@ -176,7 +183,8 @@ def needs(run: Run, packed: Packed, device: torch.device, limit: Size | None) ->
         return Needs(USUAL * weights, none, none, batch, 1, not trainer.network.couples_rows)
     began = perf_counter()
     step(first)  # optimisers make their memory in the first step
-    _check_step(run.recipe, (perf_counter() - began) * batch / first)
+    if large and begins:  # small rows' first step is mostly what comes once
+        _check_step(run.recipe, (perf_counter() - began) * batch / first)
     most = None if limit is None else max(0, round((limit.bytes - resident()) / UNSEEN))
     grown = growth(step, batch, most)
     answers, asked = Growth((1,), (0,)), 1
@@ -188,11 +196,11 @@ def needs(run: Run, packed: Packed, device: torch.device, limit: Size | None) ->
 
 
 def _check_step(recipe: Recipe, seconds: float) -> None:
-    """Raises Refused: not one step is done within the budget, by far; measured here, more will not be learnt by trying."""
+    """Raises Refused: a step takes more than a minute, and more than twice the budget."""
     budget = recipe.train.budget
     if budget.unit == "seconds" and seconds > max(LONG, 2 * budget.amount):
         raise Refused(
-            f"A single step takes about {plural(round(seconds / 60), 'minute')} here, longer than the whole budget of {budget}. "
+            f"A single step takes about {plural(round(seconds / 60), 'minute')} here, far longer than the whole budget of {budget}. "
             "Take smaller pictures (such as --set features.image.size=64), a smaller batch (--set train.batch=8) or a longer budget."
         )
 

@@ -16,7 +16,7 @@ from deepwright.core.seeds import derive
 from deepwright.data.feed import Feed
 from deepwright.data.pack import Packed
 from deepwright.draw import Draw
-from deepwright.preparation import values_of
+from deepwright.models.inputs import is_grid
 from deepwright.run import Run
 from deepwright.run_folder import fitting
 from deepwright.training.checkpoint import Checkpoints
@@ -290,8 +290,8 @@ class Session:
         model: Any = self.run.recipe.model
         rows = len(self.prepared["train"])
         steps = epochs * rows / max(1, min(self.settings.batch or 1, rows))
-        values = values_of(self.run.features)
-        sized = model.sized_for(steps, values) if isinstance(model, SizedBySteps) else model.sized(epochs)
+        grid = any(is_grid(feature.space) for feature in self.run.features.values())
+        sized = model.sized_for(steps, grid) if isinstance(model, SizedBySteps) else model.sized(epochs)
         if sized == model:
             return False
         before = sum(p.numel() for p in self.run.fresh_network().parameters())

@@ -16,7 +16,7 @@ from torch.nn.functional import avg_pool2d, conv2d, pad
 
 from deepwright.draw import Draw, Stream
 
-__all__ = ["filters", "floor", "patch_distance", "projected", "stride_for", "unlike"]
+__all__ = ["drawn_offset", "filters", "floor", "patch_distance", "projected", "stride_for", "unlike"]
 
 
 def filters(stream: Stream, count: int, side: int, channels: int = 3) -> Tensor:
@@ -28,6 +28,13 @@ def filters(stream: Stream, count: int, side: int, channels: int = 3) -> Tensor:
 def stride_for(picture: Tensor, side: int, most: int) -> int:
     """The step between patches that gives about `most` of them, none larger than a patch: no pixel is left out."""
     return max(1, min(side, math.ceil(math.sqrt(picture.shape[-2] * picture.shape[-1] / most))))
+
+
+def drawn_offset(picture: Tensor, side: int, step: int, stream: Stream) -> tuple[int, int]:
+    """From the top and the left: where patches at every `step`-th place begin."""
+    room = (min(step, length - side + 1) for length in picture.shape[-2:])
+    top, left = (int(place * most) for place, most in zip(stream.uniform(2), room, strict=True))
+    return top, left
 
 
 def projected(picture: Tensor, directions: Tensor, stride: int = 1, offset: tuple[int, int] = (0, 0)) -> Tensor:

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d, unfold
 
 from deepwright.draw import Draw, Stream
-from deepwright.models.layers.patches import patch_distance, stride_for
+from deepwright.models.layers.patches import drawn_offset, patch_distance, stride_for
 
 __all__ = ["WHOLE", "Pair", "nearest_distance", "sampled_patches", "sliced_distance"]
 
@@ -41,8 +41,7 @@ def sampled_patches(made: Tensor, style: Tensor, draw: Draw, side: int, most: in
 def _cut(pictures: Tensor, side: int, most: int, offset: Stream) -> Tensor:
     """(N, D) patches at even steps from an offset, about so many of each picture."""
     step = stride_for(pictures, side, most)
-    room = [min(step, length - side + 1) for length in pictures.shape[-2:]]
-    top, left = (int(place * most) for place, most in zip(offset.uniform(2), room, strict=True))
+    top, left = drawn_offset(pictures, side, step, offset)
     return unfold(pictures[..., top:, left:], side, stride=step).transpose(1, 2).flatten(0, 1)
 
 
@@ -70,6 +69,6 @@ def nearest_distance(pairs: Sequence[Pair]) -> Tensor:
     for ours, theirs in pairs:
         with torch.no_grad():
             far = torch.cdist(ours, theirs).square()
-            found = theirs[(far / (far.amin(0) + WHOLE * ours.shape[1])).argmin(1)]
+            found = theirs.detach()[(far / (far.amin(0) + WHOLE * ours.shape[1])).argmin(1)]
         apart.append((ours - found).abs().mean())
     return torch.stack(apart).mean()

@@ -170,7 +170,7 @@ def _note(key: str, figures: Mapping[str, Any]) -> str:
     return (
         f"{start}Columns, pairs: how much of the distributions is common, 1 is all. Told apart: how well a classifier tells them from "
         f"real rows, 0.5 is not at all. Useful: {figures['measure']} on held-out rows of boosting that learnt '{figures['target']}' from "
-        f"them (a constant: {number(figures['constant'])}). {closer}"
+        f"them (a constant: {number(figures['constant'])}). {closer} Nothing is left out here; `generate` leaves out some (--apart)."
     )
 
 

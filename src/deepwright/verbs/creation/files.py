@@ -11,30 +11,16 @@ import polars as pl
 from deepwright.core.errors import InputError, OutputExists
 from deepwright.core.files import write_atomic
 from deepwright.verbs.creation.pictures import MOVING, moving, sheet, still
-from deepwright.verbs.creation.records import KEYWORD, text_of, write_beside
+from deepwright.verbs.creation.records import KEYWORD, beside, text_of, write_beside
 from deepwright.verbs.files import write_frame
 
 __all__ = ["Place", "Writer", "place_of"]
 
 _STILL = (".png", ".webp")
-_AN_END = re.compile(r"\.[a-z]{2,5}")  # what can hardly be meant as the end of a folder's name
+_AN_END = re.compile(
+    r"\.[a-z]{2,5}"
+)  # what is hardly meant as the end of a folder's name; longer ones, or with digits, may be
 _ROWS = (".csv", ".tsv", ".jsonl", ".json", ".parquet", ".arrow", ".feather")
-_OTHERS = (
-    ".jpg",
-    ".jpeg",
-    ".bmp",
-    ".tif",
-    ".tiff",
-    ".avif",
-    ".avi",
-    ".mov",
-    ".webm",
-    ".mkv",
-    ".xlsx",
-    ".pdf",
-    ".svg",
-    ".txt",
-)
 _ON_SHEET = 400
 FILE = "file"  # the column that names a picture
 
@@ -61,12 +47,7 @@ def place_of(run_folder: Path, out: Path | None, moves: bool, pictures: bool, fo
         taken = [int(path.name) for path in home.glob("*") if re.fullmatch(r"\d+", path.name)]
         return Place(home / f"{1 + max(taken, default=0):03d}")
     end = out.suffix.lower()
-    if _AN_END.fullmatch(end) and not out.is_dir() and end not in (*_STILL, *MOVING, *_ROWS, *_OTHERS):
-        known = ", ".join((*_STILL, *MOVING) if pictures else _ROWS)
-        raise InputError(
-            f"{out.name}: creations are not written as '{out.suffix}', but as {known}, or into a folder, whose name does not end so."
-        )
-    if out.is_dir() or end not in (*_STILL, *MOVING, *_ROWS, *_OTHERS):
+    if out.is_dir() or not (end in (*_STILL, *MOVING, *_ROWS) or _AN_END.fullmatch(end)):
         if out.exists() and not force and (not out.is_dir() or any(out.iterdir())):
             raise OutputExists(
                 f"{out} exists already; nothing was written. Use --force to write into it, or another name with -o."
@@ -101,6 +82,7 @@ class Writer:
     names: Mapping[str, str] = field(default_factory=dict)
     per_second: float | None = None
     written: list[str] = field(default_factory=list)
+    _listed: bool = False  # rows are names of files alone, each of which has its own record
     _cells: dict[str, list[bytes | None]] = field(default_factory=dict)
     _rows: list[pl.DataFrame] = field(default_factory=list)
 
@@ -116,6 +98,7 @@ class Writer:
                     shown = self._marked({"number": anchor} if isinstance(anchor, int) else {"latent": anchor})
                     self._write(self.place.path / self._name(anchor, place, len(files)), still(cell, ".png", shown))
         rest, alone = frame.drop(files), self._alone(files)
+        self._listed = not rest.width
         if rest.width or not alone:
             self._rows.append(rest if alone else self._named(at, rest))
 
@@ -162,7 +145,9 @@ class Writer:
             return
         write_frame(rows, path)
         self.written.append(path.name)
-        if record is not None and rows.columns != [FILE]:  # each of these files has its own
+        if record is None or self._listed:
+            beside(path).unlink(missing_ok=True)  # of what was there before
+        else:
             self.written.append(write_beside(path, record).name)
 
     def _marked(self, shown: Mapping[str, Any]) -> dict[str, Any] | None:

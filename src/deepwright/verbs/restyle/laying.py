@@ -18,7 +18,7 @@ from torch.nn.functional import fold, interpolate, pad, unfold
 
 from deepwright.draw import Draw, Stream
 from deepwright.models.layers.colours import blurred, brightness, layout, recoloured
-from deepwright.models.layers.patches import stride_for
+from deepwright.models.layers.patches import drawn_offset, stride_for
 from deepwright.models.layers.sampled_patches import WHOLE
 from deepwright.verbs.restyle.scales import Tell, scaled_to, sides
 from deepwright.verbs.restyle.settings import Knobs
@@ -107,8 +107,7 @@ class _Patches:
         height, width, side = *picture.shape[-2:], self._side
         gap = _gap(side)
         whole = pad(picture, (0, -(width - side) % gap, 0, -(height - side) % gap), mode="replicate")
-        room = [min(self._step, length - side + 1) for length in self._style.shape[-2:]]
-        top, left = (int(place * most) for place, most in zip(offset.uniform(2), room, strict=True))
+        top, left = drawn_offset(self._style, side, self._step, offset)
         keys = _cut(self._style[..., top:, left:], side, self._step)
         nearest = _Nearest((keys - self._mean) @ self._basis, WHOLE * 3 * side**2)
         for _, band in _bands(whole, side, gap):
