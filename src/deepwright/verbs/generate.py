@@ -132,29 +132,27 @@ class Generate(Config):
         if self.out is not None and self.out.suffix.lower() == PAGE:
             return self._page(run, self.out)
         liked = None if self.like is None else read_liked(run, self.like)
-        label = self._label(old) or (() if liked is None else liked.labels)
+        label = tuple(self.label) or (() if old is None else old.state.label) or (() if liked is None else liked.labels)
         wish, judge = wish_of(run, label), self._judge(run)
         pictures = _has_pictures(run)
         if self.scale > 1 and not pictures:
             raise Refused(f"--scale enlarges pictures, and the run {run.name} creates rows.")
         place = place_of(run.folder, self.out, self._moves(old), pictures, self.force, run.network.latent is not None)
-        inverted, told_inversion = self._inverted(run, wish)
+        inverted, told_first = self._inverted(run, wish)
         asked = self._asked(run, old, inverted, label)
         maker = Maker(run, asked.state, wish, None if old is None else old.chunk)
-        told_first = told_inversion
         away, share, left_in = None, 0.0, ""
         if liked is not None:
             found = nearest(maker, liked, asked.count)
             asked, told_first = replace(asked, at=found.at, again=False), nearest_blocks(run, liked, found)
         else:
-            share = self._share(run, asked, pictures)
-            away, left_in = self._apart(maker, asked, share)
+            away, share, left_in = self._apart(maker, asked, pictures)
         if away is not None:
-            n = asked.count
-            asked, told_first = replace(asked, at=away.at[:n], again=False), apart_blocks(away.first(n), share)
+            first = away.first(asked.count)
+            asked, told_first = replace(asked, at=first.at, again=False), apart_blocks(first, share)
         before = None if old is None or "fps" in self.model_fields_set else old.fps
         fps = (before or self.fps) if asked.moves else None
-        record = record_of(run, asked.state, maker.together, fps, 0.0 if left_in else share) if self.record else None
+        record = record_of(run, asked.state, maker.together, fps, share) if self.record else None
         shown, whole, files = _written(
             run, asked, maker, Writer(place, f"seed{asked.state.seed}", record, asked.names, fps)
         )
@@ -190,20 +188,21 @@ class Generate(Config):
             return asked.old.apart if asked.again or counted else 0.0
         return usual_share(int((run.parts == PARTS["train"]).sum())) if asked.state.plain and counted else 0.0
 
-    def _apart(self, maker: Maker, asked: "Asked", share: float) -> tuple[Apart | None, str]:
-        """Which creations are kept, None for all, and why where it cannot be told though nobody asked for it.
+    def _apart(self, maker: Maker, asked: "Asked", pictures: bool) -> tuple[Apart | None, float, str]:
+        """Which creations are kept (None: those that are asked for), the share left out, and why none are where it cannot be told.
 
         Raises:
             Refused, RunError, DataError: see `kept_apart`; somebody asked.
         """
+        share = self._share(maker.run, asked, pictures)
         if not share or asked.again:
-            return None, ""
+            return None, share, ""
         try:
-            return kept_apart(maker, max(asked.count, self.measure if asked.state.plain else 0), share), ""
+            return kept_apart(maker, max(asked.count, self.measure if asked.state.plain else 0), share), share, ""
         except (RunError, DataError) as error:
             if self.apart is not None or asked.old is not None:
                 raise
-            return None, f"No creation is left out for coming close to a single training row (--apart): {error}"
+            return None, 0.0, f"No creation is left out for coming close to a single training row (--apart): {error}"
 
     def _page(self, run: "Run", out: Path) -> Report:
         """A live page in place of files.
@@ -265,9 +264,6 @@ class Generate(Config):
         n = self.n if old is None or "n" in given else old.n or len(old.at) or self.n
         names = {shelf.named("latents", name).key: name for name in shelf.names("latents")} if named or shown else {}
         return Asked(state, named or shown or range(n), same, names, old)
-
-    def _label(self, old: Record | None) -> tuple[str, ...]:
-        return tuple(self.label) or (() if old is None else old.state.label)
 
     def _judge(self, run: "Run") -> "Run | None":
         """Raises Refused: its columns do not fit."""
