@@ -168,8 +168,9 @@ def needs(run: Run, packed: Packed, device: torch.device, limit: Size | None, be
     """
     session = Session(run, packed, device, Watch(), Ranks())
     trainer = session.alone()
-    large = FEW * values_of(run.features) > LARGE
-    first = min(max(2, LARGE // values_of(run.features)) if large else FEW, trainer.feed.size)
+    values = values_of(run.features)
+    large = FEW * values > LARGE
+    first = min(max(2, LARGE // values) if large else FEW, trainer.feed.size)
 
     def step(rows: int) -> None:
         trainer.feed.size = rows

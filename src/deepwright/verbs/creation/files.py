@@ -17,9 +17,7 @@ from deepwright.verbs.files import write_frame
 __all__ = ["Place", "Writer", "place_of"]
 
 _STILL = (".png", ".webp")
-_AN_END = re.compile(
-    r"\.[a-z]{2,5}"
-)  # what is hardly meant as the end of a folder's name; longer ones, or with digits, may be
+_AN_END = re.compile(r"\.[a-z]{2,5}")  # hardly the end of a folder's name, as one with digits may be
 _ROWS = (".csv", ".tsv", ".jsonl", ".json", ".parquet", ".arrow", ".feather")
 _ON_SHEET = 400
 FILE = "file"  # the column that names a picture
