@@ -74,9 +74,13 @@ def test_in_half_precision_pictures_and_scores_are_not_rounded():
         assert not torch.equal(values, values.bfloat16().float())
 
 
-def test_pictures_have_a_limit_of_gradients_and_rows_none():
-    assert SMALL.recommended(1000, 784)["clip"] == 1.0
-    assert SMALL.recommended(1000, 2)["clip"] is None
+def test_pictures_have_a_limit_of_gradients_and_small_batches_and_rows_have_not():
+    pictures, rows = SMALL.recommended(1000, 784), SMALL.recommended(1000, 2)
+    assert (pictures["clip"], pictures["batch"]) == (1.0, 32)
+    assert (rows["clip"], rows["batch"]) == (None, 64)
+    rates = [GAN(width=width).recommended(1000, 784)["optimizer"]["lr"] for width in (4, 8, None, 16, 32)]
+    assert rates == pytest.approx([8e-3, 8e-3, 4e-3, 4e-3, 2e-3])
+    assert rows["optimizer"]["lr"] == 1.5e-3
 
 
 def test_the_score_is_of_pictures_from_minus_one_to_one_whatever_the_bounds():

@@ -223,8 +223,9 @@ def test_no_layer_of_a_spectral_discriminator_stretches():
 
 
 def test_gamma_grows_with_the_values_and_zero_needs_no_slopes():
-    assert Adversarial().bind(None, {"p": picture(28, 28)}, Line()).gamma == pytest.approx(0.1)
-    assert Adversarial().bind(None, {"p": picture(14, 14)}, Line()).gamma == pytest.approx(0.025)
+    assert Adversarial().bind(None, {"p": picture(28, 28)}, Line()).gamma == pytest.approx(1.0)
+    assert Adversarial().bind(None, {"p": picture(14, 14)}, Line()).gamma == pytest.approx(0.25)
+    assert bound().gamma == pytest.approx(0.00125), "rows of few numbers"
     data = points()
     network = Line()
     reps = bound(network, gamma=0.0).represent("discriminator", network, data, Draw(2).keyed(data.position))

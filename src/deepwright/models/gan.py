@@ -33,6 +33,7 @@ _LATENT = 64
 _ROW_WIDTH, _ROW_BLOCKS = 128, 2
 _USUAL, _WIDTHS = 16, (8, 12, 16, 24, 32)
 _STEPS = 4000  # below which a wider network only learns slower
+_RATE = 8e-3  # of the narrowest one
 _FEW = 256  # values of a row of plain columns, at most
 _COST, _DEAR = 1.6, 3.2  # powers of the width that a step's cost grows with, up to the usual one and beyond it
 
@@ -44,7 +45,8 @@ class GAN(Family):
     Args:
         latent: numbers a creation is made from. None: 64, of rows as many as they have coordinates, up to 64.
         width: channels at the finest grid; doubled with each halving of the sides, up to 256. None: 16, and under a
-            wall-clock budget as many (8 to 32) as leave it 4,000 steps. Of rows: of the layers; None: 128.
+            wall-clock budget as many (8 to 32) as leave it 4,000 steps; the recommended rate falls with it, from 0.008 at 8. Of
+            rows: of the layers; None: 128.
         blocks: residual blocks at the coarsest grid (None: 1), or of rows (None: 2), in generator and discriminator each.
         spectral: no layer of the discriminator stretches anything (spectral normalisation); for the loss "hinge".
     """
@@ -61,12 +63,14 @@ class GAN(Family):
     def recommended(self, rows: int, values: int = 1) -> dict[str, Any]:
         """Train settings that suit this family; pictures (many values a row) bear long steps, narrow clouds of rows do not.
 
+        Wider networks move as far at a lower rate, in inverse proportion (Yang et al. 2022, arXiv 2203.03466, table 3, for Adam).
         Long steps need a limit: without one the losses of 1,891 emoji leapt to a hundredfold every few hundred steps, and their
         creations were covered with speckles (after 1,500 steps a network found 7 % of them like real ones, 24 % with it).
         """
-        lr, clip = (4e-3, 1.0) if values > _FEW else (1.5e-3, None)
+        rate = _RATE * min(1.0, _WIDTHS[0] / (self.width or _USUAL))
+        batch, lr, clip = (32, rate, 1.0) if values > _FEW else (64, 1.5e-3, None)
         return {
-            "budget": self.budget, "batch": 64, "optimizer": {"kind": "adam", "lr": lr, "betas": [0.0, 0.95]},
+            "budget": self.budget, "batch": batch, "optimizer": {"kind": "adam", "lr": lr, "betas": [0.0, 0.95]},
             "schedule": {"kind": "cosine", "warmup": 0.02, "floor": 0.05}, "average": {"kind": "ema", "decay": 0.999}, "clip": clip,
             "early_stopping": None,
         }  # fmt: skip

@@ -26,7 +26,8 @@ from deepwright.spaces import Box, Space
 __all__ = ["Adversarial", "BoundAdversarial"]
 
 _VALUES = 784  # gamma is measured on 28 × 28 grey pictures
-_LEAST = 0.0125  # of it, for rows of few numbers
+_PLAIN = 0.1  # of it, for rows of plain columns
+_LEAST = 0.0125  # of 784 values: as many at least are counted for such rows
 _LATE = 0.2  # of gamma, at the end
 _EVERY = 8  # rows, of pictures: one look at a slope
 MOST = 0.8  # share of changed rows: beyond it creations begin to look changed (Karras et al. 2020, arXiv 2006.06676, sec. 2.2)
@@ -63,8 +64,9 @@ class Adversarial(Config):
         loss: "relativistic" compares pairs (R3GAN); "non_saturating", "hinge" (with --set model.spectral=true), "wgan_gp",
             "least_squares", and "san" (a score along a direction of length 1) judge each row on its own.
         gamma: weight of the squared slopes of the score at real inputs (R1) and at creations (R2), in units in which every
-            input runs from -1 to 1; for wgan_gp of its own penalty. Higher is calmer and blurs. None: 0.1 for 784 values, in
-            proportion for others, since a slope is spread over all of them; 10 for wgan_gp, 0 for hinge.
+            input runs from -1 to 1; for wgan_gp of its own penalty. Higher is calmer and blurs. None: 1 for a picture of
+            784 values, in proportion for others, since a slope is spread over all of them; a tenth of that for rows of plain
+            columns; 10 for wgan_gp, 0 for hinge.
         gamma_end: the weight at the end of the budget, reached on a half cosine. None: a fifth of `gamma`.
         every: each step looks at the slopes of one row in so many, another part each time, with that much more weight, since
             slopes cost more than all else in the discriminator's step. All rows in one step of so many (Karras et al. 2020,
@@ -132,15 +134,17 @@ class BoundAdversarial(BoundObjective):
         self._middle = {name: _middle(space) for name, space in spaces.items()}
         boxes = [space.shape for space in spaces.values() if isinstance(space, Box)]
         values = max(1, sum(torch.Size(shape).numel() for shape in boxes))
-        usual = self._duel.gamma * (max(values / _VALUES, _LEAST) if self._duel.penalty == "slopes" else 1.0)
+        pictured = any(len(shape) > 1 for shape in boxes)
+        scale = values / _VALUES if pictured else _PLAIN * max(values / _VALUES, _LEAST)
+        usual = self._duel.gamma * (scale if self._duel.penalty == "slopes" else 1.0)
         self._start = usual if settings.gamma is None else settings.gamma
         late = _LATE if self._duel.penalty == "slopes" else 1.0
         self._end = self._start * late if settings.gamma_end is None else settings.gamma_end
-        self._every = settings.every or (_EVERY if any(len(shape) > 1 for shape in boxes) else 1)
+        self._every = settings.every or (_EVERY if pictured else 1)
         colours = any(len(shape) > 1 and shape[-1] > 1 for shape in boxes)
         usual_changes: tuple[Change, ...] = ("shift", "cutout", "colour") if colours else ("shift",)
         self._changes = usual_changes if settings.augment is None else settings.augment
-        self.adaptive = settings.share == "adaptive" and any(len(shape) > 1 for shape in boxes) and bool(self._changes)
+        self.adaptive = settings.share == "adaptive" and pictured and bool(self._changes)
         self.share = settings.share if isinstance(settings.share, float) else 0.0
         self.factor, self._fraction = 1.0, 0.0
 

@@ -22,7 +22,7 @@ class Duel:
     Args:
         discriminator, generator: of the scores (real, fake). paired: the generator's loss asks for both.
         penalty: "slopes": at real rows and at creations (R1 and R2), "between": that the slope between them is 1.
-        gamma: weight of the penalty for 784 values, where it is in proportion to their number, or as it is.
+        gamma: weight of the penalty for a picture of 784 values, where it is in proportion to their number, or as it is.
         turns: steps of the discriminator for one of the generator.
     """
 
@@ -30,7 +30,7 @@ class Duel:
     generator: Callable[[Tensor, Tensor], Tensor]
     paired: bool = False
     penalty: Literal["slopes", "between"] = "slopes"
-    gamma: float = 0.1
+    gamma: float = 1.0
     turns: int = 1
 
 

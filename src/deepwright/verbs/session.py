@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from deepwright.contracts import BoundObjective, Network, SizedBySteps
+from deepwright.contracts import BoundObjective, Network
 from deepwright.core.clock import process_seconds
 from deepwright.core.errors import Interrupted, TrainingError
 from deepwright.core.memory import give_back
@@ -16,7 +16,6 @@ from deepwright.core.seeds import derive
 from deepwright.data.feed import Feed
 from deepwright.data.pack import Packed
 from deepwright.draw import Draw
-from deepwright.models.inputs import is_grid
 from deepwright.run import Run
 from deepwright.run_folder import fitting
 from deepwright.training.checkpoint import Checkpoints
@@ -34,6 +33,7 @@ from deepwright.verbs.creation.watch import Watch as CreationWatch
 from deepwright.verbs.manifest import note_training
 from deepwright.verbs.planning import decide, precisions_of, too_short
 from deepwright.verbs.probe import SECONDS, Probed, probe
+from deepwright.verbs.sizing import sized
 from deepwright.verbs.thread_choice import Wish, threads_of
 from deepwright.verbs.validation import answers_and_truth, self_judged, validation
 
@@ -287,15 +287,11 @@ class Session:
         """Write the size that suits the budget into the recipe; whether it is another than was probed."""
         if self.run.start is not None:
             return False
-        model: Any = self.run.recipe.model
-        rows = len(self.prepared["train"])
-        steps = epochs * rows / max(1, min(self.settings.batch or 1, rows))
-        grid = any(is_grid(feature.space) for feature in self.run.features.values())
-        sized = model.sized_for(steps, grid) if isinstance(model, SizedBySteps) else model.sized(epochs)
-        if sized == model:
+        recipe = sized(self.run.recipe, self.run.features, len(self.prepared["train"]), epochs)
+        if recipe == self.run.recipe:
             return False
         before = sum(p.numel() for p in self.run.fresh_network().parameters())
-        self.run.recipe = self.run.recipe.model_copy(update={"model": sized})
+        self.run.recipe, self.settings = recipe, recipe.train
         after = sum(p.numel() for p in self.run.fresh_network().parameters())
         if self.ranks.rank == 0:
             self.run.save_recipe()
