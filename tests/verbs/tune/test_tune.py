@@ -83,7 +83,9 @@ def test_a_tune_leaves_a_winner_a_report_and_an_ordinary_run(cli: Cli, here: Pat
     assert "finished" in cli("runs").out
     cli("resume", "runs/flats-tune-1").refused("is finished; its winner is", "deepwright tune", "spaces.yaml")
     cli("predict", "runs/flats-tune-1", "flats.csv").refused("is a tune, not a run")
-    again = cli("tune", "runs/flats-tune-1/spaces.yaml", "--trials", 1, "--jobs", 1, "--json", "--quiet")
+    again = cli(
+        "tune", "runs/flats-tune-1/spaces.yaml", "--trials", 1, "--jobs", 1, "--budget", "3h", "--json", "--quiet"
+    )
     assert (again.code, again.err) == (0, "")
     assert json.loads(again.out)["trials"][0] == {**told["trials"][0], "seconds": pytest.approx(0, abs=1e9)}, (
         "the same plan"
