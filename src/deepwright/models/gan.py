@@ -33,7 +33,7 @@ _LATENT = 64
 _ROW_WIDTH, _ROW_BLOCKS = 128, 2
 _USUAL, _WIDTHS = 16, (8, 12, 16, 24, 32)
 _STEPS = 4000  # below which a wider network only learns slower
-_RATE = 8e-3  # of the narrowest one
+_RATE = 8e-3  # of learning, at the narrowest
 _FEW = 256  # values of a row of plain columns, at most
 _COST, _DEAR = 1.6, 3.2  # powers of the width that a step's cost grows with, up to the usual one and beyond it
 

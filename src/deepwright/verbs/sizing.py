@@ -18,7 +18,7 @@ def sized(recipe: Recipe, features: Mapping[str, FittedFeature], rows: int, epoc
     Train settings that are still as the family recommends for the usual size become what it recommends for this one.
 
     Args:
-        rows: of training.
+        rows: of training. epochs: that the budget affords the network as it is.
     """
     model: Any = recipe.model
     steps = epochs * rows / max(1, min(recipe.train.batch or 1, rows))
