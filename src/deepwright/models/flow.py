@@ -5,7 +5,7 @@ Rectified flow (Liu et al. 2023, arXiv 2209.03003), solved with Heun's method. S
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, cast
 
 import torch
 import torch.nn.functional as F
@@ -18,9 +18,9 @@ from deepwright.core.config import OFF, Config
 from deepwright.draw import Draw
 from deepwright.fields import Batch, Field, Fields
 from deepwright.models.layers.creator import FromLatents
+from deepwright.models.layers.denoiser import Denoiser
 from deepwright.models.layers.family import Family
 from deepwright.models.layers.grid_points import GridPoints
-from deepwright.models.layers.grid_velocity import GridVelocity
 from deepwright.models.layers.points import alone, points_of
 from deepwright.models.layers.row_velocity import RowVelocity
 from deepwright.models.layers.time_waves import TOLD
@@ -28,12 +28,16 @@ from deepwright.models.layers.wishes import Wish
 from deepwright.registries import models
 from deepwright.spaces import Space
 
-__all__ = ["Flow", "FlowKnobs", "FlowNetwork", "euler", "heun"]
+__all__ = ["Flow", "FlowKnobs", "FlowNetwork", "euler", "heun", "heun_undone"]
 
 _SEEN = (0.125, 0.375, 0.625, 0.875)  # times at which a row is judged without chance
 _FEW = 256  # values of a row of plain columns, at most
 _SMALL = 4_000  # rows of plain columns below which a wide network learns rows by heart before it has learnt the rest
-_LEAST, _AT_ONCE = 32, 2**16  # rows, and values, a batch
+_BATCH = 32  # pictures: many steps teach more than large ones
+_USUAL, _WIDTHS = 32, (24, 32, 48)
+_STEPS = 4000  # below which a wider network only learns slower
+_TRIES = 4  # to undo a step
+_COST = 1.6  # the power of the width that a step's cost grows with
 
 
 @models.register
@@ -42,7 +46,7 @@ class Flow(Family):
 
     Args:
         width: of the residual layers (rows; None: 256, of fewer than 4,000 rows 64 to 128), or channels at the finest grid (a
-            picture; None: 48).
+            picture; None: 32, and under a wall-clock budget as many, 24 to 48, as leave it 4,000 steps).
         depth: residual layers (rows; None: 4, of fewer than 4,000 rows 2), or residual blocks at each grid, on each way (a
             picture; None: 1).
         dropout: inside them, against learning rows by heart.
@@ -70,14 +74,21 @@ class Flow(Family):
         optimizer = {"kind": "adamw", "lr": 1e-3, "weight_decay": 1e-2}
         if values > _FEW:
             optimizer = {"kind": "muon", "lr": 0.02, "adam_lr": 2e-3, "weight_decay": 0.0}
-        batch = 128 if rows < 4_000 else 256 if rows < 20_000 else 512
-        while batch > _LEAST and batch * values > _AT_ONCE:  # of pictures many steps teach more than large ones
-            batch //= 2
+        batch = _BATCH if values > _FEW else 128 if rows < 4_000 else 256 if rows < 20_000 else 512
         return {
             "budget": self.budget, "batch": batch, "optimizer": optimizer,
             "schedule": {"kind": "cosine", "warmup": 0.02}, "average": {"kind": "ema", "decay": 0.999}, "clip": 1.0,
             "early_stopping": {"patience": 12},
         }  # fmt: skip
+
+    def sized_for(self, steps: float, grid: bool) -> "Flow":
+        """Of pictures, the widest network of which the budget affords enough steps, given that of the usual one it affords
+        `steps`; of rows it is as wide as their number wants.
+        """
+        if self.width is not None or not grid:
+            return self
+        fitting = [width for width in _WIDTHS if steps * (_USUAL / width) ** _COST >= _STEPS]
+        return self.model_copy(update={"width": max(fitting, default=_WIDTHS[0])})
 
     def space(self, rows: int) -> dict[str, Any]:
         """What `tune` chooses from, unless the person says otherwise: recipe key → range."""
@@ -138,12 +149,12 @@ class FlowNetwork(FromLatents):
         if self.leaps:  # starts at nothing: until it has learnt, a leap is a step along the velocity
             self.reach = nn.Parameter(torch.zeros(len(LEAPS), TOLD))
         self.points = points_of(features, spaces)
+        self.centre = self.points.centre
         width, depth, drop = settings.width, settings.depth, settings.dropout
-        self.velocity: nn.Module
         self.half = isinstance(self.points, GridPoints)
         if isinstance(self.points, GridPoints):
-            grid = GridVelocity(self.points.latent, width or 48, depth or 1, drop)
-            self.velocity = grid.to(memory_format=torch.channels_last)
+            grid = Denoiser(self.points.latent, width or _USUAL, depth or 1, drop)
+            self.denoiser = grid.to(memory_format=torch.channels_last)
         else:
             usual = _size(rows)
             self.velocity = RowVelocity(self.points.width, width or usual[0], depth or usual[1], drop)
@@ -164,8 +175,8 @@ class FlowNetwork(FromLatents):
         self, z: Fields, goal: Tensor, noise: Tensor, time: Tensor, draw: Draw | None, heard: Tensor | None = None
     ) -> Tensor:
         share = time.view(-1, *[1] * (goal.ndim - 1))
-        raw = self.velocity(torch.lerp(noise, goal, share), time, self._told(z, heard), draw)
-        return self.points.mistakes(raw, z, goal, goal - noise)
+        raw = self._raw(torch.lerp(noise, goal, share), time, self._told(z, heard), draw)
+        return self.points.mistakes(raw, z, goal, goal - noise, time)
 
     def ahead(self, z: Fields, point: Tensor, time: Tensor, leap: Tensor | None, heard: Tensor | None = None) -> Tensor:
         """Mean velocities over the leaps; see `Carries`. In full precision: leaps are taught by small differences."""
@@ -173,7 +184,12 @@ class FlowNetwork(FromLatents):
         if leap is not None:
             far = F.pad(self.reach, (0, 0, 0, 1))[leap]
             told = far if told is None else told + far
-        return self.points.guess(self.velocity(point, time, told).float(), point, time)
+        return self.points.guess(self._raw(point, time, told).float(), point, time)
+
+    def _raw(self, point: Tensor, time: Tensor, told: Tensor | None, draw: Draw | None = None) -> Tensor:
+        """(B, …) what the points make a velocity of, see their `guess`."""
+        guesses: nn.Module = self.denoiser if self.half else self.velocity
+        return cast(Tensor, guesses(point, time, told, draw))
 
     def _told(self, z: Fields, heard: Tensor | None = None) -> Tensor | None:
         """(B, width) what is wished; nothing for rows that are not heard."""
@@ -218,28 +234,43 @@ class FlowNetwork(FromLatents):
         return self.points.back(solver(velocity, latents * chosen.temperature, chosen.steps))
 
     def retraced(self, z: Fields, condition: Fields | None = None) -> Tensor:
-        """See `Retraces`: the default steps, backwards."""
+        """See `Retraces`: the default steps, each undone."""
         wished = self.asked(condition)
         rows = len(next(iter(z.values())))
         goal = self.goal(z, Draw(0).of("retrace").keyed(torch.zeros(rows, dtype=torch.int64)))
 
-        steps = FlowKnobs().steps
-
         def velocity(point: Tensor, time: float) -> Tensor:
-            times = point.new_full((rows,), min(1 - time, 1 - 1 / steps))  # at 1 labels have none
-            return -self.ahead(wished, point, times, None)
+            return self.ahead(wished, point, point.new_full((rows,), time), None)
 
-        return heun(velocity, goal, steps)
+        return heun_undone(velocity, goal, FlowKnobs().steps)
 
 
 def heun(velocity: Callable[[Tensor, float], Tensor], point: Tensor, steps: int) -> Tensor:
     """The point carried from time 0 to 1 in equal steps: Heun's method, the last step by Euler's."""
     for step in range(steps):
-        now, then = step / steps, (step + 1) / steps
-        first = velocity(point, now)
-        ahead = point + first / steps
-        point = ahead if step == steps - 1 else point + (first + velocity(ahead, then)) / (2 * steps)
+        point = _step(velocity, point, step, steps)
     return point
+
+
+def heun_undone(velocity: Callable[[Tensor, float], Tensor], point: Tensor, steps: int) -> Tensor:
+    """The point that `heun` carries near to this one: each step is undone by a fixed-point iteration.
+
+    At the end of the way data says nothing about the noise that it came from: there the search begins without any.
+    """
+    for step in reversed(range(steps)):
+        wanted = point
+        if step == steps - 1:
+            point = point * step / steps
+        for _ in range(_TRIES):
+            point = point + wanted - _step(velocity, point, step, steps)
+    return point
+
+
+def _step(velocity: Callable[[Tensor, float], Tensor], point: Tensor, step: int, steps: int) -> Tensor:
+    now, then = step / steps, (step + 1) / steps
+    first = velocity(point, now)
+    ahead = point + first / steps
+    return ahead if step == steps - 1 else point + (first + velocity(ahead, then)) / (2 * steps)
 
 
 def euler(velocity: Callable[[Tensor, float], Tensor], point: Tensor, steps: int) -> Tensor:

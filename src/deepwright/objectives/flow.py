@@ -33,15 +33,16 @@ class Flow(Config):
     """Learn to carry noise to what the inputs look like.
 
     Args:
-        times: "uniform" on the way from noise to data, or "middle": σ(N(0, spread²)), where guessing is hardest (Esser et
-            al. 2024, arXiv 2403.03206, section 3.1).
-        spread: of "middle".
+        times: "uniform" on the way from noise to data, or "middle": σ(N(centre, spread²)), where guessing is hardest (Esser
+            et al. 2024, arXiv 2403.03206, section 3.1).
+        centre, spread: of "middle". A centre below 0 is nearer to noise. None: 0 for rows of plain columns, -0.8 for pictures.
         unheard: share of rows whose wishes are not told, so that creations can also be made without, and guided (Ho & Salimans
             2022, arXiv 2207.12598, algorithm 1).
     """
 
     kind: Literal["flow"] = "flow"
     times: Literal["uniform", "middle"] = "middle"
+    centre: float | None = Setting(None, ge=-5.0, le=5.0)
     spread: float = Setting(1.0, gt=0.0, le=5.0)
     unheard: float = Setting(0.1, ge=0.0, le=1.0)
 
@@ -51,7 +52,7 @@ class Flow(Config):
     def bind(self, task: FittedTask | None, features: Mapping[str, FittedFeature], network: Network) -> "BoundFlow":
         if not isinstance(network, Carries):
             raise Refused("The objective 'flow' needs a network that carries noise to data: choose the model flow.")
-        return BoundFlow(self, network.leaps)
+        return BoundFlow(self, network.leaps, network.centre if self.centre is None else self.centre)
 
 
 class BoundFlow(BoundObjective):
@@ -63,8 +64,8 @@ class BoundFlow(BoundObjective):
     mates = False
     judges = True
 
-    def __init__(self, settings: Flow, leaps: float):
-        self._settings, self._leaps, self._leaping = settings, leaps, False
+    def __init__(self, settings: Flow, leaps: float, centre: float):
+        self._settings, self._leaps, self._leaping, self._centre = settings, leaps, False, centre
 
     def players(self) -> tuple[Player, ...]:
         return (Player("flow"),)
@@ -112,7 +113,7 @@ class BoundFlow(BoundObjective):
     def _times(self, share: Tensor) -> Tensor:
         if self._settings.times == "uniform":
             return share
-        return torch.sigmoid(self._settings.spread * torch.special.ndtri(share.clamp(1e-6, 1 - 1e-6)))
+        return torch.sigmoid(self._centre + self._settings.spread * torch.special.ndtri(share.clamp(1e-6, 1 - 1e-6)))
 
     def loss(self, player: str, reps: Mapping[str, Tensor], batch: Batch, draw: Draw) -> Loss:
         return Loss(reps["mistake"])

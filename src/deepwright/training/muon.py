@@ -1,17 +1,19 @@
 """Muon: momentum made orthogonal, for hidden weights."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import torch
 from pydantic import Field
-from torch import Tensor
+from torch import Tensor, nn
 
 from deepwright.registries import optimizers
 from deepwright.training.optimizers import Beta, Decay, Groups, Optimizer, Rate, fused, take_step
 
 __all__ = ["Muon", "MuonWithAdamW", "newton_schulz"]
+
+_SMALL = 2**18  # values of a matrix that is turned together with those of its shape
 
 
 @optimizers.register
@@ -78,37 +80,50 @@ class MuonWithAdamW(torch.optim.Optimizer):
             with torch.enable_grad():
                 loss = closure()
         for group in self.param_groups:
-            for parameter in group["params"] if group["muon"] else ():
-                if parameter.grad is not None:
-                    self._turn(parameter, group["lr"], group["weight_decay"])
+            moving = [parameter for parameter in group["params"] if group["muon"] and parameter.grad is not None]
+            for alike in _alike(moving):
+                self._turn(alike, group["lr"], group["weight_decay"])
         if self._adamw is not None:
             take_step(self._adamw)
         return loss
 
-    def _turn(self, parameter: Tensor, lr: float, weight_decay: float) -> None:
+    def _turn(self, parameters: Sequence[nn.Parameter], lr: float, weight_decay: float) -> None:
+        """A step of parameters whose matrices have one shape, all at once: a small network has many, and each call costs."""
+        updates = torch.stack([self._update(parameter).flatten(1) for parameter in parameters])
+        longer = math.sqrt(max(1.0, updates.shape[1] / updates.shape[2]))
+        for parameter, turned in zip(parameters, newton_schulz(updates, self._settings.steps), strict=True):
+            parameter.mul_(1 - lr * weight_decay)
+            parameter.add_(turned.reshape(parameter.shape).to(parameter.dtype), alpha=-lr * longer)
+
+    def _update(self, parameter: nn.Parameter) -> Tensor:
+        """The momentum after this step's gradient."""
         momentum, state = self._settings.momentum, self.state[parameter]
+        assert parameter.grad is not None
         if "momentum_buffer" not in state:
             state["momentum_buffer"] = torch.zeros_like(parameter)
-        average = state["momentum_buffer"].lerp_(parameter.grad, 1 - momentum)
-        update = parameter.grad.lerp(average, momentum) if self._settings.nesterov else average
-        matrix = update.flatten(1)
-        turned = newton_schulz(matrix, self._settings.steps).to(parameter.dtype)
-        parameter.mul_(1 - lr * weight_decay)
-        parameter.add_(
-            turned.reshape(parameter.shape), alpha=-lr * math.sqrt(max(1.0, matrix.shape[0] / matrix.shape[1]))
-        )
+        average: Tensor = state["momentum_buffer"].lerp_(parameter.grad, 1 - momentum)
+        return parameter.grad.lerp(average, momentum) if self._settings.nesterov else average
 
 
-def newton_schulz(matrix: Tensor, steps: int) -> Tensor:
-    """Roughly U Vᵀ of a matrix U S Vᵀ, by the quintic iteration of Jordan (2024); singular values end near 0.7 to 1.2.
+def _alike(parameters: Sequence[nn.Parameter]) -> list[list[nn.Parameter]]:
+    """In groups of one shape, as matrices, and one kind of number; large ones, which would need much memory, alone."""
+    groups: dict[Any, list[nn.Parameter]] = {}
+    for parameter in parameters:
+        kind = (parameter.flatten(1).shape, parameter.dtype, parameter.device)
+        groups.setdefault(kind if parameter.numel() <= _SMALL else id(parameter), []).append(parameter)
+    return list(groups.values())
+
+
+def newton_schulz(matrices: Tensor, steps: int) -> Tensor:
+    """Roughly U Vᵀ of each matrix U S Vᵀ (…, M, N), by the quintic iteration of Jordan (2024); singular values end near 0.7 to 1.2.
 
     In bfloat16 where the device multiplies it fast, else in float32.
     """
-    x = matrix.to(torch.bfloat16 if matrix.is_cuda else torch.float32)
-    tall = x.shape[0] > x.shape[1]
-    x = x.T if tall else x
-    x = x / x.norm().clamp(min=1e-7)
+    x = matrices.to(torch.bfloat16 if matrices.is_cuda else torch.float32).reshape(-1, *matrices.shape[-2:])
+    tall = x.shape[1] > x.shape[2]
+    x = x.mT if tall else x
+    x = x / x.flatten(1).norm(dim=1).clamp(min=1e-7)[:, None, None]
     for _ in range(steps):
-        gram = x @ x.T
-        x = torch.addmm(x, torch.addmm(gram, gram, gram, beta=-4.7750, alpha=2.0315), x, beta=3.4445)
-    return x.T if tall else x
+        gram = x @ x.mT
+        x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=-4.7750, alpha=2.0315), x, beta=3.4445)
+    return (x.mT if tall else x).reshape(matrices.shape)

@@ -29,6 +29,8 @@ class RowPoints(nn.Module):
     binary digit of its id ("analog bits": Chen et al. 2023, arXiv 2208.04202). What a missing cell would be is noise.
     """
 
+    centre = 0.0
+
     def __init__(self, spaces: Mapping[str, Space]):
         super().__init__()
         self.boxes = {n: s for n, s in spaces.items() if isinstance(s, Box)}
@@ -180,12 +182,12 @@ class RowPoints(nn.Module):
             parts.append((mean - point[:, place]) / (1 - time[:, None]))
         return torch.cat(parts, 1)
 
-    def mistakes(self, raw: Tensor, z: Fields, goal: Tensor, velocity: Tensor) -> Tensor:
+    def mistakes(self, raw: Tensor, z: Fields, goal: Tensor, velocity: Tensor, time: Tensor) -> Tensor:
         """(B,) mean over columns: squares for numbers, cross-entropies for categories (variational flow matching: Eijkelboom
         et al. 2024, arXiv 2406.04843, eq. 15, which has the same minimum).
 
         Args:
-            velocity: (B, D) goal - noise.
+            velocity: (B, D) goal - noise. time: (B,) at which it was guessed; all weigh the same.
         """
         lost = raw.new_zeros(len(raw))
         if self.numbers:

@@ -1,4 +1,4 @@
-"""The network that guesses velocities of pictures: a small U-Net on patches of pixels, told the time.
+"""The network that guesses which picture lies ahead of a point: a small U-Net on patches of pixels, told the time.
 
 Ronneberger et al. 2015, arXiv 1505.04597, with the blocks of Ho et al. 2020, arXiv 2006.11239, appendix B, at a size for CPUs:
 pixels of a patch are channels, what was seen on the way down is added on the way up. Shapes: B rows, C channels, H × W pixels.
@@ -15,14 +15,16 @@ from deepwright.draw import Draw
 from deepwright.models.layers.dropout import dropout
 from deepwright.models.layers.time_waves import TOLD, Waves
 
-__all__ = ["GridVelocity"]
+__all__ = ["Denoiser"]
 
 _COARSE = 40  # sides up to this are cut into patches of 2 × 2, longer ones of 4 × 4
 _SMALLEST = 8  # grids are halved while they are at least this
+_GROUP = 8  # channels that are normalised together
 
 
 def _norm(width: int) -> nn.GroupNorm:
-    return nn.GroupNorm(next(g for g in (8, 4, 2, 1) if width % g == 0), width)
+    """Groups of eight channels where they fit: with four, normalising took a quarter of a step on CPUs, where channels come last."""
+    return nn.GroupNorm(width // _GROUP if width % _GROUP == 0 else math.gcd(width, 4), width)
 
 
 class _Block(nn.Module):
@@ -40,12 +42,12 @@ class _Block(nn.Module):
 
     def forward(self, x: Tensor, told: Tensor, draw: Draw | None) -> Tensor:
         scale, shift = self.film(told)[:, :, None, None].chunk(2, 1)
-        inner = self.second_norm(self.first(F.silu(self.norm(x)))) * (1 + scale) + shift
+        inner = torch.addcmul(shift, self.second_norm(self.first(F.silu(self.norm(x)))), 1 + scale)
         return x + self.second(dropout(F.silu(inner), self._drop, draw, self._name))
 
 
-class GridVelocity(nn.Module):
-    """(B, C, H, W) points and (B,) times → (B, C, H, W) velocities.
+class Denoiser(nn.Module):
+    """(B, C, H, W) points and (B,) times → (B, C, H, W) pictures that lie ahead.
 
     Args:
         shape: (C, H, W). width: channels of the finest grid; doubled once. blocks: at each grid, on each way.
