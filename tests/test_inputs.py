@@ -53,3 +53,17 @@ def test_a_row_counter_of_which_a_part_is_set_aside_is_left_out() -> None:
     found = prepared({"n": list(range(1, ROWS + 1)), "year": list(range(1900, 1900 + ROWS))})
     assert [finding.column for finding in found.findings if finding.code == "identifier"] == ["n"]
     assert "year" in found.features
+
+
+def test_pictures_that_are_to_be_created_are_not_said_to_be_mirrored() -> None:
+    """They are learnt as they are; where something is answered from them, they are changed."""
+    chance = np.random.default_rng(0)
+    pixels = pl.Series(list(chance.integers(0, 256, (200, 8, 8), dtype=np.uint8)), dtype=pl.Array(pl.UInt8, (8, 8)))
+    table = pl.DataFrame({"p": pixels, "y": chance.normal(size=200)})
+    said = []
+    for words in ({"task": "generate"}, {"target": ["y"]}):
+        draft = Draft()
+        for name, value in words.items():
+            draft.put((name,), value, "test")
+        said.append(any("mirrored" in one.text for one in prepare(draft, source=table).findings))
+    assert said == [False, True]

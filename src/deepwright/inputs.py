@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from deepwright import registries
-from deepwright.contracts import Finding
+from deepwright.contracts import Creatable, Finding
 from deepwright.core.errors import DataError
 from deepwright.core.wording import plural
 from deepwright.creating import keep_fixed, viewed, wished
@@ -59,9 +59,10 @@ def chosen_features(
         if inferred.left_out and len(some) < len(train):  # what is said of every row is true of every row
             inferred = infer_features({name: column.gather(train)}, given, train)
         settings |= inferred.settings
-        chosen_by_person = "choice" if name in half_named else ""
+        as_they_are = recipe.creates and isinstance(inferred.settings.get(name), Creatable)  # nothing is augmented then
+        untold = "choice" if name in half_named or as_they_are else ""
         found = keep_fixed(draft, column.gather(some), inferred.findings) if recipe.creates else inferred.findings
-        findings += [_worse(finding, column) for finding in found if finding.code != chosen_by_person]
+        findings += [_worse(finding, column) for finding in found if finding.code != untold]
         if inferred.left_out:
             why += [finding.text for finding in inferred.findings]
             draft.put(("data", "ignore"), [*(plain(draft.get("data", "ignore") or []) or []), name], "found out")
