@@ -77,10 +77,15 @@ def test_times_are_spread_evenly_over_each_batch(times, centre, spread, middle):
 
 
 @pytest.mark.parametrize(("asked", "networks", "centre"), [(None, 0.0, 0.0), (None, -0.8, -0.8), (0.5, -0.8, 0.5)])
-def test_times_lie_around_what_the_network_finds_hardest_unless_a_person_says(asked, networks, centre):
+def test_times_lie_where_the_network_learns_most_unless_a_person_says(asked, networks, centre):
     network, data = Line(centre=networks), points(400)
     Flow(centre=asked).bind(None, {}, network).represent("flow", network, data, Draw(3).keyed(data.position))
     assert float(torch.logit(network.asked[0][2]).mean()) == pytest.approx(centre, abs=0.02)
+
+
+def test_recipes_without_a_centre_read_as_before_there_was_one():
+    assert Flow().model_dump() == {"kind": "flow", "times": "middle", "spread": 1.0, "unheard": 0.1}
+    assert Flow(centre=0.0).model_dump()["centre"] == 0.0
 
 
 def test_some_wishes_are_not_told_while_it_learns():

@@ -17,7 +17,7 @@ class Carries(Protocol):
     """A network that learns the way from noise to data. A point of the way is one tensor (B, …), whatever the columns are.
 
     `leaps`: the share of the budget, at its end, in which it learns leaps too; 0: it knows none.
-    `centre`: the logit of the time around which guessing is hardest, below 0 nearer to noise.
+    `centre`: the logit of the time around which it learns most, below 0 nearer to noise.
     """
 
     leaps: float

@@ -154,7 +154,9 @@ class FlowNetwork(FromLatents):
         self.half = isinstance(self.points, GridPoints)
         if isinstance(self.points, GridPoints):
             grid = Denoiser(self.points.latent, width or _USUAL, depth or 1, drop)
-            self.denoiser = grid.to(memory_format=torch.channels_last)
+            self.denoiser = grid.to(
+                memory_format=torch.channels_last
+            )  # by this name older weights, of velocities, are refused
         else:
             usual = _size(rows)
             self.velocity = RowVelocity(self.points.width, width or usual[0], depth or usual[1], drop)
@@ -179,7 +181,7 @@ class FlowNetwork(FromLatents):
         return self.points.mistakes(raw, z, goal, goal - noise, time)
 
     def ahead(self, z: Fields, point: Tensor, time: Tensor, leap: Tensor | None, heard: Tensor | None = None) -> Tensor:
-        """Mean velocities over the leaps; see `Carries`. In full precision: leaps are taught by small differences."""
+        """Mean velocities over the leaps; see `Carries`. In float32: leaps are taught by small differences."""
         told = self._told(z, heard)
         if leap is not None:
             far = F.pad(self.reach, (0, 0, 0, 1))[leap]
@@ -188,7 +190,7 @@ class FlowNetwork(FromLatents):
 
     def _raw(self, point: Tensor, time: Tensor, told: Tensor | None, draw: Draw | None = None) -> Tensor:
         """(B, …) what the points make a velocity of, see their `guess`."""
-        guesses: nn.Module = self.denoiser if self.half else self.velocity
+        guesses: nn.Module = self.denoiser if isinstance(self.points, GridPoints) else self.velocity
         return cast(Tensor, guesses(point, time, told, draw))
 
     def _told(self, z: Fields, heard: Tensor | None = None) -> Tensor | None:
@@ -234,7 +236,7 @@ class FlowNetwork(FromLatents):
         return self.points.back(solver(velocity, latents * chosen.temperature, chosen.steps))
 
     def retraced(self, z: Fields, condition: Fields | None = None) -> Tensor:
-        """See `Retraces`: the default steps, each undone."""
+        """See `Retraces`: the default steps, undone."""
         wished = self.asked(condition)
         rows = len(next(iter(z.values())))
         goal = self.goal(z, Draw(0).of("retrace").keyed(torch.zeros(rows, dtype=torch.int64)))
@@ -255,12 +257,12 @@ def heun(velocity: Callable[[Tensor, float], Tensor], point: Tensor, steps: int)
 def heun_undone(velocity: Callable[[Tensor, float], Tensor], point: Tensor, steps: int) -> Tensor:
     """The point that `heun` carries near to this one: each step is undone by a fixed-point iteration.
 
-    At the end of the way data says nothing about the noise that it came from: there the search begins without any.
+    But for the last: there data says nothing about the noise that it came from, so none is put into it. Undone like the others,
+    it would fill the point with whatever of the data a network cannot make.
     """
-    for step in reversed(range(steps)):
+    point = point * (1 - 1 / steps)
+    for step in reversed(range(steps - 1)):
         wanted = point
-        if step == steps - 1:
-            point = point * step / steps
         for _ in range(_TRIES):
             point = point + wanted - _step(velocity, point, step, steps)
     return point

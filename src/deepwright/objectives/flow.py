@@ -1,15 +1,16 @@
-"""Flow matching: learn the velocity that carries noise to data along straight lines (rectified flow).
+"""Flow matching: learn to carry noise to data along straight lines (rectified flow).
 
 Liu et al. 2023, arXiv 2209.03003, eq. 1; Lipman et al. 2023, arXiv 2210.02747, section 4.1: with noise x₀, data x₁ and
-x_t = (1 - t) x₀ + t x₁ the network learns x₁ - x₀ at x_t. Times come from a low-discrepancy sequence over the batch, so that
+x_t = (1 - t) x₀ + t x₁ the network learns x₁ - x₀ at x_t, or the x₁ that it leads to. Times come from a low-discrepancy sequence over the batch, so that
 every batch sees all of them evenly (Kingma et al. 2021, arXiv 2107.00630, appendix I.1).
 """
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from pydantic import Field as Setting
+from pydantic import SerializerFunctionWrapHandler, model_serializer
 from torch import Tensor
 
 from deepwright.contracts import BoundObjective, Carries, FittedFeature, FittedTask, Loss, Network, Player
@@ -33,7 +34,7 @@ class Flow(Config):
     """Learn to carry noise to what the inputs look like.
 
     Args:
-        times: "uniform" on the way from noise to data, or "middle": σ(N(centre, spread²)), where guessing is hardest (Esser
+        times: "uniform" on the way from noise to data, or "middle": σ(N(centre, spread²)), where most is to be learnt (Esser
             et al. 2024, arXiv 2403.03206, section 3.1).
         centre, spread: of "middle". A centre below 0 is nearer to noise. None: 0 for rows of plain columns, -0.8 for pictures.
         unheard: share of rows whose wishes are not told, so that creations can also be made without, and guided (Ho & Salimans
@@ -45,6 +46,12 @@ class Flow(Config):
     centre: float | None = Setting(None, ge=-5.0, le=5.0)
     spread: float = Setting(1.0, gt=0.0, le=5.0)
     unheard: float = Setting(0.1, ge=0.0, le=1.0)
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Where nobody chose a centre, recipes read, and are hashed, as they were before it could be chosen."""
+        stored: dict[str, Any] = handler(self)
+        return {name: value for name, value in stored.items() if name != "centre" or value is not None}
 
     def planned(self, epochs: float) -> "Flow":
         return self

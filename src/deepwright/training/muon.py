@@ -109,7 +109,7 @@ def _alike(parameters: Sequence[nn.Parameter]) -> list[list[nn.Parameter]]:
     """In groups of one shape, as matrices, and one kind of number; large ones, which would need much memory, alone."""
     groups: dict[Any, list[nn.Parameter]] = {}
     for parameter in parameters:
-        kind = (parameter.flatten(1).shape, parameter.dtype, parameter.device)
+        kind = (parameter.shape[0], parameter[0].numel(), parameter.dtype, parameter.device)
         groups.setdefault(kind if parameter.numel() <= _SMALL else id(parameter), []).append(parameter)
     return list(groups.values())
 

@@ -65,7 +65,7 @@ class GridPoints(nn.Module):
 
     def mistakes(self, raw: Tensor, z: Fields, goal: Tensor, velocity: Tensor, time: Tensor) -> Tensor:
         """(B,) mean square over pixels, of the velocity but for the last twentieth of the way."""
-        return (raw.float() - goal).square().flatten(1).mean(1) / (1 - time).clamp(min=_LAST).square()
+        return (raw - goal).square().flatten(1).mean(1) / (1 - time).clamp(min=_LAST).square()
 
     def unlikely(self, raw: Tensor, spread: Tensor, z: Fields, goal: Tensor) -> Tensor:
         """(B,) nats: a normal distribution around `raw` for each pixel.
