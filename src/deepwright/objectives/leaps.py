@@ -18,7 +18,9 @@ __all__ = ["leaps_missed"]
 def leaps_missed(
     network: Carries, z: Fields, goal: Tensor, noise: Tensor, draw: Draw, heard: Tensor | None = None
 ) -> Tensor:
-    """(B,) mean square between the velocity of a leap and that of its two halves, for one leap of each row."""
+    """(B,) mean square between where the velocity of a leap and that of its two halves lead at the end of the way, for one leap
+    of each row. Velocities themselves differ most at late times, and would leave nothing for the wide leaps from noise.
+    """
     rows = len(goal)
     kind = draw.at("leap").integers(len(LEAPS), rows).to(goal.device)
     parts = torch.tensor(LEAPS, device=goal.device)[kind]
@@ -34,4 +36,5 @@ def leaps_missed(
         second = network.ahead(z, point + wide(half) * first, now + half, kind + 1, heard)
         shortest = wide(kind == len(LEAPS) - 1)
         aim = torch.where(shortest, second, (first + second) / 2)
-    return (network.ahead(z, point, now, kind, heard) - aim).square().flatten(1).mean(1)
+    missed = (network.ahead(z, point, now, kind, heard) - aim) * wide(1 - now)
+    return missed.square().flatten(1).mean(1)
