@@ -154,9 +154,8 @@ class FlowNetwork(FromLatents):
         self.half = isinstance(self.points, GridPoints)
         if isinstance(self.points, GridPoints):
             grid = Denoiser(self.points.latent, width or _USUAL, depth or 1, drop)
-            self.denoiser = grid.to(
-                memory_format=torch.channels_last
-            )  # by this name older weights, of velocities, are refused
+            # By its name weights from before, which guess velocities, are refused.
+            self.denoiser = grid.to(memory_format=torch.channels_last)
         else:
             usual = _size(rows)
             self.velocity = RowVelocity(self.points.width, width or usual[0], depth or usual[1], drop)
@@ -269,6 +268,7 @@ def heun_undone(velocity: Callable[[Tensor, float], Tensor], point: Tensor, step
 
 
 def _step(velocity: Callable[[Tensor, float], Tensor], point: Tensor, step: int, steps: int) -> Tensor:
+    """The point one of `heun`'s steps further."""
     now, then = step / steps, (step + 1) / steps
     first = velocity(point, now)
     ahead = point + first / steps

@@ -1,8 +1,8 @@
 """Flow matching: learn to carry noise to data along straight lines (rectified flow).
 
 Liu et al. 2023, arXiv 2209.03003, eq. 1; Lipman et al. 2023, arXiv 2210.02747, section 4.1: with noise x₀, data x₁ and
-x_t = (1 - t) x₀ + t x₁ the network learns x₁ - x₀ at x_t, or the x₁ that it leads to. Times come from a low-discrepancy sequence over the batch, so that
-every batch sees all of them evenly (Kingma et al. 2021, arXiv 2107.00630, appendix I.1).
+x_t = (1 - t) x₀ + t x₁ the network learns x₁ - x₀ at x_t, or the x₁ that it leads to. Times come from a low-discrepancy sequence
+over the batch, so that every batch sees all of them evenly (Kingma et al. 2021, arXiv 2107.00630, appendix I.1).
 """
 
 from collections.abc import Mapping
